@@ -1,0 +1,30 @@
+/* jansson with the few things that every reader here needs: errors with file and byte, numbers too large for 64 bits read
+ * as reals, NUL allowed in strings, typed look-ups that say what was expected. */
+#ifndef CI_BASE_JSON_H
+#define CI_BASE_JSON_H
+#include "error.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* `where` names the source in errors (a path or a flag). The caller decrefs *value. Nesting is bounded by jansson (2048). */
+ci_status ci_json_parse(const char *where, const char *text, size_t length, json_t **value, ci_error *err);
+ci_status ci_json_read_file(const char *path, json_t **value, ci_error *err);
+/* As above; *value is NULL and the status CI_OK when there is no such file. */
+ci_status ci_json_read_file_if_there(const char *path, json_t **value, ci_error *err);
+
+/* Look-ups in an object (which may be NULL): `fallback` when the key is absent or null; an error that names where, key,
+ * what was found and what was expected when it has another type or lies outside [min, max]. */
+ci_status ci_json_get_int(const json_t *object, const char *where, const char *key, int64_t fallback, int64_t min,
+                          int64_t max, int64_t *value, ci_error *err);
+ci_status ci_json_get_real(const json_t *object, const char *where, const char *key, double fallback, double *value,
+                           ci_error *err);
+ci_status ci_json_get_bool(const json_t *object, const char *where, const char *key, bool fallback, bool *value,
+                           ci_error *err);
+/* Borrowed from the object: lives as long as it. */
+ci_status ci_json_get_text(const json_t *object, const char *where, const char *key, const char *fallback,
+                           const char **value, ci_error *err);
+/* True for integers and for reals without a fraction (big numbers are read as reals). */
+bool ci_json_as_int(const json_t *value, int64_t *out);
+
+#endif
