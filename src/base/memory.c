@@ -1,0 +1,114 @@
+/* See memory.h. */
+#include "base/memory.h"
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { ALIGNMENT = 64, CHUNK = 64 * 1024 };
+
+void *ci_alloc(size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT) return NULL;
+  bytes = (bytes + ALIGNMENT) & ~(size_t)(ALIGNMENT - 1);
+  return aligned_alloc(ALIGNMENT, bytes);
+}
+
+void *ci_alloc_zeroed(size_t count, size_t size) {
+  if (!count || !size) count = size = 1;
+  return calloc(count, size);
+}
+
+void *ci_resize(void *old, size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
+  return realloc(old, bytes ? bytes : 1);
+}
+
+void ci_free(void *memory) { free(memory); }
+
+char *ci_duplicate_n(const char *text, size_t length) {
+  if (length == SIZE_MAX) return NULL;
+  char *copy = malloc(length + 1);
+  if (!copy) return NULL;
+  if (length) memcpy(copy, text, length);
+  copy[length] = 0;
+  return copy;
+}
+
+char *ci_duplicate(const char *text) { return ci_duplicate_n(text, strlen(text)); }
+
+int ci_reserve(void **items, size_t *capacity, size_t wanted, size_t size) {
+  if (wanted <= *capacity) return 0;
+  size_t grown = *capacity > SIZE_MAX / 2 ? wanted : *capacity * 2;
+  if (grown < wanted) grown = wanted;
+  if (grown < 8) grown = 8;
+  void *larger = ci_resize(*items, grown, size);
+  if (!larger) return -1;
+  *items = larger;
+  *capacity = grown;
+  return 0;
+}
+
+typedef struct chunk {
+  struct chunk *next;
+  size_t used, size;
+} chunk;
+
+struct ci_arena {
+  chunk *chunks;
+};
+
+ci_arena *ci_arena_create(void) { return ci_alloc_zeroed(1, sizeof(ci_arena)); }
+
+void *ci_arena_alloc(ci_arena *arena, size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2) return NULL;
+  bytes = (bytes + ALIGNMENT) & ~(size_t)(ALIGNMENT - 1);
+  chunk *last = arena->chunks;
+  if (!last || last->size - last->used < bytes) {
+    size_t room = bytes > CHUNK ? bytes : CHUNK;
+    last = ci_alloc(1, room + ALIGNMENT); /* the chunk's own fields take the first line */
+    if (!last) return NULL;
+    last->size = room;
+    last->used = 0;
+    last->next = arena->chunks;
+    arena->chunks = last;
+  }
+  void *memory = (char *)last + ALIGNMENT + last->used;
+  last->used += bytes;
+  return memset(memory, 0, bytes);
+}
+
+char *ci_arena_text(ci_arena *arena, const char *text) {
+  size_t length = strlen(text);
+  char *copy = ci_arena_alloc(arena, length + 1, 1);
+  return copy ? memcpy(copy, text, length) : NULL;
+}
+
+void ci_arena_close(ci_arena *arena) {
+  if (!arena) return;
+  for (chunk *c = arena->chunks; c;) {
+    chunk *next = c->next;
+    ci_free(c);
+    c = next;
+  }
+  ci_free(arena);
+}
+
+size_t ci_memory_available(void) {
+  FILE *file = fopen("/proc/meminfo", "r");
+  if (!file) return 0;
+  char line[128];
+  unsigned long long kilobytes = 0;
+  while (fgets(line, sizeof line, file))
+    if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1) break;
+  fclose(file);
+  return (size_t)kilobytes * 1024;
+}
+
+size_t ci_memory_peak(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_SELF, &usage) ? 0 : (size_t)usage.ru_maxrss * 1024;
+}
