@@ -1,0 +1,71 @@
+/* Where the arithmetic of a run happens: threads, back end, kernels, scratch memory, counters, and the cancel flag, which is
+ * polled before every product. One run owns it. */
+#ifndef CI_KERNELS_COMPUTE_H
+#define CI_KERNELS_COMPUTE_H
+#include "base/error.h"
+#include "base/threads.h"
+#include "kernels/gemm.h"
+#include "kernels/kernels.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+  ci_pool *pool;
+  const ci_gemm *gemm;
+  const ci_kernels *kernels;
+  float **panels;        /* [threads] panels of widened weights, PANEL_FLOATS each */
+  float **scratch;       /* [threads] growing scratch for ops */
+  size_t *scratch_size;  /* [threads] in floats */
+  size_t gemm_rows;      /* sum over products of weights of their rows m */
+  size_t gemm_calls;
+  double gemm_flop;
+  double weight_bytes;   /* bytes of weights read, once a product */
+  atomic_bool cancelled; /* set by the progress callback: what follows computes nothing */
+  atomic_bool no_memory; /* a thread found no scratch memory */
+} ci_compute;
+
+/* threads <= 0: all processors. gemm: a row's id or "auto". kernels: a table's id, or NULL for the best. */
+ci_status ci_compute_open(ci_compute *compute, int threads, const char *gemm, const char *kernels, ci_error *err);
+void ci_compute_close(ci_compute *compute);
+/* `floats` floats of this thread's own, valid until its next call; NULL (and no_memory set) when memory is out. */
+float *ci_compute_scratch(ci_compute *compute, int thread, size_t floats);
+/* The status that the flags stand for: CI_OK, CI_ECANCEL, CI_ENOMEM. */
+ci_status ci_compute_check(ci_compute *compute, ci_error *err);
+
+/* Calls work(context, first, last) over [0, count) in blocks, on all threads if the work is worth it (cost: rough number of
+ * float operations per item). */
+void ci_compute_rows(ci_compute *compute, size_t count, double cost, void (*work)(void *context, size_t first, size_t last),
+                     void *context);
+
+/* A matrix of weights as it lies in the file: data[a,b] with leading dimension ld. */
+typedef struct {
+  const struct ci_weight_type *type;
+  const void *data;
+  size_t a, b, ld;
+  bool by_input; /* false: [outputs, inputs] as nn.Linear has it; true: [inputs, outputs] as GPT-2's Conv1D */
+} ci_weight;
+
+/* How weights of one type are read: the rows of weight_types.c. */
+typedef struct ci_weight_type {
+  const char *id;
+  size_t size;    /* bytes of an element */
+  bool in_place;  /* the data are float32: products read them where they lie */
+  /* out[rows, columns] = data[row0.., column0..] as float32 */
+  void (*panel)(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0, size_t columns,
+                float *out);
+  /* out[r] = x . data[row0 + r, :]; NULL: through panels */
+  void (*dot)(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x, float *out);
+} ci_weight_type;
+
+size_t ci_weight_outputs(const ci_weight *w);
+size_t ci_weight_inputs(const ci_weight *w);
+
+/* y[m,O] = x[m,I] W^T + bias[O] (bias may be NULL). ldx, ldy: leading dimensions. */
+void ci_weight_forward(ci_compute *compute, const ci_weight *w, size_t m, const float *x, size_t ldx, float *y, size_t ldy,
+                       const float *bias);
+/* dx[m,I] (+)= dy[m,O] W. */
+void ci_weight_backward(ci_compute *compute, const ci_weight *w, size_t m, const float *dy, size_t lddy, float *dx, size_t lddx,
+                        bool accumulate);
+
+#endif

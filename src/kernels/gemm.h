@@ -1,0 +1,22 @@
+/* Matrix multiplication back ends: rows of gemm.def, chosen at run time. Each is called from one thread on the part of a
+ * product that belongs to it; threads are ours (compute.h). */
+#ifndef CI_KERNELS_GEMM_H
+#define CI_KERNELS_GEMM_H
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct {
+  const char *id;
+  const char *help;
+  bool (*available)(void);
+  /* c[m,n] = beta c + a[m,k] b, row-major with leading dimensions; b is [k,n], or [n,k] when transposed. beta is 0 or 1. */
+  void (*multiply)(bool transposed, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+                   float *c, size_t ldc, int beta);
+} ci_gemm;
+
+/* The table's rows by index; NULL past the end. */
+const ci_gemm *ci_gemm_at(size_t index);
+/* NULL: no such back end here. "auto" is the first available row. */
+const ci_gemm *ci_gemm_named(const char *id);
+
+#endif

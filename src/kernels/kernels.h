@@ -1,0 +1,45 @@
+/* Loops over floats, compiled once for each instruction set (kernels_*.c) and chosen at run time: the rows of one table.
+ * All accumulate in an order that depends on the sizes alone, so results do not depend on threads or blocks. */
+#ifndef CI_KERNELS_KERNELS_H
+#define CI_KERNELS_KERNELS_H
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  const char *id;   /* "avx512", "avx2", "portable" */
+  /* sum of x[i] y[i] */
+  float (*dot)(const float *x, const float *y, size_t n);
+  /* out[r] = sum_i x[i] w[r*ld + i] for r < rows: the matrix is read once, in order */
+  void (*dot_rows)(const float *x, const float *w, size_t ld, size_t rows, size_t n, float *out);
+  /* the same with w stored in half precision or bfloat16 */
+  void (*dot_rows_f16)(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out);
+  void (*dot_rows_bf16)(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out);
+  /* y[i] += a x[i] */
+  void (*axpy)(float a, const float *x, float *y, size_t n);
+  /* y[i] += sum_r x[r] w[r*ld + i] for r < rows, i < n */
+  void (*axpy_rows)(const float *x, const float *w, size_t ld, size_t rows, size_t n, float *y);
+  /* c[m,n] = beta c + a[m,k] b[k,n]; a by element strides (row_stride, column_stride), b and c by rows: small matrices, as
+   * attention has them, where a GEMM library's call would cost more than the work. beta is 0 or 1. */
+  void (*matmul)(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b, size_t ldb,
+                 float *c, size_t ldc, int beta);
+  /* x[i] = exp(scale x[i] - shift); returns the sum (accumulated in double) */
+  double (*exp_sum)(float *x, size_t n, float scale, float shift);
+  float (*max)(const float *x, size_t n);
+  double (*sum)(const float *x, size_t n);
+  double (*sum_squares)(const float *x, size_t n, double mean); /* of x[i] - mean */
+  double (*sum_products)(const float *x, const float *y, size_t n);
+  /* Activations: y = f(x), and dx = dy f'(x). gelu_tanh is 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks &
+   * Gimpel 2016), silu is x sigmoid(x). */
+  void (*silu)(const float *x, float *y, size_t n);
+  void (*silu_gradient)(const float *x, const float *dy, float *dx, size_t n);
+  void (*gelu_tanh)(const float *x, float *y, size_t n);
+  void (*gelu_tanh_gradient)(const float *x, const float *dy, float *dx, size_t n);
+  void (*widen_f16)(const uint16_t *x, float *y, size_t n);
+  void (*widen_bf16)(const uint16_t *x, float *y, size_t n);
+} ci_kernels;
+
+/* The best table for this CPU. CINSEQ_KERNELS in the environment is not read: ask by id. NULL: not on this CPU. */
+const ci_kernels *ci_kernels_best(void);
+const ci_kernels *ci_kernels_named(const char *id);
+
+#endif

@@ -1,0 +1,369 @@
+/* The one source of the kernels, included by kernels_portable.c, kernels_avx2.c and kernels_avx512.c, which differ in the
+ * compiler's target flags, in KERNELS_LANES (floats in a vector) and in KERNELS_TABLE (the table's name).
+ * Written with the compilers' vector extension, so the three are the same arithmetic; FMA is used where the target has it. */
+#include "kernels/kernels.h"
+#include <math.h>
+#include <string.h>
+
+enum { LANES = KERNELS_LANES };
+typedef float vf __attribute__((vector_size(4 * KERNELS_LANES)));
+typedef int32_t vi __attribute__((vector_size(4 * KERNELS_LANES)));
+typedef uint16_t vh __attribute__((vector_size(2 * KERNELS_LANES)));
+typedef uint32_t vu __attribute__((vector_size(4 * KERNELS_LANES)));
+
+static inline vf load(const float *p) {
+  vf v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+
+static inline void store(float *p, vf v) { memcpy(p, &v, sizeof v); }
+
+static inline vf splat(float x) { return x - (vf){0}; }
+
+static inline float lanes_sum(vf v) {
+  float s = 0;
+  for (int i = 0; i < LANES; i++) s += v[i];
+  return s;
+}
+
+static float dot(const float *x, const float *y, size_t n) {
+  vf a = {0}, b = {0}, c = {0}, d = {0};
+  size_t i = 0;
+  for (; i + 4 * LANES <= n; i += 4 * LANES) {
+    a += load(x + i) * load(y + i);
+    b += load(x + i + LANES) * load(y + i + LANES);
+    c += load(x + i + 2 * LANES) * load(y + i + 2 * LANES);
+    d += load(x + i + 3 * LANES) * load(y + i + 3 * LANES);
+  }
+  for (; i + LANES <= n; i += LANES) a += load(x + i) * load(y + i);
+  float s = lanes_sum((a + b) + (c + d));
+  for (; i < n; i++) s += x[i] * y[i];
+  return s;
+}
+
+static void dot_rows(const float *x, const float *w, size_t ld, size_t rows, size_t n, float *out) {
+  for (size_t r = 0; r < rows; r++) out[r] = dot(x, w + r * ld, n);
+}
+
+/* IEEE half to float without hardware: the exponent is moved by a multiplication, which also handles subnormals. */
+static inline float half_to_float(uint16_t h) {
+  uint32_t magnitude = (uint32_t)(h & 0x7fffu) << 13, sign = (uint32_t)(h & 0x8000u) << 16, bits;
+  float f;
+  memcpy(&f, &magnitude, 4);
+  f *= 0x1p112f;
+  memcpy(&bits, &f, 4);
+  if (f >= 65536.0f) bits = magnitude | 0x7f800000u;
+  bits |= sign;
+  memcpy(&f, &bits, 4);
+  return f;
+}
+
+#if defined(__F16C__) || defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+static inline vf load_half(const uint16_t *p) {
+#if KERNELS_LANES == 16 && defined(__AVX512F__)
+  __m256i h;
+  memcpy(&h, p, sizeof h);
+  return (vf)_mm512_cvtph_ps(h);
+#elif KERNELS_LANES == 8 && defined(__F16C__)
+  __m128i h;
+  memcpy(&h, p, sizeof h);
+  return (vf)_mm256_cvtph_ps(h);
+#else
+  vf v;
+  for (int i = 0; i < LANES; i++) v[i] = half_to_float(p[i]);
+  return v;
+#endif
+}
+
+static inline vf load_bfloat(const uint16_t *p) {
+  vh h;
+  memcpy(&h, p, sizeof h);
+  return (vf)(__builtin_convertvector(h, vu) << 16);
+}
+
+static inline float bfloat_to_float(uint16_t h) {
+  uint32_t bits = (uint32_t)h << 16;
+  float f;
+  memcpy(&f, &bits, 4);
+  return f;
+}
+
+static void dot_rows_f16(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out) {
+  for (size_t r = 0; r < rows; r++) {
+    const uint16_t *y = w + r * ld;
+    vf a = {0}, b = {0};
+    size_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+      a += load(x + i) * load_half(y + i);
+      b += load(x + i + LANES) * load_half(y + i + LANES);
+    }
+    float s = lanes_sum(a + b);
+    for (; i < n; i++) s += x[i] * half_to_float(y[i]);
+    out[r] = s;
+  }
+}
+
+static void dot_rows_bf16(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out) {
+  for (size_t r = 0; r < rows; r++) {
+    const uint16_t *y = w + r * ld;
+    vf a = {0}, b = {0};
+    size_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+      a += load(x + i) * load_bfloat(y + i);
+      b += load(x + i + LANES) * load_bfloat(y + i + LANES);
+    }
+    float s = lanes_sum(a + b);
+    for (; i < n; i++) s += x[i] * bfloat_to_float(y[i]);
+    out[r] = s;
+  }
+}
+
+static void axpy(float a, const float *x, float *y, size_t n) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) store(y + i, load(y + i) + splat(a) * load(x + i));
+  for (; i < n; i++) y[i] += a * x[i];
+}
+
+static void axpy_rows(const float *x, const float *w, size_t ld, size_t rows, size_t n, float *y) {
+  size_t r = 0;
+  for (; r + 8 <= rows; r += 8) {
+    const float *p = w + r * ld;
+    vf a[8];
+    for (int j = 0; j < 8; j++) a[j] = splat(x[r + (size_t)j]);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+      vf u = load(y + i), v = {0};
+      for (size_t j = 0; j < 8; j += 2) {
+        u += a[j] * load(p + j * ld + i);
+        v += a[j + 1] * load(p + (j + 1) * ld + i);
+      }
+      store(y + i, u + v);
+    }
+    for (; i < n; i++)
+      for (size_t j = 0; j < 8; j++) y[i] += x[r + j] * p[j * ld + i];
+  }
+  for (; r < rows; r++) axpy(x[r], w + r * ld, y, n);
+}
+
+/* One tile of 4 rows by up to 4 vectors: sums stay in registers over k. */
+static inline __attribute__((always_inline)) void tile(size_t rows, size_t vectors, size_t k, const float *a, size_t a_row,
+                                                       size_t a_column, const float *b, size_t ldb, float *c, size_t ldc,
+                                                       int beta) {
+  vf s[4][4];
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < vectors; j++) s[i][j] = beta ? load(c + i * ldc + j * LANES) : (vf){0};
+  for (size_t l = 0; l < k; l++) {
+    vf v[4];
+    for (size_t j = 0; j < vectors; j++) v[j] = load(b + l * ldb + j * LANES);
+    for (size_t i = 0; i < rows; i++) {
+      vf x = splat(a[i * a_row + l * a_column]);
+      for (size_t j = 0; j < vectors; j++) s[i][j] += x * v[j];
+    }
+  }
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < vectors; j++) store(c + i * ldc + j * LANES, s[i][j]);
+}
+
+static inline __attribute__((always_inline)) void tile_rows(size_t m, size_t vectors, size_t k, const float *a, size_t a_row,
+                                                            size_t a_column, const float *b, size_t ldb, float *c, size_t ldc,
+                                                            int beta) {
+  size_t i = 0;
+  for (; i + 4 <= m; i += 4) tile(4, vectors, k, a + i * a_row, a_row, a_column, b, ldb, c + i * ldc, ldc, beta);
+  for (; i < m; i++) tile(1, vectors, k, a + i * a_row, a_row, a_column, b, ldb, c + i * ldc, ldc, beta);
+}
+
+static void matmul(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b, size_t ldb,
+                   float *c, size_t ldc, int beta) {
+  size_t j = 0;
+  for (; j + 4 * LANES <= n; j += 4 * LANES) tile_rows(m, 4, k, a, a_row, a_column, b + j, ldb, c + j, ldc, beta);
+  for (; j + 2 * LANES <= n; j += 2 * LANES) tile_rows(m, 2, k, a, a_row, a_column, b + j, ldb, c + j, ldc, beta);
+  for (; j + LANES <= n; j += LANES) tile_rows(m, 1, k, a, a_row, a_column, b + j, ldb, c + j, ldc, beta);
+  if (j == n) return;
+  size_t rest = n - j; /* fewer columns than a vector has lanes: through a padded copy of b's last columns */
+  for (size_t i = 0; i < m; i++) {
+    vf s = {0};
+    for (size_t l = 0; l < k; l++) {
+      vf v = {0};
+      memcpy(&v, b + l * ldb + j, rest * sizeof(float));
+      s += splat(a[i * a_row + l * a_column]) * v;
+    }
+    float *out = c + i * ldc + j;
+    for (size_t q = 0; q < rest; q++) out[q] = (beta ? out[q] : 0) + s[q];
+  }
+}
+
+/* exp by range reduction to [-ln2/2, ln2/2] and a polynomial of degree 6 (Cephes' expf coefficients): within 2 ulp. */
+static inline vf vexp(vf x) {
+  const vf high = splat(88.3762626647949f), low = splat(-87.3365447504019f);
+  vi under = x < low;
+  x = (vf)(((vi)x & (x < high)) | ((vi)high & ~(vi)(x < high)));
+  x = (vf)(((vi)x & ~under) | ((vi)low & under));
+  vf shifted = x * splat(1.44269504088896341f) + splat(12582912.0f); /* rounds to an integer in the low bits */
+  vi exponent = (vi)shifted - (vi)splat(12582912.0f);
+  vf n = shifted - splat(12582912.0f);
+  vf r = x - n * splat(0.693359375f);
+  r = r - n * splat(-2.12194440e-4f);
+  vf p = splat(1.9875691500e-4f);
+  p = p * r + splat(1.3981999507e-3f);
+  p = p * r + splat(8.3334519073e-3f);
+  p = p * r + splat(4.1665795894e-2f);
+  p = p * r + splat(1.6666665459e-1f);
+  p = p * r + splat(5.0000001201e-1f);
+  p = p * (r * r) + r + splat(1.0f);
+  vf scaled = p * (vf)((exponent + 127) << 23);
+  return (vf)((vi)scaled & ~under);
+}
+
+static inline vf load_rest(const float *x, size_t n) {
+  vf v = {0};
+  memcpy(&v, x, n * sizeof(float));
+  return v;
+}
+
+static inline void store_rest(float *y, vf v, size_t n) { memcpy(y, &v, n * sizeof(float)); }
+
+static double exp_sum(float *x, size_t n, float scale, float shift) {
+  double total = 0;
+  for (size_t i = 0; i < n; i += LANES) {
+    size_t rest = n - i < LANES ? n - i : LANES;
+    vf v = vexp((rest == LANES ? load(x + i) : load_rest(x + i, rest)) * splat(scale) - splat(shift));
+    if (rest == LANES) {
+      store(x + i, v);
+      total += (double)lanes_sum(v);
+      continue;
+    }
+    store_rest(x + i, v, rest);
+    for (size_t j = 0; j < rest; j++) total += (double)v[j];
+  }
+  return total;
+}
+
+static float maximum(const float *x, size_t n) {
+  float best = -INFINITY;
+  size_t i = 0;
+  if (n >= LANES) {
+    vf top = load(x);
+    for (; i + LANES <= n; i += LANES) {
+      vf v = load(x + i);
+      vi larger = v > top;
+      top = (vf)(((vi)v & larger) | ((vi)top & ~larger));
+    }
+    for (int j = 0; j < LANES; j++) best = top[j] > best ? top[j] : best;
+  }
+  for (; i < n; i++) best = x[i] > best ? x[i] : best;
+  return best;
+}
+
+enum { WIDE = 16 }; /* double partial sums: the compiler makes vectors of them */
+
+static double sum(const float *x, size_t n) {
+  double part[WIDE] = {0}, total = 0;
+  size_t i = 0;
+  for (; i + WIDE <= n; i += WIDE)
+    for (size_t j = 0; j < WIDE; j++) part[j] += (double)x[i + j];
+  for (; i < n; i++) total += (double)x[i];
+  for (size_t j = 0; j < WIDE; j++) total += part[j];
+  return total;
+}
+
+static double sum_squares(const float *x, size_t n, double mean) {
+  double part[WIDE] = {0}, total = 0;
+  size_t i = 0;
+  for (; i + WIDE <= n; i += WIDE)
+    for (size_t j = 0; j < WIDE; j++) part[j] += ((double)x[i + j] - mean) * ((double)x[i + j] - mean);
+  for (; i < n; i++) total += ((double)x[i] - mean) * ((double)x[i] - mean);
+  for (size_t j = 0; j < WIDE; j++) total += part[j];
+  return total;
+}
+
+static double sum_products(const float *x, const float *y, size_t n) {
+  double part[WIDE] = {0}, total = 0;
+  size_t i = 0;
+  for (; i + WIDE <= n; i += WIDE)
+    for (size_t j = 0; j < WIDE; j++) part[j] += (double)x[i + j] * (double)y[i + j];
+  for (; i < n; i++) total += (double)x[i] * (double)y[i];
+  for (size_t j = 0; j < WIDE; j++) total += part[j];
+  return total;
+}
+
+static inline vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + vexp(-x)); }
+
+static inline vf silu_of(vf x) { return x * sigmoid(x); }
+
+static inline vf silu_slope(vf x) {
+  vf s = sigmoid(x);
+  return s * (splat(1.0f) + x * (splat(1.0f) - s));
+}
+
+/* tanh(u) = 1 - 2 / (exp(2u) + 1) */
+static inline vf tanh_of(vf u) { return splat(1.0f) - splat(2.0f) / (vexp(u + u) + splat(1.0f)); }
+
+static inline vf gelu_of(vf x) {
+  vf u = splat(0.7978845608028654f) * (x + splat(0.044715f) * x * x * x);
+  return splat(0.5f) * x * (splat(1.0f) + tanh_of(u));
+}
+
+static inline vf gelu_slope(vf x) {
+  vf t = tanh_of(splat(0.7978845608028654f) * (x + splat(0.044715f) * x * x * x));
+  vf du = splat(0.7978845608028654f) * (splat(1.0f) + splat(3 * 0.044715f) * x * x);
+  return splat(0.5f) * (splat(1.0f) + t) + splat(0.5f) * x * (splat(1.0f) - t * t) * du;
+}
+
+static inline __attribute__((always_inline)) void map(vf (*f)(vf), const float *x, float *y, size_t n) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) store(y + i, f(load(x + i)));
+  if (i < n) store_rest(y + i, f(load_rest(x + i, n - i)), n - i);
+}
+
+static inline __attribute__((always_inline)) void map_gradient(vf (*slope)(vf), const float *x, const float *dy, float *dx,
+                                                               size_t n) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) store(dx + i, load(dy + i) * slope(load(x + i)));
+  if (i < n) store_rest(dx + i, load_rest(dy + i, n - i) * slope(load_rest(x + i, n - i)), n - i);
+}
+
+static void silu(const float *x, float *y, size_t n) { map(silu_of, x, y, n); }
+static void silu_gradient(const float *x, const float *dy, float *dx, size_t n) { map_gradient(silu_slope, x, dy, dx, n); }
+static void gelu_tanh(const float *x, float *y, size_t n) { map(gelu_of, x, y, n); }
+static void gelu_tanh_gradient(const float *x, const float *dy, float *dx, size_t n) {
+  map_gradient(gelu_slope, x, dy, dx, n);
+}
+
+static void widen_f16(const uint16_t *x, float *y, size_t n) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) store(y + i, load_half(x + i));
+  for (; i < n; i++) y[i] = half_to_float(x[i]);
+}
+
+static void widen_bf16(const uint16_t *x, float *y, size_t n) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) store(y + i, load_bfloat(x + i));
+  for (; i < n; i++) y[i] = bfloat_to_float(x[i]);
+}
+
+extern const ci_kernels KERNELS_TABLE;
+const ci_kernels KERNELS_TABLE = {
+    .id = KERNELS_ID,
+    .dot = dot,
+    .dot_rows = dot_rows,
+    .dot_rows_f16 = dot_rows_f16,
+    .dot_rows_bf16 = dot_rows_bf16,
+    .axpy = axpy,
+    .axpy_rows = axpy_rows,
+    .matmul = matmul,
+    .exp_sum = exp_sum,
+    .max = maximum,
+    .sum = sum,
+    .sum_squares = sum_squares,
+    .sum_products = sum_products,
+    .silu = silu,
+    .silu_gradient = silu_gradient,
+    .gelu_tanh = gelu_tanh,
+    .gelu_tanh_gradient = gelu_tanh_gradient,
+    .widen_f16 = widen_f16,
+    .widen_bf16 = widen_bf16,
+};
