@@ -1,4 +1,5 @@
-/* The named tensors of a checkpoint, wherever they lie: one file or many, memory-mapped, in the type they are stored in. */
+/* The named tensors of a checkpoint, wherever they lie: one file or many, memory-mapped, in the type they are stored
+ * in. */
 #ifndef CI_FORMATS_TENSORS_H
 #define CI_FORMATS_TENSORS_H
 #include "base/error.h"
@@ -6,37 +7,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { CI_F32, CI_F16, CI_BF16, CI_F64, CI_I64, CI_I32, CI_I16, CI_I8, CI_U8, CI_BOOLEAN } ci_dtype;
+typedef enum { CI_F32, CI_F16, CI_BF16, CI_F64, CI_I64, CI_I32, CI_I16, CI_I8, CI_U8, CI_BOOLEAN, CI_F8_E4M3 } ci_dtype;
 const char *ci_dtype_name(ci_dtype type); /* "F32", ... */
 size_t ci_dtype_size(ci_dtype type);
 
 enum { CI_MAX_RANK = 8 };
 typedef struct {
   const char *name;
-  const char *file;  /* for error messages */
+  const char *file; /* for error messages */
   ci_dtype type;
   int rank;
   size_t shape[CI_MAX_RANK];
-  size_t count;      /* product of shape */
-  const void *data;  /* contiguous, row-major; aligned to the element size at least */
+  size_t count;     /* product of shape */
+  const void *data; /* contiguous, row-major; aligned to the element size at least */
 } ci_tensor;
 
 typedef struct ci_tensors ci_tensors;
 
-/* Opens the checkpoint in `folder` with the first row of formats.def that applies; CI_EFILE listing what was looked for when
- * none does. Headers are checked whole: sizes, offsets, overlaps, duplicates, shards. Data is not touched. */
+/* Opens the checkpoint in `folder` with the first row of formats.def that applies; CI_EFILE listing what was looked for
+ * when none does. Headers are checked whole: sizes, offsets, overlaps, duplicates, shards. Data is not touched. */
 ci_status ci_tensors_open(const char *folder, ci_tensors **tensors, ci_error *err);
 void ci_tensors_close(ci_tensors *tensors);
 const ci_tensor *ci_tensors_find(const ci_tensors *tensors, const char *name); /* NULL: not there. Hashed. */
 size_t ci_tensors_count(const ci_tensors *tensors);
 const ci_tensor *ci_tensors_at(const ci_tensors *tensors, size_t index);
-size_t ci_tensors_bytes(const ci_tensors *tensors); /* of data, all files */
+size_t ci_tensors_bytes(const ci_tensors *tensors);       /* of data, all files */
 const char *ci_tensors_format(const ci_tensors *tensors); /* the row's id */
 
-typedef struct { const char *id; const char *help; } ci_format_row;
+typedef struct {
+  const char *id;
+  const char *help;
+} ci_format_row;
 const ci_format_row *ci_format_rows(size_t *count);
 
-/* float32 of `count` elements starting at element `first` of a F32/F16/BF16 tensor (exact widening). */
+/* float32 of `count` elements starting at element `first`. Exact for F32, F16, BF16, F8_E4M3 and integers up to 16
+ * bits; the nearest float32 for the others. */
 void ci_tensor_widen(const ci_tensor *tensor, size_t first, size_t count, float *out);
 
 #endif

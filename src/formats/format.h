@@ -1,0 +1,38 @@
+/* What a checkpoint format brings, and the collection of tensors it fills. One format = one file + one row in
+ * formats.def. */
+#ifndef CI_FORMATS_FORMAT_H
+#define CI_FORMATS_FORMAT_H
+#include "base/file.h"
+#include "formats/tensors.h"
+
+/* A row of formats.def: id and help for lists (help names the files that are looked for), and
+ *   applies: whether the folder holds a checkpoint of this format; looks at file names only.
+ *   open:    adds every tensor of the folder to `tensors`, or fails naming file and tensor. */
+#define CI_FORMAT(id, help, applies, open)                                                                             \
+  bool applies(const char *folder);                                                                                    \
+  ci_status open(const char *folder, ci_tensors *tensors, ci_error *err);
+#include "formats/formats.def"
+#undef CI_FORMAT
+
+/* An empty collection; NULL when memory is out. */
+ci_tensors *ci_tensors_create(void);
+/* Maps folder/name for as long as the collection lives. *path is the joined path, also the collection's. */
+ci_status ci_tensors_map(ci_tensors *tensors, const char *folder, const char *name, ci_mapping *mapping,
+                         const char **path, ci_error *err);
+/* Adds a copy of *tensor. name is copied; file and data must live as long as the collection (mapped or its own memory).
+ * count is computed here from rank and shape. Data that is not aligned for its type is copied into memory of the
+ * collection's. Fails on a name that is already there. */
+ci_status ci_tensors_add(ci_tensors *tensors, const ci_tensor *tensor, ci_error *err);
+
+/* By the name that safetensors gives it; false when there is no such type here. */
+bool ci_dtype_find(const char *name, ci_dtype *type);
+/* The product of shape, and that times the element size; false when it does not fit. Empty tensors are allowed. */
+bool ci_shape_measure(int rank, const size_t *shape, ci_dtype type, size_t *count, size_t *bytes);
+/* The twin of the widening kernels that runs on every CPU: what the others are tested against. */
+void ci_tensor_widen_portable(const ci_tensor *tensor, size_t first, size_t count, float *out);
+
+/* One safetensors file in memory. `file` (for messages) and `bytes` must live as long as the collection. */
+ci_status ci_safetensors_parse(const char *file, const uint8_t *bytes, size_t length, ci_tensors *tensors,
+                               ci_error *err);
+
+#endif

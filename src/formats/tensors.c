@@ -1,0 +1,160 @@
+/* The collection of named tensors that a format fills, and the table of formats. See tensors.h and format.h.
+ * Names are looked up in a jansson object (name -> position): its hash is seeded, so hostile names cannot collide. */
+#include "formats/tensors.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "formats/format.h"
+#include <string.h>
+
+struct ci_tensors {
+  ci_arena *arena; /* names, paths, data that had to be aligned */
+  ci_mapping *mappings;
+  size_t mappings_count, mappings_capacity;
+  ci_tensor *items;
+  size_t count, capacity;
+  json_t *positions;
+  size_t bytes;
+  const char *format;
+};
+
+static const ci_format_row rows[] = {
+#define CI_FORMAT(id, help, applies, open) {id, help},
+#include "formats/formats.def"
+#undef CI_FORMAT
+};
+
+typedef struct {
+  bool (*applies)(const char *folder);
+  ci_status (*open)(const char *folder, ci_tensors *tensors, ci_error *err);
+} format_calls;
+
+static const format_calls calls[] = {
+#define CI_FORMAT(id, help, applies, open) {applies, open},
+#include "formats/formats.def"
+#undef CI_FORMAT
+};
+
+enum { FORMATS = sizeof rows / sizeof *rows };
+
+ci_tensors *ci_tensors_create(void) {
+  ci_tensors *tensors = ci_alloc_zeroed(1, sizeof *tensors);
+  if (!tensors) return NULL;
+  tensors->arena = ci_arena_create();
+  tensors->positions = json_object();
+  tensors->format = "";
+  if (tensors->arena && tensors->positions) return tensors;
+  ci_tensors_close(tensors);
+  return NULL;
+}
+
+void ci_tensors_close(ci_tensors *tensors) {
+  if (!tensors) return;
+  for (size_t i = 0; i < tensors->mappings_count; i++) ci_unmap_file(&tensors->mappings[i]);
+  ci_free(tensors->mappings);
+  ci_free(tensors->items);
+  json_decref(tensors->positions);
+  ci_arena_close(tensors->arena);
+  ci_free(tensors);
+}
+
+ci_status ci_tensors_map(ci_tensors *tensors, const char *folder, const char *name, ci_mapping *mapping,
+                         const char **path, ci_error *err) {
+  char *joined = ci_join_path(folder, name);
+  char *kept = joined ? ci_arena_text(tensors->arena, joined) : NULL;
+  ci_free(joined);
+  if (!kept || ci_reserve((void **)&tensors->mappings, &tensors->mappings_capacity, tensors->mappings_count + 1,
+                          sizeof *tensors->mappings))
+    return ci_fail_memory(err);
+  ci_status status = ci_map_file(kept, mapping, err);
+  if (status) return status;
+  tensors->mappings[tensors->mappings_count++] = *mapping;
+  *path = kept;
+  return CI_OK;
+}
+
+/* The promise of ci_tensor.data: files may place a tensor at any byte, reading it through a float pointer may not. */
+static ci_status align(ci_tensors *tensors, ci_tensor *tensor, size_t bytes, ci_error *err) {
+  if ((uintptr_t)tensor->data % ci_dtype_size(tensor->type) == 0) return CI_OK;
+  void *copy = ci_arena_alloc(tensors->arena, bytes, 1);
+  if (!copy) return ci_fail_memory(err);
+  tensor->data = memcpy(copy, tensor->data, bytes);
+  return CI_OK;
+}
+
+ci_status ci_tensors_add(ci_tensors *tensors, const ci_tensor *tensor, ci_error *err) {
+  const ci_tensor *there = ci_tensors_find(tensors, tensor->name);
+  if (there)
+    return ci_fail(err, CI_EFILE, tensor->file, "tensor \"%s\" is there twice, also in %s", tensor->name, there->file);
+  ci_tensor added = *tensor;
+  size_t bytes;
+  if (!ci_shape_measure(added.rank, added.shape, added.type, &added.count, &bytes))
+    return ci_fail(err, CI_EFILE, tensor->file, "tensor \"%s\" has a shape that is too large", tensor->name);
+  added.name = ci_arena_text(tensors->arena, tensor->name);
+  if (!added.name) return ci_fail_memory(err);
+  ci_status status = align(tensors, &added, bytes, err);
+  if (status) return status;
+  if (ci_reserve((void **)&tensors->items, &tensors->capacity, tensors->count + 1, sizeof *tensors->items) ||
+      json_object_set_new_nocheck(tensors->positions, added.name, json_integer((json_int_t)tensors->count)))
+    return ci_fail_memory(err);
+  tensors->items[tensors->count++] = added;
+  tensors->bytes += bytes;
+  return CI_OK;
+}
+
+static ci_status nothing_applies(const char *folder, ci_error *err) {
+  if (!ci_folder_exists(folder)) return ci_fail(err, CI_EFILE, folder, "is not a folder");
+  ci_text wanted = {0};
+  for (size_t i = 0; i < FORMATS; i++) ci_text_add_format(&wanted, "%s%s", i ? "; " : "", rows[i].help);
+  if (wanted.failed) {
+    ci_text_free(&wanted);
+    return ci_fail_memory(err);
+  }
+  ci_status status = ci_fail(err, CI_EFILE, folder, "holds no checkpoint: expected %s", wanted.data);
+  ci_text_free(&wanted);
+  return status;
+}
+
+ci_status ci_tensors_open(const char *folder, ci_tensors **tensors, ci_error *err) {
+  *tensors = NULL;
+  for (size_t i = 0; i < FORMATS; i++) {
+    if (!calls[i].applies(folder)) continue;
+    ci_tensors *opened = ci_tensors_create();
+    if (!opened) return ci_fail_memory(err);
+    ci_status status = calls[i].open(folder, opened, err);
+    if (status) {
+      ci_tensors_close(opened);
+      return status;
+    }
+    opened->format = rows[i].id;
+    *tensors = opened;
+    return CI_OK;
+  }
+  return nothing_applies(folder, err);
+}
+
+const ci_tensor *ci_tensors_find(const ci_tensors *tensors, const char *name) {
+  const json_t *position = json_object_get(tensors->positions, name);
+  return position ? &tensors->items[json_integer_value(position)] : NULL;
+}
+
+size_t ci_tensors_count(const ci_tensors *tensors) {
+  return tensors->count;
+}
+
+const ci_tensor *ci_tensors_at(const ci_tensors *tensors, size_t index) {
+  return index < tensors->count ? &tensors->items[index] : NULL;
+}
+
+size_t ci_tensors_bytes(const ci_tensors *tensors) {
+  return tensors->bytes;
+}
+
+const char *ci_tensors_format(const ci_tensors *tensors) {
+  return tensors->format;
+}
+
+const ci_format_row *ci_format_rows(size_t *count) {
+  *count = FORMATS;
+  return rows;
+}
