@@ -1,0 +1,55 @@
+/* Aggregators: result in, result out. One aggregator = one file + one row in aggregators.def; a pipeline is a list of
+ * stages, as in Inseq, each an aggregator with the aggregation function it uses, all reading the same arguments. */
+#ifndef CI_AGGREGATE_AGGREGATOR_H
+#define CI_AGGREGATE_AGGREGATOR_H
+#include "aggregate/result.h"
+#include "base/options.h"
+
+/* A row of aggregators.def.
+ *   options: the keys that apply reads from `arguments`.
+ *   apply:   *out is a new sequence, freed by the caller, empty after a failure. function: an id of ci_function_find;
+ * NULL: the aggregator's default. arguments: an object or NULL; keys of other aggregators are passed over. */
+typedef struct {
+  const char *id;
+  const char *help;
+  const ci_option *options;
+  ci_status (*apply)(const ci_sequence *sequence, const char *function, const json_t *arguments, ci_sequence *out,
+                     ci_error *err);
+} ci_aggregator;
+
+#define CI_AGGREGATOR(id, help, options, apply)                                                                        \
+  extern const ci_option options[];                                                                                    \
+  ci_status apply(const ci_sequence *sequence, const char *function, const json_t *arguments, ci_sequence *out,        \
+                  ci_error *err);
+#include "aggregate/aggregators.def"
+#undef CI_AGGREGATOR
+
+const ci_aggregator *ci_aggregators(size_t *count);
+const ci_aggregator *ci_aggregator_find(const char *id); /* NULL: unknown */
+
+/* What reduces count values of one dimension to one. NaN propagates (absmax: is passed over). */
+typedef struct {
+  const char *id;
+  const char *help;
+  double (*reduce)(const float *values, size_t count); /* count >= 1 */
+} ci_function;
+const ci_function *ci_functions(size_t *count);
+const ci_function *ci_function_find(const char *id); /* NULL: unknown */
+
+typedef struct {
+  const char *aggregator;
+  const char *function; /* NULL: the aggregator's default */
+} ci_aggregate_stage;
+
+/* Applies the stages in order. No stages: a copy. */
+ci_status ci_sequence_pipeline(const ci_sequence *sequence, const ci_aggregate_stage *stages, size_t count,
+                               const json_t *arguments, ci_sequence *out, ci_error *err);
+
+/* The parts of an aggregator's result that it leaves as they are. *to is overwritten. */
+ci_status ci_array_copy(const ci_array *from, ci_array *to, ci_error *err);
+ci_status ci_named_arrays_copy(const ci_named_array *from, size_t count, ci_named_array **to, size_t *to_count,
+                               ci_error *err);
+/* Kind, tokens, positions and step scores; no attributions, no sequence scores. */
+ci_status ci_sequence_copy_frame(const ci_sequence *from, ci_sequence *to, ci_error *err);
+
+#endif
