@@ -148,6 +148,7 @@ static void test_hostile(void **state) {
       {A "attr_pos_end", "16", "are no range of 33 target tokens"},
       {A "attr_pos_end", "\"19\"", "are not integers"},
       {A "attr_pos_end", "20", "19 rows and 2 columns, expected 20 and 3"},
+      {A "attr_pos_start", "16", "19 rows and 2 columns, expected 19 and 3"},
       {A "target", "[]", "are no range of 0 target tokens"},
       {A "target_attributions", "[1]", "sequence 0, target_attributions: is not a base64 string"},
       {A "target_attributions", "\"AAAA\"", "sequence 0, target_attributions: is 3 bytes long"},
