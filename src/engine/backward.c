@@ -1,0 +1,173 @@
+/* Backward: all targets of a block at once, node by node from the logits down. See run.h and adjoint.h.
+ *
+ * Before anything is computed, two passes over the graph say what is: which nodes lie between a leaf and the logits, and with
+ * which adjoint rows (the top of the last block has one row a target, everything below its attention has all of them). */
+#include "engine/buffers.h"
+#include "engine/run.h"
+#include <string.h>
+
+typedef struct {
+  ci_run *run;
+  const ci_adjoint *adjoint;
+  const ci_leaf *leaves;
+  size_t leaf_count;
+  bool *needed;     /* [nodes] a leaf lies at or above this node */
+  int *sets;        /* [nodes] adjoint rows of the node's gradient */
+  float **gradient; /* [nodes] NULL: nothing has arrived yet */
+} pass;
+
+static const ci_leaf *leaf_at(const pass *p, int node) {
+  for (size_t i = 0; i < p->leaf_count; i++)
+    if (p->leaves[i].node == node) return &p->leaves[i];
+  return NULL;
+}
+
+/* Which adjoint rows input i of a node gets from a gradient with the rows of `set`. */
+static int input_set(const ci_graph *graph, const ci_node *node, int i, int set) {
+  if (node->op == &ci_op_select) return CI_SET_TOP;
+  if (node->op != &ci_op_attention || i == 0) return set;
+  return graph->nodes[node->inputs[i]].space == CI_ENCODER ? CI_SET_SOURCE : CI_SET_FULL;
+}
+
+static void trace(pass *p) {
+  const ci_graph *graph = p->run->graph;
+  for (int i = 0; i < graph->count; i++) {
+    const ci_node *node = &graph->nodes[i];
+    p->sets[i] = CI_SET_NONE;
+    p->needed[i] = leaf_at(p, i) != NULL;
+    for (int j = 0; j < node->input_count; j++) p->needed[i] = p->needed[i] || p->needed[node->inputs[j]];
+  }
+  p->sets[graph->logits] = CI_SET_OUTPUT;
+  for (int i = graph->logits; i >= 0; i--) {
+    const ci_node *node = &graph->nodes[i];
+    if (p->sets[i] == CI_SET_NONE || !p->needed[i]) continue;
+    /* a leaf's rows are all of its branch's, wherever it stands */
+    if (leaf_at(p, i) && p->sets[i] == CI_SET_TOP) p->sets[i] = CI_SET_FULL;
+    for (int j = 0; j < node->input_count; j++) {
+      int set = input_set(graph, node, j, p->sets[i]);
+      if (set > p->sets[node->inputs[j]]) p->sets[node->inputs[j]] = set; /* TOP is part of FULL */
+    }
+  }
+}
+
+/* An intervened value does not depend on what it was before: no gradient passes (interpolation: alpha of it). */
+static void mask(const pass *p, int number, float *gradient) {
+  const ci_run *run = p->run;
+  const ci_node *node = &run->graph->nodes[number];
+  const ci_space *space = &run->spaces[node->space];
+  for (size_t i = 0; i < run->intervention_count; i++) {
+    const ci_intervention *v = &run->interventions[i];
+    if (v->node != number) continue;
+    float factor = v->kind == CI_INTERPOLATE ? v->alpha : 0;
+    size_t column = v->columns ? v->column : 0, columns = v->columns ? v->columns : node->width;
+    for (size_t row = 0; row < p->adjoint->rows[p->sets[number]]; row++) {
+      size_t forward = (size_t)p->adjoint->forward[p->sets[number]][row];
+      size_t position = (size_t)space->positions[forward];
+      if (space->branch_of[forward] != v->branch || position < v->first || position >= v->first + v->count) continue;
+      for (size_t c = column; c < column + columns; c++) gradient[row * node->width + c] *= factor;
+    }
+  }
+}
+
+/* Gradients that arrive for the top row of each group, added into all rows. */
+static void scatter(const pass *p, int input, const float *top, bool first) {
+  size_t width = p->run->graph->nodes[input].width;
+  float *full = p->gradient[input];
+  if (first) memset(full, 0, p->adjoint->rows[CI_SET_FULL] * width * sizeof(float));
+  for (size_t g = 0; g < p->adjoint->count; g++)
+    p->run->compute->kernels->axpy(1, top + g * width, full + (size_t)p->adjoint->top_in_full[g] * width, width);
+}
+
+static ci_status take(pass *p, size_t rows, size_t width, float **out, ci_error *err) {
+  size_t floats;
+  *out = __builtin_mul_overflow(rows, width, &floats) ? NULL : ci_buffers_take(p->run->buffers, floats ? floats : 1);
+  return *out ? CI_OK : ci_fail_memory(err);
+}
+
+static ci_status run_vjp(pass *p, int number, ci_error *err) {
+  ci_run *run = p->run;
+  const ci_node *node = &run->graph->nodes[number];
+  int set = p->sets[number];
+  if (!node->op->vjp) return ci_fail(err, CI_EMODEL, node->name, "the op \"%s\" has no gradient rule", node->op->id);
+  ci_backward_call call = {.run = run, .node = node, .adjoint = p->adjoint, .set = set, .count = p->adjoint->rows[set]};
+  call.rows = p->adjoint->forward[set];
+  call.dy = p->gradient[number];
+  bool first[CI_MOST_INPUTS] = {0};
+  ci_status status = CI_OK;
+  for (int i = 0; i < node->input_count && !status; i++) {
+    int input = node->inputs[i], from = input_set(run->graph, node, i, set);
+    size_t width = run->graph->nodes[input].width;
+    if (node->op->vjp_reads && !run->keeps[input]) status = ci_run_load_section(run, node->section, err);
+    if (status || !p->needed[input]) continue;
+    first[i] = !p->gradient[input];
+    if (first[i]) status = take(p, p->adjoint->rows[p->sets[input]], width, &p->gradient[input], err);
+    call.dx[i] = p->gradient[input];
+    call.accumulate[i] = !first[i];
+    if (!status && from != p->sets[input]) {
+      status = take(p, p->adjoint->rows[from], width, &call.dx[i], err);
+      call.accumulate[i] = false;
+    }
+  }
+  if (!status) node->op->vjp(&call);
+  for (int i = 0; i < node->input_count; i++) {
+    if (!call.dx[i] || call.dx[i] == p->gradient[node->inputs[i]]) continue;
+    if (!status) scatter(p, node->inputs[i], call.dx[i], first[i]);
+    ci_buffers_give(run->buffers, call.dx[i]);
+  }
+  return status ? status : ci_compute_check(run->compute, err);
+}
+
+static bool goes_on(const pass *p, const ci_node *node) {
+  for (int i = 0; i < node->input_count; i++)
+    if (p->needed[node->inputs[i]]) return true;
+  return false;
+}
+
+static ci_status descend(pass *p, ci_error *err) {
+  const ci_graph *graph = p->run->graph;
+  ci_status status = CI_OK;
+  for (int i = graph->logits; i >= 0 && !status; i--) {
+    if (!p->gradient[i]) continue;
+    const ci_leaf *leaf = leaf_at(p, i);
+    if (leaf)
+      memcpy(leaf->gradient, p->gradient[i], p->adjoint->rows[p->sets[i]] * graph->nodes[i].width * sizeof(float));
+    if (goes_on(p, &graph->nodes[i])) {
+      if (p->run->touched[i]) mask(p, i, p->gradient[i]);
+      status = run_vjp(p, i, err);
+    }
+    ci_buffers_give(p->run->buffers, p->gradient[i]);
+    p->gradient[i] = NULL;
+  }
+  return status;
+}
+
+/* Leaves that nothing reaches have a gradient of zero. */
+static void clear_unreached(const pass *p) {
+  for (size_t i = 0; i < p->leaf_count; i++) {
+    const ci_node *node = &p->run->graph->nodes[p->leaves[i].node];
+    int set = node->space == CI_ENCODER ? CI_SET_SOURCE : CI_SET_FULL;
+    if (p->sets[p->leaves[i].node] == CI_SET_NONE)
+      memset(p->leaves[i].gradient, 0, p->adjoint->rows[set] * node->width * sizeof(float));
+  }
+}
+
+ci_status ci_run_backward(ci_run *run, const ci_adjoint *adjoint, float *seeds, const ci_leaf *leaves, size_t leaf_count,
+                          ci_error *err) {
+  size_t nodes = (size_t)run->graph->count;
+  pass p = {.run = run, .adjoint = adjoint, .leaves = leaves, .leaf_count = leaf_count};
+  p.needed = ci_alloc_zeroed(nodes, sizeof *p.needed);
+  p.sets = ci_alloc_zeroed(nodes, sizeof *p.sets);
+  p.gradient = ci_alloc_zeroed(nodes, sizeof *p.gradient);
+  ci_status status = p.needed && p.sets && p.gradient ? CI_OK : ci_fail_memory(err);
+  if (!status) {
+    trace(&p);
+    clear_unreached(&p);
+    p.gradient[run->graph->logits] = seeds;
+    status = descend(&p, err);
+    for (size_t i = 0; i < nodes; i++) ci_buffers_give(run->buffers, p.gradient[i]);
+  }
+  ci_free(p.needed);
+  ci_free(p.sets);
+  ci_free(p.gradient);
+  return status;
+}

@@ -1,0 +1,117 @@
+/* Forward: new rows through all nodes, in order; interventions at node boundaries. See run.h. */
+#include "engine/run.h"
+#include <string.h>
+
+/* Room for rows [0, rows) of a node that is kept: half as much again is asked for, so that decoding seldom moves. */
+static ci_status grow(float **data, size_t *capacity, size_t used, size_t rows, size_t width, ci_error *err) {
+  if (rows <= *capacity) return CI_OK;
+  size_t wanted = rows > 64 ? rows + rows / 2 : rows + 32, floats;
+  float *larger = __builtin_mul_overflow(wanted, width, &floats) ? NULL : ci_alloc(floats, sizeof(float));
+  if (!larger) return ci_fail_memory(err);
+  if (used) memcpy(larger, *data, used * width * sizeof(float));
+  ci_free(*data);
+  *data = larger;
+  *capacity = wanted;
+  return CI_OK;
+}
+
+/* Where rows [first, first + count) of a node go. */
+static ci_status place(ci_run *run, int number, size_t first, size_t count, ci_error *err) {
+  const ci_node *node = &run->graph->nodes[number];
+  ci_value *value = &run->values[number];
+  ci_status status = CI_OK;
+  if (node->kept_width) status = grow(&value->kept, &value->kept_capacity, first, first + count, node->kept_width, err);
+  if (status) return status;
+  if (run->keeps[number]) return grow(&value->data, &value->capacity, first, first + count, node->width, err);
+  size_t floats;
+  if (__builtin_mul_overflow(count, node->width, &floats)) return ci_fail_memory(err);
+  if (run->slot_size[node->slot] < floats) {
+    ci_free(run->slots[node->slot]);
+    run->slots[node->slot] = ci_alloc(floats, sizeof(float));
+    run->slot_size[node->slot] = run->slots[node->slot] ? floats : 0;
+    if (!run->slots[node->slot]) return ci_fail_memory(err);
+  }
+  value->data = run->slots[node->slot];
+  value->base = first;
+  return CI_OK;
+}
+
+static void intervene_row(const ci_run *run, const ci_intervention *v, size_t position, float *row) {
+  size_t width = v->columns ? v->columns : run->graph->nodes[v->node].width;
+  const float *values = v->values ? v->values + (position - v->first) * width : NULL;
+  float *x = row + (v->columns ? v->column : 0);
+  switch (v->kind) {
+  case CI_SET: memcpy(x, values, width * sizeof(float)); break;
+  case CI_ZERO: memset(x, 0, width * sizeof(float)); break;
+  case CI_INTERPOLATE:
+    for (size_t i = 0; i < width; i++) x[i] = values[i] + v->alpha * (x[i] - values[i]);
+    break;
+  }
+}
+
+static void intervene(const ci_run *run, int number, size_t first, size_t count) {
+  const ci_space *space = &run->spaces[run->graph->nodes[number].space];
+  for (size_t i = 0; i < run->intervention_count; i++) {
+    const ci_intervention *v = &run->interventions[i];
+    if (v->node != number) continue;
+    const ci_branch *branch = &space->branches[v->branch];
+    for (size_t p = v->first; p < v->first + v->count && p < branch->length; p++) {
+      size_t row = (size_t)branch->rows[p];
+      if (row >= first && row < first + count && p >= branch->start) intervene_row(run, v, p, ci_run_row(run, number, row));
+    }
+  }
+}
+
+static ci_status compute_node(ci_run *run, int number, size_t first, size_t count, ci_error *err) {
+  const ci_node *node = &run->graph->nodes[number];
+  ci_status status = place(run, number, first, count, err);
+  if (status) return status;
+  ci_forward_call call = {.run = run, .node = node, .first = first, .count = count};
+  if (!node->op->mixes_rows)
+    for (int i = 0; i < node->input_count; i++) call.in[i] = ci_run_row(run, node->inputs[i], first);
+  call.out = ci_run_row(run, number, first);
+  if (node->kept_width) call.kept = run->values[number].kept + first * node->kept_width;
+  node->op->forward(&call);
+  if (run->touched[number]) intervene(run, number, first, count);
+  return ci_compute_check(run->compute, err);
+}
+
+ci_status ci_run_forward(ci_run *run, ci_error *err) {
+  run->loaded_section = -1;
+  for (int i = 0; i < run->graph->count; i++) {
+    const ci_space *space = &run->spaces[run->graph->nodes[i].space];
+    if (space->rows == space->computed) continue;
+    ci_status status = compute_node(run, i, space->computed, space->rows - space->computed, err);
+    if (status) return status;
+  }
+  for (int s = 0; s < CI_SPACES; s++) run->spaces[s].computed = run->spaces[s].rows;
+  return CI_OK;
+}
+
+ci_status ci_run_load_section(ci_run *run, int section, ci_error *err) {
+  if (run->loaded_section == section) return CI_OK;
+  run->loaded_section = -1;
+  for (int i = 0; i < run->graph->count; i++) {
+    const ci_node *node = &run->graph->nodes[i];
+    if (node->section != section || run->keeps[i] || !run->spaces[node->space].computed) continue;
+    ci_status status = compute_node(run, i, 0, run->spaces[node->space].computed, err);
+    if (status) return status;
+  }
+  run->loaded_section = section;
+  return CI_OK;
+}
+
+ci_status ci_run_input_values(ci_run *run, ci_space_id id, const int32_t *ids, size_t count, float *out, ci_error *err) {
+  const ci_graph *graph = run->graph;
+  ci_run *aside;
+  ci_status status = ci_run_open(graph, run->compute, CI_KEEP_BOUNDARIES, &aside, err);
+  if (status) return status;
+  int branch = ci_run_branch(aside, id, -1, 0, -1), input = graph->input_node[id];
+  status = branch < 0 ? ci_fail_memory(err) : ci_run_append(aside, id, branch, ids, count, err);
+  for (int i = 0; !status && count && i <= input; i++)
+    if (graph->nodes[i].space == id && graph->nodes[i].section == graph->nodes[input].section)
+      status = compute_node(aside, i, 0, count, err);
+  if (!status && count) memcpy(out, ci_run_row(aside, input, 0), count * graph->nodes[input].width * sizeof(float));
+  ci_run_close(aside);
+  return status;
+}

@@ -1,0 +1,189 @@
+/* Branches, rows and memory of a run. See run.h; forward.c and backward.c compute. */
+#include "engine/run.h"
+#include "engine/buffers.h"
+#include "ops/rope.h"
+#include <math.h>
+#include <string.h>
+
+/* Which nodes a plan keeps. Everything: all that a vjp reads, since the rest is never looked at again. */
+static void plan(ci_run *run) {
+  const ci_graph *graph = run->graph;
+  for (int i = 0; i < graph->count; i++) {
+    const ci_node *node = &graph->nodes[i];
+    run->keeps[i] = node->is_key || i == graph->logits || (run->keep != CI_KEEP_KEYS && node->keep);
+    if (run->keep == CI_KEEP_ALL && node->op->vjp_reads)
+      for (int j = 0; j < node->input_count; j++) run->keeps[node->inputs[j]] = true;
+  }
+}
+
+ci_status ci_run_open(const ci_graph *graph, ci_compute *compute, ci_keep keep, ci_run **out, ci_error *err) {
+  ci_run *run = ci_alloc_zeroed(1, sizeof *run);
+  if (!run) return ci_fail_memory(err);
+  run->graph = graph;
+  run->compute = compute;
+  run->keep = keep;
+  run->loaded_section = -1;
+  size_t nodes = (size_t)graph->count, slots = (size_t)graph->slots;
+  run->values = ci_alloc_zeroed(nodes, sizeof *run->values);
+  run->keeps = ci_alloc_zeroed(nodes, sizeof *run->keeps);
+  run->touched = ci_alloc_zeroed(nodes, sizeof *run->touched);
+  run->slots = ci_alloc_zeroed(slots, sizeof *run->slots);
+  run->slot_size = ci_alloc_zeroed(slots, sizeof *run->slot_size);
+  run->buffers = ci_buffers_open();
+  if (!run->values || !run->keeps || !run->touched || !run->slots || !run->slot_size || !run->buffers) {
+    ci_run_close(run);
+    return ci_fail_memory(err);
+  }
+  plan(run);
+  *out = run;
+  return CI_OK;
+}
+
+static void drop_branches(ci_space *space) {
+  for (size_t i = 0; i < space->branch_count; i++) ci_free(space->branches[i].rows);
+  space->branch_count = 0;
+}
+
+void ci_run_close(ci_run *run) {
+  if (!run) return;
+  for (int s = 0; s < CI_SPACES; s++) {
+    drop_branches(&run->spaces[s]);
+    ci_free(run->spaces[s].branches);
+    ci_free(run->spaces[s].ids);
+    ci_free(run->spaces[s].positions);
+    ci_free(run->spaces[s].branch_of);
+  }
+  for (int i = 0; run->values && run->keeps && i < run->graph->count; i++) {
+    if (run->keeps[i]) ci_free(run->values[i].data);
+    ci_free(run->values[i].kept);
+  }
+  for (int i = 0; run->slots && i < run->graph->slots; i++) ci_free(run->slots[i]);
+  ci_free(run->values);
+  ci_free(run->keeps);
+  ci_free(run->touched);
+  ci_free(run->slots);
+  ci_free(run->slot_size);
+  ci_free(run->interventions);
+  ci_rope_table_close(run->rope);
+  ci_buffers_close(run->buffers);
+  ci_free(run);
+}
+
+void ci_run_reset(ci_run *run) {
+  for (int s = 0; s < CI_SPACES; s++) {
+    drop_branches(&run->spaces[s]);
+    run->spaces[s].rows = run->spaces[s].computed = 0;
+  }
+  run->intervention_count = 0;
+  memset(run->touched, 0, (size_t)run->graph->count * sizeof *run->touched);
+  run->loaded_section = -1;
+}
+
+int ci_run_branch(ci_run *run, ci_space_id id, int parent, size_t start, int source_branch) {
+  ci_space *space = &run->spaces[id];
+  if (ci_reserve((void **)&space->branches, &space->branch_capacity, space->branch_count + 1, sizeof *space->branches)) return -1;
+  ci_branch branch = {.parent = parent, .start = start, .length = start, .source_branch = source_branch};
+  if (start) {
+    if (ci_reserve((void **)&branch.rows, &branch.capacity, start + 16, sizeof *branch.rows)) return -1;
+    memcpy(branch.rows, space->branches[parent].rows, start * sizeof *branch.rows);
+  }
+  space->branches[space->branch_count] = branch;
+  return (int)space->branch_count++;
+}
+
+static int reserve_rows(ci_space *space, size_t rows) {
+  if (rows <= space->capacity) return 0;
+  size_t a = space->capacity, b = a, c = a;
+  if (rows > INT32_MAX || ci_reserve((void **)&space->ids, &a, rows, sizeof *space->ids) ||
+      ci_reserve((void **)&space->positions, &b, rows, sizeof *space->positions) ||
+      ci_reserve((void **)&space->branch_of, &c, rows, sizeof *space->branch_of))
+    return -1;
+  space->capacity = a;
+  return 0;
+}
+
+ci_status ci_run_append(ci_run *run, ci_space_id id, int number, const int32_t *ids, size_t count, ci_error *err) {
+  ci_space *space = &run->spaces[id];
+  ci_branch *branch = &space->branches[number];
+  size_t most = run->graph->positions[id], length = branch->length + count;
+  if (most && length > most)
+    return ci_fail(err, CI_EINVAL, id == CI_ENCODER ? "input" : "text", "%zu tokens are more than the model's %zu positions",
+                   length, most);
+  const ci_node *embedding = &run->graph->nodes[run->graph->ids_node[id]];
+  for (size_t i = 0; i < count; i++)
+    if (ids[i] < 0 || (size_t)ids[i] >= embedding->weight.a)
+      return ci_fail(err, CI_EINVAL, embedding->name, "token id %d does not exist: the model has %zu", (int)ids[i],
+                     embedding->weight.a);
+  if (reserve_rows(space, space->rows + count) ||
+      ci_reserve((void **)&branch->rows, &branch->capacity, length, sizeof *branch->rows))
+    return ci_fail_memory(err);
+  for (size_t i = 0; i < count; i++) {
+    size_t row = space->rows++;
+    space->ids[row] = ids[i];
+    space->positions[row] = (int32_t)branch->length;
+    space->branch_of[row] = number;
+    branch->rows[branch->length++] = (int32_t)row;
+  }
+  return CI_OK;
+}
+
+ci_status ci_run_want_logits(ci_run *run, int branch, size_t position, size_t *output_row, ci_error *err) {
+  ci_space *space = &run->spaces[CI_OUTPUT];
+  if (reserve_rows(space, space->rows + 1)) return ci_fail_memory(err);
+  *output_row = space->rows++;
+  space->ids[*output_row] = run->spaces[CI_DECODER].branches[branch].rows[position];
+  space->positions[*output_row] = (int32_t)position;
+  space->branch_of[*output_row] = branch;
+  return CI_OK;
+}
+
+ci_status ci_run_intervene(ci_run *run, const ci_intervention *intervention, ci_error *err) {
+  if (ci_reserve((void **)&run->interventions, &run->intervention_capacity, run->intervention_count + 1,
+                 sizeof *run->interventions))
+    return ci_fail_memory(err);
+  run->interventions[run->intervention_count++] = *intervention;
+  run->touched[intervention->node] = true;
+  return CI_OK;
+}
+
+void ci_run_drop_outputs(ci_run *run) { run->spaces[CI_OUTPUT].rows = run->spaces[CI_OUTPUT].computed = 0; }
+
+float *ci_run_row(const ci_run *run, int node, size_t row) {
+  const ci_value *value = &run->values[node];
+  return value->data + (row - value->base) * run->graph->nodes[node].width;
+}
+
+const float *ci_run_logits(const ci_run *run, size_t output_row) { return ci_run_row(run, run->graph->logits, output_row); }
+
+const char *ci_run_find_not_finite(const ci_run *run) {
+  for (int i = 0; i < run->graph->count; i++) {
+    const ci_node *node = &run->graph->nodes[i];
+    if (!run->keeps[i]) continue;
+    size_t n = run->spaces[node->space].computed * node->width;
+    for (size_t j = 0; j < n; j++)
+      if (!isfinite(run->values[i].data[j])) return node->name;
+  }
+  return NULL;
+}
+
+size_t ci_run_row_bytes(const ci_graph *graph, ci_space_id space, ci_keep keep) {
+  size_t floats = 0;
+  for (int i = 0; i < graph->count; i++) {
+    const ci_node *node = &graph->nodes[i];
+    if (node->space != space) continue;
+    floats += node->kept_width;
+    if (keep == CI_KEEP_ALL || node->keep) floats += node->width;
+  }
+  return floats * sizeof(float);
+}
+
+size_t ci_adjoint_row_bytes(const ci_graph *graph) {
+  size_t most = 0, floats = 0;
+  for (int i = 0; i < graph->count; i++) {
+    if (i == graph->logits) continue;
+    floats = i && graph->nodes[i].section == graph->nodes[i - 1].section ? floats : 0;
+    floats += graph->nodes[i].width;
+    if (floats > most) most = floats;
+  }
+  return most * sizeof(float);
+}

@@ -1,0 +1,290 @@
+/* See builder.h. */
+#include "models/builder.h"
+#include "kernels/weight_types.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void ci_build_fail(ci_builder *b, const char *where, const char *format, ...) {
+  if (b->status) return;
+  char message[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  b->status = ci_fail(b->err, CI_EMODEL, where, "%s", message);
+}
+
+void *ci_build_alloc(ci_builder *b, size_t count, size_t size) {
+  void *memory = b->status ? NULL : ci_arena_alloc(b->model->arena, count, size);
+  if (!memory && !b->status) b->status = ci_fail_memory(b->err);
+  return memory;
+}
+
+int64_t ci_config_int(ci_builder *b, const char *key, int64_t fallback, int64_t min, int64_t max) {
+  int64_t value = fallback;
+  if (!b->status) b->status = ci_json_get_int(b->model->config, "config.json", key, fallback, min, max, &value, b->err);
+  return b->status ? min : value;
+}
+
+int64_t ci_config_needed(ci_builder *b, const char *key, int64_t min, int64_t max) {
+  if (!b->status && !json_object_get(b->model->config, key)) ci_build_fail(b, "config.json", "\"%s\" is missing", key);
+  return ci_config_int(b, key, min, min, max);
+}
+
+double ci_config_real(ci_builder *b, const char *key, double fallback) {
+  double value = fallback;
+  if (!b->status) b->status = ci_json_get_real(b->model->config, "config.json", key, fallback, &value, b->err);
+  return value;
+}
+
+bool ci_config_bool(ci_builder *b, const char *key, bool fallback) {
+  bool value = fallback;
+  if (!b->status) b->status = ci_json_get_bool(b->model->config, "config.json", key, fallback, &value, b->err);
+  return value;
+}
+
+const char *ci_config_text(ci_builder *b, const char *key, const char *fallback) {
+  const char *value = fallback;
+  if (!b->status) b->status = ci_json_get_text(b->model->config, "config.json", key, fallback, &value, b->err);
+  return value;
+}
+
+void ci_config_only(ci_builder *b, const char *key, const json_t *value) {
+  const json_t *found = json_object_get(b->model->config, key);
+  if (!b->status && found && !json_is_null(found) && !json_equal(found, value)) {
+    char *text = json_dumps(found, JSON_ENCODE_ANY | JSON_COMPACT), *expected = json_dumps(value, JSON_ENCODE_ANY);
+    ci_build_fail(b, "config.json", "\"%s\": %s is not supported for %s (only %s)", key, text ? text : "?",
+                  b->model->architecture->id, expected ? expected : "?");
+    free(text);
+    free(expected);
+  }
+  json_decref((json_t *)value);
+}
+
+void ci_build_section(ci_builder *b, ci_space_id space, const char *scope_format, int index) {
+  b->space = space;
+  b->section = b->model->graph.sections++;
+  snprintf(b->scope, sizeof b->scope, scope_format, index);
+}
+
+void ci_build_weights(ci_builder *b, const char *format, int index) {
+  snprintf(b->weights, sizeof b->weights, format, index);
+}
+
+/* The tensor with this name, or with the base prefix added or taken away. */
+static const ci_tensor *look_up(ci_builder *b, const char *name) {
+  char full[256], other[320];
+  const char *prefix = b->model->architecture->prefix;
+  snprintf(full, sizeof full, "%s%s", b->weights, name);
+  const ci_tensor *tensor = ci_tensors_find(b->model->tensors, full);
+  if (!tensor && ci_starts_with(full, prefix)) tensor = ci_tensors_find(b->model->tensors, full + strlen(prefix));
+  if (!tensor) {
+    snprintf(other, sizeof other, "%s%s", prefix, full);
+    tensor = ci_tensors_find(b->model->tensors, other);
+  }
+  return tensor;
+}
+
+static void mark_used(ci_builder *b, const ci_tensor *tensor) { b->used[tensor - ci_tensors_at(b->model->tensors, 0)] = 1; }
+
+bool ci_has_weight(ci_builder *b, const char *name) { return !b->status && look_up(b, name); }
+
+static const ci_tensor *need(ci_builder *b, const char *name) {
+  if (b->status) return NULL;
+  const ci_tensor *tensor = look_up(b, name);
+  if (!tensor) ci_build_fail(b, b->model->path, "tensor \"%s%s\" is missing", b->weights, name);
+  else mark_used(b, tensor);
+  return tensor;
+}
+
+static void wrong_shape(ci_builder *b, const ci_tensor *t, const char *expected) {
+  ci_text shape = {0};
+  for (int i = 0; i < t->rank; i++) ci_text_add_format(&shape, i ? ", %zu" : "%zu", t->shape[i]);
+  ci_build_fail(b, t->file, "tensor \"%s\" has shape [%s], expected %s", t->name, shape.data ? shape.data : "", expected);
+  ci_text_free(&shape);
+}
+
+static ci_weight matrix(ci_builder *b, const char *name, size_t rows, size_t columns) {
+  const ci_tensor *t = need(b, name);
+  if (!t) return (ci_weight){0};
+  char expected[64];
+  snprintf(expected, sizeof expected, "[%zu, %zu]", rows, columns);
+  const ci_weight_type *type = ci_weight_type_named(ci_dtype_name(t->type));
+  if (!type) ci_build_fail(b, t->file, "tensor \"%s\" has type %s, expected F32, F16 or BF16", t->name, ci_dtype_name(t->type));
+  else if (t->rank != 2 || t->shape[0] != rows || t->shape[1] != columns) wrong_shape(b, t, expected);
+  return (ci_weight){.type = type, .data = t->data, .a = rows, .b = columns, .ld = columns};
+}
+
+ci_weight ci_weight_linear(ci_builder *b, const char *name, size_t outputs, size_t inputs) {
+  return matrix(b, name, outputs, inputs);
+}
+
+ci_weight ci_weight_conv1d(ci_builder *b, const char *name, size_t inputs, size_t columns, size_t first, size_t outputs) {
+  ci_weight w = matrix(b, name, inputs, columns);
+  if (b->status) return w;
+  w.data = (const char *)w.data + first * w.type->size;
+  w.b = outputs;
+  w.by_input = true;
+  return w;
+}
+
+ci_weight ci_weight_table(const float *data, size_t rows, size_t columns) {
+  return (ci_weight){.type = ci_weight_type_named("F32"), .data = data, .a = rows, .b = columns, .ld = columns};
+}
+
+/* Vectors are read in every row: float32 copies, unless the file has them so. Leading dimensions of 1 are allowed
+ * (final_logits_bias is [1, vocabulary]). */
+const float *ci_vector_part(ci_builder *b, const char *name, size_t whole, size_t first, size_t n) {
+  const ci_tensor *t = need(b, name);
+  if (!t) return NULL;
+  char expected[32];
+  snprintf(expected, sizeof expected, "[%zu]", whole);
+  if (t->count != whole || t->rank < 1 || t->shape[t->rank - 1] != whole) return wrong_shape(b, t, expected), NULL;
+  if (t->type == CI_F32) return (const float *)t->data + first;
+  if (t->type != CI_F16 && t->type != CI_BF16) {
+    ci_build_fail(b, t->file, "tensor \"%s\" has type %s, expected F32, F16 or BF16", t->name, ci_dtype_name(t->type));
+    return NULL;
+  }
+  float *copy = ci_build_alloc(b, n, sizeof *copy);
+  if (copy) ci_tensor_widen(t, first, n, copy);
+  return copy;
+}
+
+const float *ci_vector(ci_builder *b, const char *name, size_t n) { return ci_vector_part(b, name, n, 0, n); }
+
+const float *ci_vector_if_there(ci_builder *b, const char *name, size_t n) {
+  return ci_has_weight(b, name) ? ci_vector(b, name, n) : NULL;
+}
+
+/* A node with these inputs (-1: none); its number, 0 after an error. */
+static ci_node *add(ci_builder *b, const char *name, const ci_op *op, size_t width, int x, int y, int z) {
+  ci_graph *graph = &b->model->graph;
+  if (b->status) return NULL;
+  if (ci_reserve((void **)&graph->nodes, &graph->capacity, (size_t)graph->count + 1, sizeof *graph->nodes)) {
+    b->status = ci_fail_memory(b->err);
+    return NULL;
+  }
+  char full[160];
+  snprintf(full, sizeof full, "%s%s", b->scope, name);
+  ci_node *node = &graph->nodes[graph->count];
+  *node = (ci_node){.name = ci_arena_text(b->model->arena, full), .op = op, .space = b->space, .section = b->section, .width = width};
+  if (!node->name) {
+    b->status = ci_fail_memory(b->err);
+    return NULL;
+  }
+  const int inputs[CI_MOST_INPUTS] = {x, y, z};
+  while (node->input_count < CI_MOST_INPUTS && inputs[node->input_count] >= 0) {
+    node->inputs[node->input_count] = inputs[node->input_count];
+    node->input_count++;
+  }
+  graph->count++;
+  return node;
+}
+
+static int number(ci_builder *b, const ci_node *node) { return node ? (int)(node - b->model->graph.nodes) : 0; }
+static size_t width_of(ci_builder *b, int node) { return b->status ? 1 : b->model->graph.nodes[node].width; }
+
+int ci_add_embedding(ci_builder *b, const char *name, ci_weight weight) {
+  ci_node *node = add(b, name, &ci_op_embedding, weight.b, -1, -1, -1);
+  if (node) node->weight = weight;
+  return number(b, node);
+}
+
+int ci_add_scale(ci_builder *b, const char *name, int x, double factor) {
+  ci_scale_params *params = ci_build_alloc(b, 1, sizeof *params);
+  ci_node *node = add(b, name, &ci_op_scale, width_of(b, x), x, -1, -1);
+  if (!node) return 0;
+  params->factor = (float)factor;
+  node->params = params;
+  return number(b, node);
+}
+
+int ci_add_position(ci_builder *b, const char *name, int x, ci_weight table, size_t offset) {
+  ci_position_params *params = ci_build_alloc(b, 1, sizeof *params);
+  ci_node *node = add(b, name, &ci_op_position, width_of(b, x), x, -1, -1);
+  if (!node) return 0;
+  params->offset = offset;
+  node->params = params;
+  node->weight = table;
+  size_t positions = table.a > offset ? table.a - offset : 0, *most = &b->model->graph.positions[b->space];
+  if (!*most || positions < *most) *most = positions;
+  return number(b, node);
+}
+
+int ci_add_linear(ci_builder *b, const char *name, int x, ci_weight weight, const float *bias) {
+  ci_node *node = add(b, name, &ci_op_linear, b->status ? 0 : ci_weight_outputs(&weight), x, -1, -1);
+  if (!node) return 0;
+  node->weight = weight;
+  node->bias = bias;
+  if (ci_weight_inputs(&weight) != width_of(b, x)) ci_build_fail(b, node->name, "input and weight do not fit");
+  return number(b, node);
+}
+
+static int add_norm(ci_builder *b, const char *name, const ci_op *op, int x, const float *scale, const float *bias, double epsilon) {
+  ci_norm_params *params = ci_build_alloc(b, 1, sizeof *params);
+  ci_node *node = add(b, name, op, width_of(b, x), x, -1, -1);
+  if (!node) return 0;
+  params->epsilon = epsilon;
+  node->params = params;
+  node->scale = scale;
+  node->bias = bias;
+  return number(b, node);
+}
+
+int ci_add_layer_norm(ci_builder *b, const char *name, int x, const float *scale, const float *bias, double epsilon) {
+  return add_norm(b, name, &ci_op_layer_norm, x, scale, bias, epsilon);
+}
+
+int ci_add_rms_norm(ci_builder *b, const char *name, int x, const float *scale, double epsilon) {
+  return add_norm(b, name, &ci_op_rms_norm, x, scale, NULL, epsilon);
+}
+
+int ci_add_rope(ci_builder *b, const char *name, int x, size_t heads, size_t head_dim, const float *frequencies, size_t rotated) {
+  ci_rope_params *params = ci_build_alloc(b, 1, sizeof *params);
+  ci_node *node = add(b, name, &ci_op_rope, width_of(b, x), x, -1, -1);
+  if (!node) return 0;
+  *params = (ci_rope_params){.heads = heads, .head_dim = head_dim, .rotated = rotated, .frequencies = frequencies};
+  node->params = params;
+  return number(b, node);
+}
+
+int ci_add_attention(ci_builder *b, const char *name, int query, int key, int value, size_t heads, size_t kv_heads,
+                     size_t head_dim, double scale, bool causal) {
+  ci_attention_params *params = ci_build_alloc(b, 1, sizeof *params);
+  ci_node *node = add(b, name, &ci_op_attention, heads * head_dim, query, key, value);
+  if (!node) return 0;
+  *params = (ci_attention_params){heads, kv_heads, head_dim, (float)scale, causal};
+  node->params = params;
+  node->kept_width = heads;
+  b->model->graph.heads[b->space] = heads;
+  return number(b, node);
+}
+
+int ci_add_activation(ci_builder *b, const char *name, int x, const char *activation) {
+  ci_activation_params *params = ci_build_alloc(b, 1, sizeof *params);
+  ci_node *node = add(b, name, &ci_op_activation, width_of(b, x), x, -1, -1);
+  if (!node) return 0;
+  params->activation = ci_activation_named(activation);
+  node->params = params;
+  if (!params->activation)
+    ci_build_fail(b, "config.json", "unknown activation \"%s\", expected one of %s", activation, ci_activation_names());
+  return number(b, node);
+}
+
+int ci_add_multiply(ci_builder *b, const char *name, int x, int y) {
+  return number(b, add(b, name, &ci_op_multiply, width_of(b, x), x, y, -1));
+}
+
+int ci_add_sum(ci_builder *b, const char *name, int x, int y) {
+  return number(b, add(b, name, &ci_op_add, width_of(b, x), x, y, -1));
+}
+
+int ci_add_select(ci_builder *b, const char *name, int x) {
+  return number(b, add(b, name, &ci_op_select, width_of(b, x), x, -1, -1));
+}
+
+void ci_build_input(ci_builder *b, int ids_node, int input_node) {
+  b->model->graph.ids_node[b->space] = ids_node;
+  b->model->graph.input_node[b->space] = input_node;
+}

@@ -1,0 +1,66 @@
+/* What an architecture file builds its graph with. Errors stick: after the first one every call does nothing, and the file
+ * reads as the model does. Node names are `scope` + the name given. */
+#ifndef CI_MODELS_BUILDER_H
+#define CI_MODELS_BUILDER_H
+#include "models/model.h"
+#include "ops/params.h"
+
+typedef struct ci_builder {
+  ci_model *model;
+  ci_status status;
+  ci_error *err;
+  ci_space_id space;      /* of the nodes added next */
+  int section;
+  char scope[64];         /* "decoder.3." */
+  char weights[96];       /* prefix of weight names: "model.decoder.layers.3." */
+  unsigned char *used;    /* [tensors] looked up */
+} ci_builder;
+
+/* Configuration values; NULL-safe defaults. The key must be there when there is no sensible default: *_needed. */
+int64_t ci_config_needed(ci_builder *b, const char *key, int64_t min, int64_t max);
+int64_t ci_config_int(ci_builder *b, const char *key, int64_t fallback, int64_t min, int64_t max);
+double ci_config_real(ci_builder *b, const char *key, double fallback);
+bool ci_config_bool(ci_builder *b, const char *key, bool fallback);
+const char *ci_config_text(ci_builder *b, const char *key, const char *fallback);
+/* An error unless the key is absent, null, or the only value that this architecture's code stands for. */
+void ci_config_only(ci_builder *b, const char *key, const json_t *value); /* steals the reference */
+void ci_build_fail(ci_builder *b, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* A space's prologue, a block, or the output side: nodes added next are named scope.name and belong to a new section. */
+void ci_build_section(ci_builder *b, ci_space_id space, const char *scope_format, int index);
+/* Weight names from here on begin with the formatted prefix. */
+void ci_build_weights(ci_builder *b, const char *format, int index);
+
+/* [outputs, inputs] as nn.Linear stores it. Names are b->weights + name. */
+ci_weight ci_weight_linear(ci_builder *b, const char *name, size_t outputs, size_t inputs);
+/* [inputs, outputs] as Conv1D stores it; columns [first, first + outputs) of it. */
+ci_weight ci_weight_conv1d(ci_builder *b, const char *name, size_t inputs, size_t columns, size_t first, size_t outputs);
+/* A table of float32 computed here (the builder's arena): [rows, columns]. */
+ci_weight ci_weight_table(const float *data, size_t rows, size_t columns);
+bool ci_has_weight(ci_builder *b, const char *name);
+/* float32 of a vector of n elements (copied if the file has another type). */
+const float *ci_vector(ci_builder *b, const char *name, size_t n);
+const float *ci_vector_part(ci_builder *b, const char *name, size_t whole, size_t first, size_t n);
+const float *ci_vector_if_there(ci_builder *b, const char *name, size_t n);
+void *ci_build_alloc(ci_builder *b, size_t count, size_t size);
+
+/* Nodes. Each returns its number (0 after an error). */
+int ci_add_embedding(ci_builder *b, const char *name, ci_weight weight);
+int ci_add_scale(ci_builder *b, const char *name, int x, double factor);
+int ci_add_position(ci_builder *b, const char *name, int x, ci_weight table, size_t offset);
+int ci_add_linear(ci_builder *b, const char *name, int x, ci_weight weight, const float *bias);
+int ci_add_layer_norm(ci_builder *b, const char *name, int x, const float *scale, const float *bias, double epsilon);
+int ci_add_rms_norm(ci_builder *b, const char *name, int x, const float *scale, double epsilon);
+int ci_add_rope(ci_builder *b, const char *name, int x, size_t heads, size_t head_dim, const float *frequencies, size_t rotated);
+int ci_add_attention(ci_builder *b, const char *name, int query, int key, int value, size_t heads, size_t kv_heads,
+                     size_t head_dim, double scale, bool causal);
+int ci_add_activation(ci_builder *b, const char *name, int x, const char *activation);
+int ci_add_multiply(ci_builder *b, const char *name, int x, int y);
+int ci_add_sum(ci_builder *b, const char *name, int x, int y);
+/* Logits of the rows that are asked for: select, then `head` adds what stands before the vocabulary matrix. */
+int ci_add_select(ci_builder *b, const char *name, int x);
+
+/* The input node of the current space: what attribution is about. */
+void ci_build_input(ci_builder *b, int ids_node, int input_node);
+
+#endif

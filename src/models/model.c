@@ -1,0 +1,174 @@
+/* Opening a model folder: configuration, architecture, weights, tokenizer, special tokens. See model.h. */
+#include "models/model.h"
+#include "base/file.h"
+#include "models/builder.h"
+#include <stdio.h>
+#include <string.h>
+
+#define CI_ARCHITECTURE(member) extern const ci_architecture ci_architecture_##member;
+#include "models/models.def"
+#undef CI_ARCHITECTURE
+
+static const ci_architecture *const rows[] = {
+#define CI_ARCHITECTURE(member) &ci_architecture_##member,
+#include "models/models.def"
+#undef CI_ARCHITECTURE
+};
+
+enum { ROWS = sizeof rows / sizeof *rows };
+
+const ci_architecture *ci_architecture_at(size_t index) { return index < ROWS ? rows[index] : NULL; }
+
+static ci_status find_architecture(ci_model *model, const char *path, ci_error *err) {
+  const char *type;
+  ci_status status = ci_json_get_text(model->config, path, "model_type", NULL, &type, err);
+  if (status) return status;
+  ci_text known = {0};
+  for (size_t i = 0; i < ROWS; i++) {
+    if (type && strcmp(rows[i]->id, type) == 0) model->architecture = rows[i];
+    ci_text_add_format(&known, i ? ", %s" : "%s", rows[i]->id);
+  }
+  if (!model->architecture && !type) ci_fail(err, CI_EMODEL, path, "\"model_type\" is missing");
+  else if (!model->architecture)
+    ci_fail(err, CI_EMODEL, path, "architecture \"%s\" is not supported, expected one of %s", type, known.data ? known.data : "");
+  ci_text_free(&known);
+  return model->architecture ? CI_OK : CI_EMODEL;
+}
+
+/* config.json, with the architecture's defaults beneath and model_kwargs on top. */
+static ci_status read_config(ci_model *model, const json_t *kwargs, ci_error *err) {
+  char *path = ci_join_path(model->path, "config.json"), *generation = ci_join_path(model->path, "generation_config.json");
+  ci_status status = path && generation ? CI_OK : ci_fail_memory(err);
+  if (!status && !ci_folder_exists(model->path))
+    status = ci_fail(err, CI_EINVAL, model->path, "is no model folder and no installed model");
+  if (!status) status = ci_json_read_file(path, &model->config, err);
+  if (!status && !json_is_object(model->config)) status = ci_fail(err, CI_EFILE, path, "is not a JSON object");
+  if (!status && kwargs && json_object_update(model->config, (json_t *)kwargs)) status = ci_fail_memory(err);
+  if (!status) status = find_architecture(model, path, err);
+  if (!status && model->architecture->defaults) {
+    json_t *defaults;
+    status = ci_json_parse(model->architecture->id, model->architecture->defaults, strlen(model->architecture->defaults), &defaults, err);
+    if (!status && json_object_update_missing(model->config, defaults)) status = ci_fail_memory(err);
+    if (!status) json_decref(defaults);
+  }
+  if (!status) status = ci_json_read_file_if_there(generation, &model->generation_config, err);
+  ci_free(path);
+  ci_free(generation);
+  return status;
+}
+
+static bool is_ignored(const ci_architecture *architecture, const char *name) {
+  static const char *const always[] = {"position_ids", "inv_freq", NULL};
+  for (int i = 0; always[i]; i++)
+    if (ci_ends_with(name, always[i])) return true;
+  for (int i = 0; architecture->ignored && architecture->ignored[i]; i++)
+    if (ci_ends_with(name, architecture->ignored[i])) return true;
+  return false;
+}
+
+/* Left-over tensors are no error (transformers warns too), but the user should know. */
+static void warn_unused(const ci_model *model, const unsigned char *used, ci_warn *warn, void *context) {
+  size_t count = 0;
+  const char *first = NULL;
+  for (size_t i = 0; i < ci_tensors_count(model->tensors); i++) {
+    const char *name = ci_tensors_at(model->tensors, i)->name;
+    if (used[i] || is_ignored(model->architecture, name)) continue;
+    if (!count++) first = name;
+  }
+  char message[512];
+  if (!count || !warn) return;
+  snprintf(message, sizeof message, "%s: %zu tensors are not used by architecture %s, the first is \"%s\"", model->path, count,
+           model->architecture->id, first);
+  warn(context, message);
+}
+
+static ci_status build_graph(ci_model *model, ci_warn *warn, void *context, ci_error *err) {
+  ci_graph *graph = &model->graph;
+  for (int s = 0; s < CI_SPACES; s++) graph->ids_node[s] = graph->input_node[s] = -1;
+  ci_builder b = {.model = model, .err = err, .used = ci_alloc_zeroed(ci_tensors_count(model->tensors), 1)};
+  if (!b.used) return ci_fail_memory(err);
+  model->architecture->build(&b);
+  if (!b.status) {
+    ci_graph_finish(graph);
+    model->vocabulary = graph->nodes[graph->logits].width;
+    warn_unused(model, b.used, warn, context);
+  }
+  ci_free(b.used);
+  return b.status;
+}
+
+/* An id, or the first of a list of ids; -1 when absent. */
+static int64_t config_id(const json_t *config, const char *key) {
+  const json_t *value = json_object_get(config, key);
+  if (json_is_array(value)) value = json_array_get(value, 0);
+  int64_t id = -1;
+  return value && ci_json_as_int(value, &id) ? id : -1;
+}
+
+/* Which ids mean what, in Inseq's order of precedence (spec 1.1). */
+static ci_status resolve_specials(ci_model *model, ci_error *err) {
+  const ci_tokenizer_facts *facts = ci_tokenizer_get_facts(model->tokenizer);
+  model->eos = config_id(model->config, "eos_token_id");
+  model->pad = config_id(model->config, "pad_token_id");
+  if (model->pad < 0) model->pad = facts->pad;
+  if (model->pad < 0) model->pad = model->eos;
+  model->decoder_start = model->graph.encoder_decoder ? config_id(model->config, "decoder_start_token_id") : -1;
+  model->bos = config_id(model->config, "bos_token_id");
+  if (model->eos < 0) model->eos = facts->pad;
+  model->unk = facts->unk >= 0 ? facts->unk : model->pad;
+  if (model->graph.encoder_decoder && model->decoder_start < 0) model->decoder_start = model->bos;
+  if (model->graph.encoder_decoder && model->decoder_start < 0)
+    return ci_fail(err, CI_EMODEL, model->path, "config.json has neither decoder_start_token_id nor bos_token_id");
+  return CI_OK;
+}
+
+/* What a language model cannot lack, in one place for all: the tokenizer must not give ids that the model has no row for. */
+static ci_status check_fit(const ci_model *model, ci_warn *warn, void *context) {
+  size_t ids = ci_tokenizer_get_facts(model->tokenizer)->vocabulary;
+  if (ids > model->vocabulary && warn) {
+    char message[256];
+    snprintf(message, sizeof message, "the tokenizer has %zu ids, the model only %zu: texts that need others are refused", ids,
+             model->vocabulary);
+    warn(context, message);
+  }
+  return CI_OK;
+}
+
+ci_status ci_model_open(const char *folder, const json_t *model_kwargs, const json_t *tokenizer_kwargs, ci_warn *warn,
+                        void *context, ci_model **out, ci_error *err) {
+  ci_model *model = ci_alloc_zeroed(1, sizeof *model);
+  if (!model) return ci_fail_memory(err);
+  model->arena = ci_arena_create();
+  model->path = ci_duplicate(folder);
+  ci_status status = model->arena && model->path ? CI_OK : ci_fail_memory(err);
+  if (!status) status = read_config(model, model_kwargs, err);
+  if (!status) status = ci_tensors_open(folder, &model->tensors, err);
+  if (!status) status = build_graph(model, warn, context, err);
+  if (!status) status = ci_tokenizer_open(folder, model->config, tokenizer_kwargs, &model->tokenizer, err);
+  if (!status) status = resolve_specials(model, err);
+  if (!status) status = check_fit(model, warn, context);
+  if (status) ci_model_close(model);
+  else *out = model;
+  return status;
+}
+
+void ci_model_close(ci_model *model) {
+  if (!model) return;
+  ci_tokenizer_close(model->tokenizer);
+  ci_tensors_close(model->tensors);
+  json_decref(model->config);
+  json_decref(model->generation_config);
+  ci_free(model->graph.nodes);
+  ci_arena_close(model->arena);
+  ci_free(model->path);
+  ci_free(model);
+}
+
+size_t ci_model_parameters(const ci_model *model) {
+  size_t count = 0;
+  for (size_t i = 0; i < ci_tensors_count(model->tensors); i++) {
+    const ci_tensor *t = ci_tensors_at(model->tensors, i);
+    if (!is_ignored(model->architecture, t->name)) count += t->count;
+  }
+  return count;
+}

@@ -1,0 +1,49 @@
+/* A model: architecture, weights and tokenizer of a folder. Immutable after opening; shared by runs and threads. */
+#ifndef CI_MODELS_MODEL_H
+#define CI_MODELS_MODEL_H
+#include "base/error.h"
+#include "base/json.h"
+#include "engine/graph.h"
+#include "formats/tensors.h"
+#include "tokenizers/tokenizer.h"
+
+struct ci_builder;
+
+/* A row of models.def. */
+typedef struct {
+  const char *id;         /* config.json's model_type */
+  const char *class_name; /* transformers' class, as Inseq's files name it */
+  const char *help;
+  const char *prefix;     /* base model prefix that keys may lack or have: "model." */
+  const char *defaults;       /* values of transformers' configuration class that config.json may leave out, as JSON; or NULL */
+  const char *const *ignored; /* endings of tensor names that transformers ignores too; NULL-terminated */
+  void (*build)(struct ci_builder *b);
+} ci_architecture;
+
+/* Rows by index; NULL past the end. */
+const ci_architecture *ci_architecture_at(size_t index);
+
+typedef struct {
+  char *path;
+  const ci_architecture *architecture;
+  json_t *config;            /* config.json, with model_kwargs on top */
+  json_t *generation_config; /* generation_config.json, or NULL */
+  ci_tensors *tensors;
+  ci_tokenizer *tokenizer;
+  ci_arena *arena;
+  ci_graph graph;
+  size_t vocabulary;
+  int64_t bos, eos, pad, unk; /* as Inseq resolves them (spec 1.1); -1: none */
+  int64_t decoder_start;      /* -1: decoder-only */
+} ci_model;
+
+typedef void ci_warn(void *context, const char *message);
+
+/* Opens a folder in the Hugging Face layout. warn may be NULL. */
+ci_status ci_model_open(const char *folder, const json_t *model_kwargs, const json_t *tokenizer_kwargs, ci_warn *warn,
+                        void *context, ci_model **model, ci_error *err);
+void ci_model_close(ci_model *model);
+/* Number of weights, tied ones once. */
+size_t ci_model_parameters(const ci_model *model);
+
+#endif

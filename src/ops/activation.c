@@ -1,0 +1,104 @@
+/* y = f(x), f one of the table's functions. dx = dy f'(x). */
+#include "engine/run.h"
+#include "ops/params.h"
+#include <math.h>
+#include <string.h>
+
+static void silu(const ci_kernels *k, const float *x, float *y, size_t n) { k->silu(x, y, n); }
+static void silu_gradient(const ci_kernels *k, const float *x, const float *dy, float *dx, size_t n) {
+  k->silu_gradient(x, dy, dx, n);
+}
+static void gelu_tanh(const ci_kernels *k, const float *x, float *y, size_t n) { k->gelu_tanh(x, y, n); }
+static void gelu_tanh_gradient(const ci_kernels *k, const float *x, const float *dy, float *dx, size_t n) {
+  k->gelu_tanh_gradient(x, dy, dx, n);
+}
+
+/* x Phi(x), Phi the normal distribution (Hendrycks & Gimpel 2016) */
+static void gelu(const ci_kernels *k, const float *x, float *y, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) y[i] = 0.5f * x[i] * (1 + erff(x[i] * 0.70710678f));
+}
+
+static void gelu_gradient(const ci_kernels *k, const float *x, const float *dy, float *dx, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++)
+    dx[i] = dy[i] * (0.5f * (1 + erff(x[i] * 0.70710678f)) + x[i] * 0.39894228f * expf(-0.5f * x[i] * x[i]));
+}
+
+static void relu(const ci_kernels *k, const float *x, float *y, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
+}
+
+static void relu_gradient(const ci_kernels *k, const float *x, const float *dy, float *dx, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) dx[i] = x[i] > 0 ? dy[i] : 0;
+}
+
+static void tanh_value(const ci_kernels *k, const float *x, float *y, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) y[i] = tanhf(x[i]);
+}
+
+static void tanh_gradient(const ci_kernels *k, const float *x, const float *dy, float *dx, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) {
+    float t = tanhf(x[i]);
+    dx[i] = dy[i] * (1 - t * t);
+  }
+}
+
+static const ci_activation rows[] = {
+    {"silu", silu, silu_gradient},
+    {"swish", silu, silu_gradient},
+    {"gelu_new", gelu_tanh, gelu_tanh_gradient},
+    {"gelu_pytorch_tanh", gelu_tanh, gelu_tanh_gradient},
+    {"gelu_fast", gelu_tanh, gelu_tanh_gradient},
+    {"gelu", gelu, gelu_gradient},
+    {"relu", relu, relu_gradient},
+    {"tanh", tanh_value, tanh_gradient},
+};
+
+const ci_activation *ci_activation_named(const char *id) {
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (strcmp(rows[i].id, id) == 0) return &rows[i];
+  return NULL;
+}
+
+const char *ci_activation_names(void) { return "silu, swish, gelu_new, gelu_pytorch_tanh, gelu_fast, gelu, relu, tanh"; }
+
+static const ci_activation *function(const ci_node *node) { return ((const ci_activation_params *)node->params)->activation; }
+
+static void forward_rows(void *context, size_t first, size_t last) {
+  const ci_forward_call *call = context;
+  size_t width = call->node->width;
+  function(call->node)
+      ->value(call->run->compute->kernels, call->in[0] + first * width, call->out + first * width, (last - first) * width);
+}
+
+static void forward(const ci_forward_call *call) {
+  ci_compute_rows(call->run->compute, call->count, 8.0 * (double)call->node->width, forward_rows, (void *)call);
+}
+
+static void gradient_rows(void *context, size_t first, size_t last) {
+  const ci_backward_call *call = context;
+  size_t width = call->node->width;
+  const ci_kernels *kernels = call->run->compute->kernels;
+  enum { PIECE = 1024 };
+  float piece[PIECE]; /* for sums: the rule writes here, then it is added */
+  for (size_t r = first; r < last; r++) {
+    const float *x = ci_run_row(call->run, call->node->inputs[0], (size_t)call->rows[r]), *dy = call->dy + r * width;
+    float *dx = call->dx[0] + r * width;
+    for (size_t i = 0; i < width; i += PIECE) {
+      size_t n = width - i < PIECE ? width - i : PIECE;
+      function(call->node)->gradient(kernels, x + i, dy + i, call->accumulate[0] ? piece : dx + i, n);
+      if (call->accumulate[0]) kernels->axpy(1, piece, dx + i, n);
+    }
+  }
+}
+
+static void vjp(const ci_backward_call *call) {
+  ci_compute_rows(call->run->compute, call->count, 12.0 * (double)call->node->width, gradient_rows, (void *)call);
+}
+
+const ci_op ci_op_activation = {.id = "activation", .help = "a function of each element", .vjp_reads = true, .forward = forward, .vjp = vjp};

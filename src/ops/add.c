@@ -1,0 +1,34 @@
+/* y = a + b: the residual connection. */
+#include "engine/run.h"
+#include "ops/op.h"
+#include <string.h>
+
+typedef struct {
+  const float *a, *b;
+  float *y;
+} job;
+
+static void add_range(void *context, size_t first, size_t last) {
+  const job *j = context;
+  for (size_t i = first; i < last; i++) j->y[i] = j->a[i] + j->b[i];
+}
+
+static void forward(const ci_forward_call *call) {
+  job j = {call->in[0], call->in[1], call->out};
+  ci_compute_rows(call->run->compute, call->count * call->node->width, 1, add_range, &j);
+}
+
+static void vjp(const ci_backward_call *call) {
+  size_t n = call->count * call->node->width;
+  for (int i = 0; i < 2; i++) {
+    if (!call->dx[i]) continue;
+    if (call->accumulate[i]) {
+      job j = {call->dx[i], call->dy, call->dx[i]};
+      ci_compute_rows(call->run->compute, n, 1, add_range, &j);
+    } else {
+      memcpy(call->dx[i], call->dy, n * sizeof(float));
+    }
+  }
+}
+
+const ci_op ci_op_add = {.id = "add", .help = "a + b", .forward = forward, .vjp = vjp};

@@ -1,0 +1,353 @@
+/* Scaled dot-product attention (Vaswani et al. 2017), with grouped key/value heads (Ainslie et al. 2023).
+ *   P[p,k] = softmax_k(scale q[p].k[k]),  o[p] = sum_k P[p,k] v[k];  causal: k <= p.
+ * Keys are those of the row's own branch (self), of all its positions (encoder), or of its source branch (cross).
+ * Kept beside the output: the log-sum-exp of each row and head, from which backward rebuilds P in tiles.
+ *
+ * vjp, for each target separately (its adjoint rows are its own): dP = do v^T, dS = scale P (dP - sum_k P dP),
+ *   dq = dS k,  dk = dS^T q,  dv = P^T do, heads of a group summed into one key row.
+ * P is the same for all targets of a branch: each tile is made once and used for all of them. dq has the adjoint rows of dy;
+ * dk and dv have CI_SET_FULL (self) or CI_SET_SOURCE (encoder, cross). */
+#include "engine/run.h"
+#include "ops/attention.h"
+#include "ops/params.h"
+#include <math.h>
+#include <string.h>
+
+enum { TILE = 32 };
+
+/* The keys and values of a branch for one key/value head: [count, head_dim] with leading dimensions, in place when the
+ * branch's rows lie together, else gathered. */
+typedef struct {
+  const float *keys, *values;
+  size_t ld, count;
+} key_view;
+
+static const ci_branch *key_branch(const ci_run *run, const ci_node *node, int branch) {
+  const ci_node *query = &run->graph->nodes[node->inputs[0]], *key = &run->graph->nodes[node->inputs[1]];
+  if (key->space == query->space) return &run->spaces[key->space].branches[branch];
+  return &run->spaces[key->space].branches[run->spaces[query->space].branches[branch].source_branch];
+}
+
+static bool lie_together(const ci_branch *branch, size_t count) {
+  return count == 0 || (size_t)branch->rows[count - 1] == (size_t)branch->rows[0] + count - 1;
+}
+
+static void gather(const ci_run *run, int node, const ci_branch *branch, size_t count, size_t column, size_t width, float *out) {
+  for (size_t k = 0; k < count; k++)
+    memcpy(out + k * width, ci_run_row(run, node, (size_t)branch->rows[k]) + column, width * sizeof(float));
+}
+
+/* room: 2 count head_dim floats, used when the rows are scattered. */
+static key_view view_keys(const ci_run *run, const ci_node *node, const ci_branch *branch, size_t count, size_t kv_head,
+                          float *room) {
+  const ci_attention_params *params = node->params;
+  size_t column = kv_head * params->head_dim;
+  if (lie_together(branch, count))
+    return (key_view){ci_run_row(run, node->inputs[1], (size_t)branch->rows[0]) + column,
+                      ci_run_row(run, node->inputs[2], (size_t)branch->rows[0]) + column, params->kv_heads * params->head_dim,
+                      count};
+  gather(run, node->inputs[1], branch, count, column, params->head_dim, room);
+  gather(run, node->inputs[2], branch, count, column, params->head_dim, room + count * params->head_dim);
+  return (key_view){room, room + count * params->head_dim, params->head_dim, count};
+}
+
+static void transpose(const float *in, size_t ld, size_t rows, size_t columns, float *out) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < columns; c++) out[c * rows + r] = in[r * ld + c];
+}
+
+/* A stretch of new rows that are consecutive positions of one branch. */
+typedef struct {
+  int branch;
+  size_t row, position, count;
+} segment;
+
+typedef struct {
+  const ci_forward_call *call;
+  const ci_attention_params *params;
+  const segment *segments;
+} forward_job;
+
+static size_t keys_seen(const ci_attention_params *params, const ci_branch *keys, size_t position) {
+  return params->causal ? position + 1 : keys->length;
+}
+
+static void softmax_row(const ci_kernels *kernels, const ci_attention_params *params, float *s, size_t n, size_t padded,
+                        float *log_sum) {
+  float shift = params->scale * kernels->max(s, n);
+  double total = kernels->exp_sum(s, n, params->scale, shift);
+  float inverse = (float)(1 / total);
+  for (size_t k = 0; k < n; k++) s[k] *= inverse;
+  memset(s + n, 0, (padded - n) * sizeof(float));
+  *log_sum = shift + (float)log(total);
+}
+
+/* Rows of one tile of queries of one head. transposed: keys as [head_dim, count], NULL: few rows, dot by dot. */
+static void forward_tile(const forward_job *job, const segment *s, size_t offset, size_t rows, size_t head, const key_view *view,
+                         const ci_branch *keys, const float *transposed, float *scores) {
+  const ci_forward_call *call = job->call;
+  const ci_attention_params *params = job->params;
+  const ci_kernels *kernels = call->run->compute->kernels;
+  size_t dim = params->head_dim, width = call->node->width;
+  const float *q = ci_run_row(call->run, call->node->inputs[0], s->row + offset) + head * dim;
+  size_t seen = keys_seen(params, keys, s->position + offset + rows - 1);
+  if (transposed) kernels->matmul(rows, seen, dim, q, width, 1, transposed, view->count, scores, seen, 0);
+  for (size_t r = 0; r < rows; r++) {
+    size_t n = keys_seen(params, keys, s->position + offset + r);
+    if (!transposed)
+      for (size_t k = 0; k < n; k++) scores[r * seen + k] = kernels->dot(q + r * width, view->keys + k * view->ld, dim);
+    float *kept = call->kept + (s->row + offset + r - call->first) * call->node->kept_width + head;
+    softmax_row(kernels, params, scores + r * seen, n, seen, kept);
+  }
+  float *out = call->out + (s->row + offset - call->first) * width + head * dim;
+  kernels->matmul(rows, dim, seen, scores, seen, 1, view->values, view->ld, out, width, 0);
+}
+
+static void forward_part(void *context, size_t part, int thread) {
+  const forward_job *job = context;
+  const ci_forward_call *call = job->call;
+  const ci_attention_params *params = job->params;
+  const segment *s = &job->segments[part / params->kv_heads];
+  size_t kv_head = part % params->kv_heads, group = params->heads / params->kv_heads, dim = params->head_dim;
+  const ci_branch *keys = key_branch(call->run, call->node, s->branch);
+  size_t count = keys_seen(params, keys, s->position + s->count - 1);
+  float *room = ci_compute_scratch(call->run->compute, thread, 3 * count * dim + TILE * count);
+  if (!room) return;
+  key_view view = view_keys(call->run, call->node, keys, count, kv_head, room);
+  float *transposed = NULL, *scores = room + 3 * count * dim;
+  if (s->count * group >= 4) {
+    transposed = room + 2 * count * dim;
+    transpose(view.keys, view.ld, count, dim, transposed);
+  }
+  for (size_t head = kv_head * group; head < (kv_head + 1) * group; head++)
+    for (size_t offset = 0; offset < s->count; offset += TILE) {
+      size_t rows = s->count - offset < TILE ? s->count - offset : TILE;
+      forward_tile(job, s, offset, rows, head, &view, keys, transposed, scores);
+    }
+}
+
+/* Cuts the call's rows into segments; out has room for `count` of them. */
+static size_t find_segments(const ci_space *space, size_t first, size_t count, segment *out) {
+  size_t n = 0;
+  for (size_t row = first; row < first + count; row++) {
+    segment *last = n ? &out[n - 1] : NULL;
+    size_t position = (size_t)space->positions[row];
+    if (last && last->branch == space->branch_of[row] && last->position + last->count == position) last->count++;
+    else out[n++] = (segment){space->branch_of[row], row, position, 1};
+  }
+  return n;
+}
+
+/* Runs parts on the pool if they are worth the hand-over. */
+static void run_parts(ci_compute *compute, size_t parts, double cost, void (*work)(void *, size_t, int), void *context) {
+  if (cost > 3e4) ci_pool_run(compute->pool, parts, work, context);
+  else
+    for (size_t part = 0; part < parts; part++) work(context, part, 0);
+}
+
+static void forward(const ci_forward_call *call) {
+  const ci_attention_params *params = call->node->params;
+  segment *segments = ci_alloc(call->count, sizeof *segments);
+  if (!segments) {
+    atomic_store(&call->run->compute->no_memory, true);
+    return;
+  }
+  forward_job job = {call, params, segments};
+  size_t count = find_segments(&call->run->spaces[call->node->space], call->first, call->count, segments);
+  double cost = 0;
+  for (size_t i = 0; i < count; i++)
+    cost += 4.0 * (double)segments[i].count * (double)(segments[i].position + segments[i].count) * (double)call->node->width;
+  run_parts(call->run->compute, count * params->kv_heads, cost, forward_part, &job);
+  ci_free(segments);
+}
+
+/* The groups (targets) of one branch: [first, last) of the adjoint's. */
+typedef struct {
+  size_t first, last;
+  size_t queries; /* positions 0..queries-1 have adjoint rows */
+} branch_groups;
+
+typedef struct {
+  const ci_backward_call *call;
+  const ci_attention_params *params;
+  const branch_groups *branches;
+} backward_job;
+
+/* What one (branch, key/value head) works with. */
+typedef struct {
+  const backward_job *job;
+  const ci_branch *queries, *keys;
+  size_t head, kv_head;
+  key_view view;
+  const float *keys_t, *values_t; /* [head_dim, count] */
+  float *q, *p, *dp;              /* [TILE, head_dim], [TILE, count] twice */
+} worker;
+
+/* The adjoint rows of group g that lie in positions [from, to): first position and row of dy. Their number. */
+static size_t rows_in_tile(const ci_backward_call *call, size_t g, size_t from, size_t to, size_t *position, size_t *row) {
+  const ci_adjoint_group *group = &call->adjoint->groups[g];
+  if (call->set == CI_SET_SOURCE) {
+    *position = from;
+    *row = group->source + from;
+    return to - from;
+  }
+  size_t low = call->set == CI_SET_TOP ? group->predictor : group->first, high = group->predictor + 1;
+  if (low < from) low = from;
+  if (high > to) high = to;
+  *position = low;
+  *row = call->set == CI_SET_TOP ? g : group->full + (low - group->first);
+  return high > low ? high - low : 0;
+}
+
+/* Where the key rows of group g begin in dk and dv, the first key position that has one, and how many. */
+static size_t key_rows(const ci_backward_call *call, size_t g, bool causal, size_t *row, size_t *first) {
+  const ci_adjoint_group *group = &call->adjoint->groups[g];
+  *first = causal ? group->first : 0;
+  *row = causal ? group->full : group->source;
+  return causal ? group->predictor + 1 - group->first : group->source_count;
+}
+
+/* P of a tile of query positions, rebuilt from the kept log-sum-exps; q is gathered on the way. */
+static void rebuild_tile(const worker *w, size_t from, size_t to, size_t seen) {
+  const ci_backward_call *call = w->job->call;
+  const ci_attention_params *params = w->job->params;
+  const ci_kernels *kernels = call->run->compute->kernels;
+  const ci_value *value = &call->run->values[call->node - call->run->graph->nodes];
+  size_t dim = params->head_dim, rows = to - from;
+  for (size_t r = 0; r < rows; r++)
+    memcpy(w->q + r * dim,
+           ci_run_row(call->run, call->node->inputs[0], (size_t)w->queries->rows[from + r]) + w->head * dim, dim * sizeof(float));
+  kernels->matmul(rows, seen, dim, w->q, dim, 1, w->keys_t, w->view.count, w->p, seen, 0);
+  for (size_t r = 0; r < rows; r++) {
+    size_t n = params->causal ? from + r + 1 : seen;
+    float log_sum = value->kept[(size_t)w->queries->rows[from + r] * call->node->kept_width + w->head];
+    kernels->exp_sum(w->p + r * seen, n, params->scale, log_sum);
+    memset(w->p + r * seen + n, 0, (seen - n) * sizeof(float));
+  }
+}
+
+/* The adjoint rows of one target in one tile. */
+static void backward_group(const worker *w, size_t g, size_t from, size_t to, size_t seen) {
+  const ci_backward_call *call = w->job->call;
+  const ci_attention_params *params = w->job->params;
+  const ci_kernels *kernels = call->run->compute->kernels;
+  size_t position, row, dim = params->head_dim, width = call->node->width, kv_width = params->kv_heads * dim;
+  size_t rows = rows_in_tile(call, g, from, to, &position, &row);
+  if (!rows) return;
+  size_t span = params->causal ? position + rows : seen;
+  const float *dy = call->dy + row * width + w->head * dim, *p = w->p + (position - from) * seen;
+  float *ds = w->dp;
+  size_t key_row, first, keys = key_rows(call, g, params->causal, &key_row, &first);
+  if (params->causal && first + keys > span) keys = span - first;
+  if (call->dx[2])
+    kernels->matmul(keys, dim, rows, p + first, 1, seen, dy, width, call->dx[2] + key_row * kv_width + w->kv_head * dim, kv_width,
+                    1);
+  if (!call->dx[0] && !call->dx[1]) return;
+  kernels->matmul(rows, span, dim, dy, width, 1, w->values_t, w->view.count, ds, span, 0);
+  for (size_t r = 0; r < rows; r++) {
+    float *d = ds + r * span;
+    const float *q = p + r * seen;
+    float mean = (float)kernels->sum_products(q, d, span);
+    for (size_t k = 0; k < span; k++) d[k] = params->scale * q[k] * (d[k] - mean);
+  }
+  if (call->dx[0])
+    kernels->matmul(rows, dim, span, ds, span, 1, w->view.keys, w->view.ld, call->dx[0] + row * width + w->head * dim, width,
+                    call->accumulate[0]);
+  if (call->dx[1])
+    kernels->matmul(keys, dim, rows, ds + first, 1, span, w->q + (position - from) * dim, dim,
+                    call->dx[1] + key_row * kv_width + w->kv_head * dim, kv_width, 1);
+}
+
+static void clear_keys(const worker *w, const branch_groups *range, int input) {
+  const ci_backward_call *call = w->job->call;
+  size_t dim = w->job->params->head_dim, kv_width = w->job->params->kv_heads * dim, row, first;
+  if (!call->dx[input] || call->accumulate[input]) return;
+  for (size_t g = range->first; g < range->last; g++) {
+    size_t keys = key_rows(call, g, w->job->params->causal, &row, &first);
+    for (size_t k = 0; k < keys; k++)
+      memset(call->dx[input] + (row + k) * kv_width + w->kv_head * dim, 0, dim * sizeof(float));
+  }
+}
+
+static void backward_part(void *context, size_t part, int thread) {
+  const backward_job *job = context;
+  const ci_backward_call *call = job->call;
+  const ci_attention_params *params = job->params;
+  const branch_groups *range = &job->branches[part / params->kv_heads];
+  size_t dim = params->head_dim, group = params->heads / params->kv_heads;
+  const ci_adjoint_group *first = &call->adjoint->groups[range->first];
+  bool source = call->set == CI_SET_SOURCE;
+  int branch = source ? first->source_branch : first->branch;
+  worker w = {.job = job, .kv_head = part % params->kv_heads};
+  w.queries = &call->run->spaces[call->node->space].branches[branch];
+  w.keys = key_branch(call->run, call->node, branch);
+  size_t count = params->causal ? range->queries : w.keys->length;
+  float *room = ci_compute_scratch(call->run->compute, thread, 4 * count * dim + TILE * (2 * count + dim));
+  if (!room) return;
+  w.view = view_keys(call->run, call->node, w.keys, count, w.kv_head, room);
+  float *keys_t = room + 2 * count * dim, *values_t = keys_t + count * dim;
+  transpose(w.view.keys, w.view.ld, count, dim, keys_t);
+  transpose(w.view.values, w.view.ld, count, dim, values_t);
+  w.keys_t = keys_t;
+  w.values_t = values_t;
+  w.p = values_t + count * dim;
+  w.dp = w.p + TILE * count;
+  w.q = w.dp + TILE * count;
+  clear_keys(&w, range, 1);
+  clear_keys(&w, range, 2);
+  for (w.head = w.kv_head * group; w.head < (w.kv_head + 1) * group; w.head++)
+    for (size_t from = 0; from < range->queries; from += TILE) {
+      size_t to = from + TILE < range->queries ? from + TILE : range->queries, seen = params->causal ? to : count;
+      rebuild_tile(&w, from, to, seen);
+      for (size_t g = range->first; g < range->last; g++) backward_group(&w, g, from, to, seen);
+    }
+}
+
+/* Groups come sorted by branch; source branches that several decoder branches share are not contiguous in general, but
+ * groups of one decoder branch are what shares P, which is enough. */
+static size_t find_branches(const ci_backward_call *call, branch_groups *out) {
+  const ci_adjoint *adjoint = call->adjoint;
+  size_t n = 0;
+  for (size_t g = 0; g < adjoint->count; g++) {
+    const ci_adjoint_group *group = &adjoint->groups[g];
+    size_t queries = call->set == CI_SET_SOURCE ? group->source_count : group->predictor + 1;
+    if (n && adjoint->groups[out[n - 1].first].branch == group->branch) {
+      out[n - 1].last = g + 1;
+      if (out[n - 1].queries < queries) out[n - 1].queries = queries;
+    } else {
+      out[n++] = (branch_groups){g, g + 1, queries};
+    }
+  }
+  return n;
+}
+
+static void vjp(const ci_backward_call *call) {
+  const ci_attention_params *params = call->node->params;
+  branch_groups *branches = ci_alloc(call->adjoint->count, sizeof *branches);
+  if (!branches) {
+    atomic_store(&call->run->compute->no_memory, true);
+    return;
+  }
+  backward_job job = {call, params, branches};
+  size_t count = find_branches(call, branches);
+  double cost = 0;
+  for (size_t i = 0; i < count; i++) cost += 8.0 * (double)call->count * (double)branches[i].queries * (double)call->node->width;
+  run_parts(call->run->compute, count * params->kv_heads, cost, backward_part, &job);
+  ci_free(branches);
+}
+
+void ci_attention_weights(const ci_run *run, int node_number, int branch, size_t position, size_t head, float *out) {
+  const ci_node *node = &run->graph->nodes[node_number];
+  const ci_attention_params *params = node->params;
+  const ci_kernels *kernels = run->compute->kernels;
+  const ci_branch *keys = key_branch(run, node, branch);
+  size_t row = (size_t)run->spaces[node->space].branches[branch].rows[position], dim = params->head_dim;
+  size_t n = keys_seen(params, keys, position), kv_head = head / (params->heads / params->kv_heads);
+  const float *q = ci_run_row(run, node->inputs[0], row) + head * dim;
+  for (size_t k = 0; k < n; k++)
+    out[k] = kernels->dot(q, ci_run_row(run, node->inputs[1], (size_t)keys->rows[k]) + kv_head * dim, dim);
+  kernels->exp_sum(out, n, params->scale, run->values[node_number].kept[row * node->kept_width + head]);
+}
+
+const ci_op ci_op_attention = {
+    .id = "attention", .help = "scaled dot-product attention", .mixes_rows = true, .vjp_reads = true, .forward = forward, .vjp = vjp};

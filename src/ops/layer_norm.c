@@ -1,0 +1,60 @@
+/* y = (x - mean) / sqrt(variance + epsilon) * g + b (Ba et al. 2016). With n = (x - mean) s, s = 1/sqrt(variance + epsilon),
+ * and h = dy g:  dx = s (h - mean(h) - n mean(h n)). Statistics are sums in double. */
+#include "engine/run.h"
+#include "ops/params.h"
+#include <math.h>
+
+typedef struct {
+  float mean, inverse;
+} statistics;
+
+static statistics measure(const ci_node *node, const ci_kernels *kernels, const float *x) {
+  double n = (double)node->width, mean = kernels->sum(x, node->width) / n;
+  double variance = kernels->sum_squares(x, node->width, mean) / n;
+  return (statistics){(float)mean, (float)(1 / sqrt(variance + ((const ci_norm_params *)node->params)->epsilon))};
+}
+
+static void forward_rows(void *context, size_t first, size_t last) {
+  const ci_forward_call *call = context;
+  const ci_node *node = call->node;
+  for (size_t r = first; r < last; r++) {
+    const float *x = call->in[0] + r * node->width;
+    float *y = call->out + r * node->width;
+    statistics s = measure(node, call->run->compute->kernels, x);
+    for (size_t i = 0; i < node->width; i++) y[i] = (x[i] - s.mean) * s.inverse * node->scale[i] + node->bias[i];
+  }
+}
+
+static void forward(const ci_forward_call *call) {
+  ci_compute_rows(call->run->compute, call->count, 8.0 * (double)call->node->width, forward_rows, (void *)call);
+}
+
+static void gradient_row(const ci_backward_call *call, size_t r) {
+  const ci_node *node = call->node;
+  const ci_kernels *kernels = call->run->compute->kernels;
+  size_t width = node->width;
+  const float *x = ci_run_row(call->run, node->inputs[0], (size_t)call->rows[r]), *dy = call->dy + r * width;
+  float *dx = call->dx[0] + r * width;
+  statistics s = measure(node, kernels, x);
+  double total = 0, along = 0;
+  for (size_t i = 0; i < width; i++) {
+    float h = dy[i] * node->scale[i];
+    total += (double)h;
+    along += (double)(h * ((x[i] - s.mean) * s.inverse));
+  }
+  float a = (float)(total / (double)width), b = (float)(along / (double)width);
+  for (size_t i = 0; i < width; i++) {
+    float d = s.inverse * (dy[i] * node->scale[i] - a - (x[i] - s.mean) * s.inverse * b);
+    dx[i] = call->accumulate[0] ? dx[i] + d : d;
+  }
+}
+
+static void gradient_rows(void *context, size_t first, size_t last) {
+  for (size_t r = first; r < last; r++) gradient_row(context, r);
+}
+
+static void vjp(const ci_backward_call *call) {
+  ci_compute_rows(call->run->compute, call->count, 16.0 * (double)call->node->width, gradient_rows, (void *)call);
+}
+
+const ci_op ci_op_layer_norm = {.id = "layer_norm", .help = "layer normalisation", .vjp_reads = true, .forward = forward, .vjp = vjp};

@@ -1,0 +1,39 @@
+/* Step functions: a number for each generated token, from the logits that predicted it. A row of scores.def is a file.
+ * Each can be a step score; those with a gradient can also be what is attributed (attributed_fn). */
+#ifndef CI_SCORES_SCORE_H
+#define CI_SCORES_SCORE_H
+#include "base/options.h"
+#include "kernels/kernels.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  const float *logits; /* [vocabulary] */
+  size_t vocabulary;
+  int32_t target;      /* the generated token's id */
+  double log_sum;      /* log sum exp of the logits: shared by all scores of a step */
+  const ci_kernels *kernels;
+} ci_score_input;
+
+typedef struct {
+  const char *id; /* Inseq's */
+  const char *help;
+  const ci_option *options; /* Inseq's extra arguments; NULL: none */
+  size_t options_size;      /* of the struct that the table describes */
+  double (*value)(const ci_score_input *input, const void *options);
+  /* slope[vocabulary] = d value / d logits; NULL: cannot be attributed */
+  void (*gradient)(const ci_score_input *input, const void *options, float *slope);
+} ci_score;
+
+/* Rows by index; NULL past the end. */
+const ci_score *ci_score_at(size_t index);
+/* An error with the nearest name when there is none. */
+ci_status ci_score_named(const char *id, const char *where, const ci_score **score, ci_error *err);
+
+/* Fills log_sum; scratch: vocabulary floats. */
+void ci_score_prepare(ci_score_input *input, float *scratch);
+/* out = softmax of the logits */
+void ci_score_softmax(const ci_score_input *input, float *out);
+
+#endif
