@@ -79,6 +79,29 @@ void ci_run_reset(ci_run *run) {
   run->loaded_section = -1;
 }
 
+ci_run_mark ci_run_get_mark(const ci_run *run) {
+  ci_run_mark mark = {.interventions = run->intervention_count};
+  for (int s = 0; s < CI_SPACES; s++) {
+    mark.rows[s] = run->spaces[s].rows;
+    mark.branches[s] = run->spaces[s].branch_count;
+  }
+  return mark;
+}
+
+void ci_run_truncate(ci_run *run, const ci_run_mark *mark) {
+  for (int s = 0; s < CI_SPACES; s++) {
+    ci_space *space = &run->spaces[s];
+    for (size_t i = mark->branches[s]; i < space->branch_count; i++) ci_free(space->branches[i].rows);
+    space->branch_count = mark->branches[s];
+    space->rows = mark->rows[s];
+    if (space->computed > space->rows) space->computed = space->rows;
+  }
+  run->intervention_count = mark->interventions;
+  memset(run->touched, 0, (size_t)run->graph->count * sizeof *run->touched);
+  for (size_t i = 0; i < run->intervention_count; i++) run->touched[run->interventions[i].node] = true;
+  run->loaded_section = -1;
+}
+
 int ci_run_branch(ci_run *run, ci_space_id id, int parent, size_t start, int source_branch) {
   ci_space *space = &run->spaces[id];
   if (ci_reserve((void **)&space->branches, &space->branch_capacity, space->branch_count + 1, sizeof *space->branches)) return -1;

@@ -88,6 +88,13 @@ ci_status ci_run_append(ci_run *run, ci_space_id space, int branch, const int32_
 ci_status ci_run_want_logits(ci_run *run, int branch, size_t position, size_t *output_row, ci_error *err);
 ci_status ci_run_intervene(ci_run *run, const ci_intervention *intervention, ci_error *err);
 
+/* A point to come back to: what was added after it is forgotten. */
+typedef struct {
+  size_t rows[CI_SPACES], branches[CI_SPACES], interventions;
+} ci_run_mark;
+ci_run_mark ci_run_get_mark(const ci_run *run);
+void ci_run_truncate(ci_run *run, const ci_run_mark *mark);
+
 /* Computes all new rows. */
 ci_status ci_run_forward(ci_run *run, ci_error *err);
 /* Forgets the output rows (and their logits): for decoding that keeps no logits. */

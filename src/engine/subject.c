@@ -1,0 +1,110 @@
+/* Forward of a text, and its perturbations. See subject.h; gradients are in gradients.c. */
+#include "engine/subject.h"
+#include <math.h>
+
+size_t ci_subject_rows(const ci_subject *s, ci_space_id space) { return space == CI_ENCODER ? s->source_count : s->row_count; }
+
+ci_keep ci_subject_plan(const ci_subject *s, size_t branches, ci_keep wanted) {
+  for (ci_keep keep = wanted; keep > CI_KEEP_KEYS; keep--) {
+    double bytes = (double)s->row_count * (double)ci_run_row_bytes(s->graph, CI_DECODER, keep) +
+                   (double)s->source_count * (double)ci_run_row_bytes(s->graph, CI_ENCODER, keep);
+    if (keep == CI_KEEP_BOUNDARIES || bytes * (double)branches <= (double)s->budget / 2) return keep;
+  }
+  return wanted;
+}
+
+ci_status ci_subject_forward(ci_subject *s, ci_keep keep, ci_error *err) {
+  ci_status status = CI_OK;
+  if (s->run) return CI_OK;
+  status = ci_run_open(s->graph, s->compute, keep, &s->run, err);
+  int source = -1;
+  if (!status && s->source_count) {
+    source = ci_run_branch(s->run, CI_ENCODER, -1, 0, -1);
+    status = source < 0 ? ci_fail_memory(err) : ci_run_append(s->run, CI_ENCODER, source, s->source, s->source_count, err);
+  }
+  if (!status) s->branch = ci_run_branch(s->run, CI_DECODER, -1, 0, source);
+  if (!status && s->branch < 0) status = ci_fail_memory(err);
+  if (!status) status = ci_run_append(s->run, CI_DECODER, s->branch, s->ids, s->row_count, err);
+  for (size_t t = 0; t < s->target_count && !status; t++)
+    status = ci_run_want_logits(s->run, s->branch, s->first_target + t - 1, &s->output_rows[t], err);
+  return status ? status : ci_run_forward(s->run, err);
+}
+
+/* A branch with the perturbation in the run; *begin is the first decoder position that may differ. */
+static ci_status add_branch(ci_subject *s, const ci_perturbation *p, int *branch, size_t *begin, ci_error *err) {
+  ci_run *run = s->run;
+  int own_source = run->spaces[CI_DECODER].branches[s->branch].source_branch;
+  ci_intervention set = {.kind = CI_SET, .node = s->graph->input_node[p->space], .first = p->first, .count = p->count, .values = p->values};
+  *begin = 0;
+  if (p->space == CI_ENCODER) {
+    own_source = set.branch = ci_run_branch(run, CI_ENCODER, -1, 0, -1);
+    if (own_source < 0) return ci_fail_memory(err);
+    ci_status status = ci_run_append(run, CI_ENCODER, own_source, s->source, s->source_count, err);
+    if (status) return status;
+    *branch = ci_run_branch(run, CI_DECODER, -1, 0, own_source);
+  } else {
+    *begin = p->first;
+    *branch = set.branch = ci_run_branch(run, CI_DECODER, s->branch, p->first, own_source);
+  }
+  if (*branch < 0) return ci_fail_memory(err);
+  ci_status status = ci_run_append(run, CI_DECODER, *branch, s->ids + *begin, s->row_count - *begin, err);
+  return status ? status : ci_run_intervene(run, &set, err);
+}
+
+/* Rows that a perturbation adds, as bytes in the subject's run. */
+static size_t cost_of(const ci_subject *s, const ci_perturbation *p) {
+  size_t begin = p->space == CI_ENCODER ? 0 : p->first, source = p->space == CI_ENCODER ? s->source_count : 0;
+  return (s->row_count - begin) * ci_run_row_bytes(s->graph, CI_DECODER, s->run->keep) +
+         source * ci_run_row_bytes(s->graph, CI_ENCODER, s->run->keep) +
+         s->target_count * (ci_run_row_bytes(s->graph, CI_OUTPUT, s->run->keep) + ci_adjoint_row_bytes(s->graph));
+}
+
+static bool sees(const ci_subject *s, size_t begin, size_t target) { return s->first_target + target - 1 >= begin; }
+
+/* How many perturbations from `first` on go through the model together. */
+static size_t block_size(const ci_subject *s, const ci_perturbation *p, size_t first, size_t count) {
+  enum { MOST_ROWS = 2048 };
+  size_t bytes = 0, rows = 0, n = 0;
+  for (; first + n < count; n++) {
+    bytes += cost_of(s, &p[first + n]);
+    rows += s->row_count - (p[first + n].space == CI_ENCODER ? 0 : p[first + n].first);
+    if (n && (bytes > s->budget / 2 || rows > MOST_ROWS)) break;
+  }
+  return n;
+}
+
+static ci_status perturb_block(ci_subject *s, const ci_perturbation *p, size_t count, const ci_objective *objective, double *out,
+                               ci_error *err) {
+  ci_run_mark mark = ci_run_get_mark(s->run);
+  ci_status status = CI_OK;
+  for (size_t i = 0; i < count && !status; i++) {
+    int branch = -1;
+    size_t begin = 0, row;
+    status = add_branch(s, &p[i], &branch, &begin, err);
+    for (size_t t = 0; t < s->target_count && !status; t++)
+      if (sees(s, begin, t)) status = ci_run_want_logits(s->run, branch, s->first_target + t - 1, &row, err);
+  }
+  if (!status) status = ci_run_forward(s->run, err);
+  size_t row = mark.rows[CI_OUTPUT];
+  for (size_t i = 0; i < count && !status; i++)
+    for (size_t t = 0; t < s->target_count; t++) {
+      bool changes = sees(s, p[i].space == CI_ENCODER ? 0 : p[i].first, t);
+      out[i * s->target_count + t] = changes ? objective->value(objective->context, ci_run_logits(s->run, row), t) : NAN;
+      row += changes;
+    }
+  ci_run_truncate(s->run, &mark);
+  return status;
+}
+
+ci_status ci_subject_perturb(ci_subject *s, const ci_perturbation *p, size_t count, const ci_objective *objective, double *out,
+                             ci_error *err) {
+  ci_status status = ci_subject_forward(s, CI_KEEP_KEYS, err);
+  for (size_t done = 0; done < count && !status;) {
+    size_t block = block_size(s, p, done, count);
+    status = perturb_block(s, p + done, block, objective, out + done * s->target_count, err);
+    done += block;
+    if (s->progress && s->progress(s->progress_context, done, count)) atomic_store(&s->compute->cancelled, true);
+    if (!status) status = ci_compute_check(s->compute, err);
+  }
+  return status;
+}
