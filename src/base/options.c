@@ -84,7 +84,8 @@ static void set_nothing(const ci_option *o, void *field) {
   case CI_WORD: *(const char **)field = NULL; break;
   case CI_WORDS:
   case CI_INTS:
-  case CI_TABLE: *(json_t **)field = NULL; break;
+  case CI_TABLE:
+  case CI_JSON: *(json_t **)field = NULL; break;
   }
 }
 
@@ -105,6 +106,7 @@ static ci_status set_field(const ci_option *o, const char *where, json_t *value,
     if (!json_is_object(value)) return wrong(o, where, "an object", err);
     *(json_t **)field = value;
     return CI_OK;
+  case CI_JSON: *(json_t **)field = value; return CI_OK;
   }
   return CI_OK;
 }

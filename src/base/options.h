@@ -15,6 +15,7 @@ typedef enum {
   CI_WORDS, /* json_t *: an array of strings (one string is taken as an array of one), borrowed */
   CI_INTS,  /* json_t *: an array of integers, borrowed */
   CI_TABLE, /* json_t *: an object, borrowed */
+  CI_JSON,  /* json_t *: any value, borrowed; who asks for it checks it */
 } ci_option_type;
 
 typedef struct {
