@@ -1,0 +1,44 @@
+# The front door. CMake and Ninja do the work; the first call installs what is missing (scripts/setup.sh).
+BUILD       ?= build
+PREFIX      ?= /usr/local
+CMAKE_FLAGS ?=
+CINSEQ       = $(BUILD)/cinseq
+# From the same source built with the sanitizers; leaks are errors.
+SANITIZE     = build-sanitize
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test bench sanitize format install clean
+
+help: ## this list
+	@echo "cinseq: which input tokens did each generated token come from?"
+	@echo
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+setup:
+	@scripts/setup.sh
+
+build: setup ## build/cinseq
+	@test -f $(BUILD)/build.ninja -a -z "$(CMAKE_FLAGS)" || \
+	  cmake -G Ninja -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_FLAGS)
+	@ninja -C $(BUILD) --quiet
+
+demo: build ## which Chinese word each English word came from, then a decoder-only model
+	@scripts/demo.sh $(CINSEQ)
+
+test: build ## all tests, with their count on the last line
+	@scripts/test.sh $(BUILD)
+
+bench: build ## time and memory against the roofline of this machine; PEER=path-to-python adds the real Inseq
+	@bench/run $(CINSEQ)
+
+sanitize: ## all tests with AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory test BUILD=$(SANITIZE) CMAKE_FLAGS="-DCINSEQ_SANITIZE=address,undefined $(CMAKE_FLAGS)"
+
+format: ## clang-format over the whole tree
+	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
+
+install: build ## into PREFIX (default /usr/local)
+	@cmake --install $(BUILD)
+
+clean: ## removes what was built
+	@rm -rf $(BUILD) $(SANITIZE) build-clang
