@@ -1,0 +1,429 @@
+#!/usr/bin/env python3
+"""Reference cases of the real Inseq 0.7.1 through the command line, and runs that must not change a result.
+
+usage: run.py [--bin build/cinseq] [--only WORD] [--jobs N] [-v]     every check whose name contains WORD
+       run.py --self-test                                             spoils references: each must be caught
+
+tests/data/golden/README.md says what the references are. Checks, by name:
+  ARCH/CASE                raw scores, step scores, tokens and positions of a case against Inseq's file
+  ARCH/generate.RUN        ids against those of transformers
+  real/MODEL/CASE          default-aggregated tables of the embedded models; aggregation is done here, from the saved raw scores
+  formats/...              other layouts and types of the llama model
+  ARCH/CASE FLAGS          the same case with other target blocks, threads and memory: the same result
+Only Python's standard library. The last line is "N passed, N failed".
+"""
+import argparse
+import array
+import base64
+import copy
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.path.join(HERE, "..", "data", "golden")
+ATTRIBUTIONS = ("source_attributions", "target_attributions")
+# What must not change a result.
+VARIANTS = (["--target_block", "1"], ["--target_block", "3"], ["--target_block", "100000"], ["--threads", "1"],
+            ["--threads", "2"], ["--memory_budget", "256M"])
+
+
+class Wrong(Exception):
+    """A check that does not hold, and why."""
+
+
+# ---- arrays: (shape, flat list of floats) ----
+
+def decode(text):
+    """One tensor of an Inseq file: base64 of a safetensors file with the one tensor "attribution"."""
+    if text is None:
+        return None
+    raw = base64.b64decode(text)
+    size = struct.unpack_from("<Q", raw)[0]
+    head = json.loads(raw[8:8 + size])["attribution"]
+    low, high = head["data_offsets"]
+    values = array.array({"F32": "f", "F64": "d", "I64": "q"}[head["dtype"]], raw[8 + size + low:8 + size + high])
+    return head["shape"], [float(v) for v in values]
+
+
+def columns(shape):
+    """The column (dimension 1: the generated token) of each member of a flat array."""
+    if len(shape) < 2:
+        return [0] * math.prod(shape)
+    inner = math.prod(shape[2:])
+    return [(i // inner) % shape[1] for i in range(math.prod(shape))]
+
+
+def peaks(shape, values, column):
+    """The largest score of each column."""
+    top = {}
+    for c, v in zip(column, values):
+        if v == v:
+            top[c] = max(top.get(c, 0.0), abs(v))
+    return top
+
+
+def compare_arrays(name, got, want, tolerance):
+    """tolerance(reference, peak of its column) is the difference allowed; NaN must stand at the same places."""
+    if (got is None) != (want is None):
+        raise Wrong(f"{name}: {'missing' if got is None else 'unexpected'}")
+    if want is None:
+        return
+    if list(got[0]) != list(want[0]):
+        raise Wrong(f"{name}: shape {got[0]}, reference {want[0]}")
+    column = columns(want[0])
+    top = peaks(want[0], want[1], column)
+    for i, (x, y, c) in enumerate(zip(got[1], want[1], column)):
+        if (x != x) != (y != y):
+            raise Wrong(f"{name}[{i}]: {x}, reference {y}")
+        if y == y and not abs(x - y) <= tolerance(y, top[c]):
+            raise Wrong(f"{name}[{i}] of shape {want[0]}: {x:.8g}, reference {y:.8g}")
+
+
+def as_inseq(y, peak):
+    return 1e-7 + 1e-3 * abs(y) + 1e-4 * peak
+
+
+def unchanged(y, peak):
+    return 1e-5 * peak + 1e-12
+
+
+def as_table(y, peak):
+    return 1e-4 * max(1.0, abs(y))
+
+
+# ---- sequences of a result file ----
+
+def sequences(text):
+    result = []
+    for member in json.loads(text)["attributes"]["sequence_attributions"]:
+        s = member["attributes"]
+        arrays = {k: decode(s[k]) for k in ATTRIBUTIONS}
+        for group in ("step_scores", "sequence_scores"):
+            arrays.update({f"{group}.{k}": decode(v) for k, v in (s[group] or {}).items()})
+        tokens = {k: [(t["attributes"]["id"], t["attributes"]["token"]) for t in s[k]] for k in ("source", "target")}
+        result.append({"tokens": tokens, "positions": (s["attr_pos_start"], s["attr_pos_end"]), "arrays": arrays})
+    return result
+
+
+def compare(got, want, tolerance):
+    if len(got) != len(want):
+        raise Wrong(f"{len(got)} sequences, reference {len(want)}")
+    for g, w in zip(got, want):
+        for key in ("tokens", "positions"):
+            if g[key] != w[key]:
+                raise Wrong(f"{key}: {g[key]}, reference {w[key]}")
+        extra = set(g["arrays"]) - set(w["arrays"])
+        if extra:
+            raise Wrong(f"unexpected {sorted(extra)}")
+        for key, value in w["arrays"].items():
+            compare_arrays(key, g["arrays"].get(key), value, tolerance)
+
+
+# ---- Inseq's default aggregation, written down a second time (spec: L2 over the embedding, then L1 by column; attention: mean
+# over heads, L1 by column in each layer, mean over layers, L1 by column; occlusion as it is) ----
+
+def reduce_last(value, function):
+    shape, flat = value
+    n = shape[-1]
+    return shape[:-1], [function(flat[i:i + n]) for i in range(0, len(flat), n)]
+
+
+def normalise(values):
+    """L1 by column over source and target together; NaN counts as 0 and stays."""
+    sums = {}
+    keys = {}
+    for name, (shape, flat) in values.items():
+        width = math.prod(shape[1:])
+        keys[name] = [i % width for i in range(len(flat))]
+        for k, v in zip(keys[name], flat):
+            sums[k] = sums.get(k, 0.0) + (abs(v) if v == v else 0.0)
+    return {name: (shape, [v / max(sums[k], 1e-12) for k, v in zip(keys[name], flat)])
+            for name, (shape, flat) in values.items()}
+
+
+def aggregate(arrays):
+    values = {k: arrays[k] for k in ATTRIBUTIONS if arrays[k] is not None}
+    rank = len(next(iter(values.values()))[0])
+    if rank == 3:
+        values = normalise({k: reduce_last(v, lambda x: math.sqrt(sum(e * e for e in x))) for k, v in values.items()})
+    for _ in range(2 if rank == 4 else 0):
+        values = normalise({k: reduce_last(v, lambda x: sum(x) / len(x)) for k, v in values.items()})
+    return values
+
+
+# ---- running the program ----
+
+class Program:
+    def __init__(self, path, folder):
+        self.path, self.folder, self.count = path, folder, 0
+
+    def run(self, *arguments):
+        done = subprocess.run([self.path, *arguments], capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            raise Wrong(f"exit {done.returncode}: {done.stderr.strip()[-300:]}")
+        return done.stdout
+
+    def attribute(self, model, case, *flags):
+        self.count += 1
+        out = os.path.join(self.folder, f"{self.count}-{os.urandom(4).hex()}.json")
+        as_list = lambda v: v if isinstance(v, list) else [v]
+        arguments = ["attribute", "-m", model, "-a", case["method"], "-i", *as_list(case["input_texts"]),
+                     "-g", *as_list(case["generated_texts"])]
+        if case.get("step_scores"):
+            arguments += ["--step_scores", *case["step_scores"]]
+        if case.get("attributed_fn"):
+            arguments += ["--attributed_fn", case["attributed_fn"]]
+        if case.get("attr_pos_start") is not None:
+            arguments += ["--start_pos", str(case["attr_pos_start"]), "--end_pos", str(case["attr_pos_end"])]
+        arguments += [f"--{k}" for k in ("attribute_target", "include_eos_baseline") if case.get(k)]
+        if "n_steps" in case:
+            arguments += ["--attribution_kwargs", json.dumps({"n_steps": case["n_steps"]})]
+        self.run(*arguments, *flags, "--hide_attributions", "--save_path", out)
+        with open(out) as file:
+            text = file.read()
+        os.remove(out)
+        return sequences(text)
+
+    def generate(self, model, text, kwargs):
+        out = self.run("generate", "-m", model, "-i", text, "--generation_kwargs", json.dumps(kwargs), "--json")
+        return json.loads(out.strip().splitlines()[-1])
+
+
+def load(*path):
+    with open(os.path.join(DATA, *path)) as file:
+        return json.load(file)
+
+
+def load_references():
+    """{"ARCH/CASE": text of Inseq's file}"""
+    with tarfile.open(os.path.join(DATA, "references.tar.xz")) as tar:
+        return {m.name[:-len(".json")]: tar.extractfile(m).read() for m in tar.getmembers()}
+
+
+def model_path(arch):
+    return os.path.join(DATA, "models", arch)
+
+
+def widen(source, target):
+    """A copy of a model folder with its half-precision weights as float32."""
+    os.makedirs(target)
+    for name in os.listdir(source):
+        with open(os.path.join(source, name), "rb") as file:
+            data = file.read()
+        if name == "model.safetensors":
+            data = widen_safetensors(data)
+        with open(os.path.join(target, name), "wb") as file:
+            file.write(data)
+    return target
+
+
+def widen_safetensors(raw):
+    size = struct.unpack_from("<Q", raw)[0]
+    head = json.loads(raw[8:8 + size])
+    head.pop("__metadata__", None)
+    body = b""
+    for tensor in head.values():
+        low, high = (8 + size + o for o in tensor["data_offsets"])
+        count = (high - low) // 2
+        if tensor["dtype"] == "BF16":
+            data = struct.pack(f"<{count}I", *(v << 16 for v in struct.unpack_from(f"<{count}H", raw, low)))
+        else:
+            data = struct.pack(f"<{count}f", *struct.unpack_from(f"<{count}e", raw, low))
+        tensor.update(dtype="F32", data_offsets=[len(body), len(body) + len(data)])
+        body += data
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + body
+
+
+# ---- checks: functions that raise Wrong ----
+
+def check_case(program, model, case, reference):
+    compare(program.attribute(model, case), sequences(reference), as_inseq)
+
+
+def check_variants(program, model, case, flags):
+    compare(program.attribute(model, case, *flags), program.attribute(model, case), unchanged)
+
+
+def check_generation(program, model, text, input_ids, kwargs, output_ids):
+    got = program.generate(model, text, kwargs)
+    for key, want in (("input_ids", input_ids), ("output_ids", output_ids)):
+        if got[key] != want:
+            raise Wrong(f"{key} {got[key]}, reference {want}")
+
+
+def compare_table(got, want):
+    if [list(t) for t in got["tokens"]["target"]] != want["target"]:
+        raise Wrong(f"target tokens {got['tokens']['target']}, reference {want['target']}")
+    if "source" in want and [list(t) for t in got["tokens"]["source"]] != want["source"]:
+        raise Wrong(f"source tokens {got['tokens']['source']}, reference {want['source']}")
+    if got["positions"] != (want["attr_pos_start"], want["attr_pos_end"]):
+        raise Wrong(f"positions {got['positions']}")
+    tables = aggregate(got["arrays"])
+    for key in ATTRIBUTIONS:
+        rows = want.get(key)
+        flat = rows and [float("nan") if v is None else v for row in rows for v in row]
+        compare_arrays(key, tables.get(key), rows and ([len(rows), len(rows[0])], flat), as_table)
+    for key, values in want["step_scores"].items():
+        compare_arrays(key, got["arrays"].get(f"step_scores.{key}"), ([len(values)], values), as_table)
+
+
+def check_real(program, name, want):
+    start = "<s>" if name == "stories260K" else ""  # as its tokenizer adds it
+    case = {"method": want["case"].removesuffix("_target"), "input_texts": start + want["input_text"],
+            "generated_texts": start + want["generated_text"], "step_scores": list(want["step_scores"]),
+            "attribute_target": want["case"].endswith("_target")}
+    if "n_steps" in want:
+        case["n_steps"] = want["n_steps"]
+    compare_table(program.attribute(name, case)[0], want)
+
+
+def check_widened(program, name, case):
+    """Half-precision weights give exactly what the same weights give as float32."""
+    source = os.path.join(DATA, "formats", name)
+    with tempfile.TemporaryDirectory(dir=program.folder) as folder:
+        target = widen(source, os.path.join(folder, "model"))
+        compare(program.attribute(source, case), program.attribute(target, case), unchanged)
+
+
+RUNS = {"greedy": {"num_beams": 1}, "beam4": {"num_beams": 4, "length_penalty": 1.0}, "default": {}}
+
+
+def generation_checks(program, name, model, g):
+    for run, ids in g["runs"].items():
+        length = g["max_new_tokens"]
+        kwargs = {"max_new_tokens": length, "do_sample": False, **RUNS.get(run, {"num_beams": 1, "min_new_tokens": length})}
+        if name.startswith("real/") and run == "beam4":
+            del kwargs["length_penalty"]
+        yield f"{name}/generate.{run}", check_generation, (program, model, g["text"], g["input_ids"], kwargs, ids)
+
+
+def all_checks(program):
+    references = load_references()
+    for arch, group in load("cases.json").items():
+        for case in group["cases"]:
+            name = f"{arch}/{case['case']}"
+            yield name, check_case, (program, model_path(arch), case, references[name])
+            for flags in VARIANTS:
+                yield f"{name} {' '.join(flags)}", check_variants, (program, model_path(arch), case, flags)
+            if arch == "llama":
+                sharded = os.path.join(DATA, "formats", "llama-sharded")
+                yield f"formats/llama-sharded/{case['case']}", check_case, (program, sharded, case, references[name])
+                for half in ("llama-f16", "llama-bf16"):
+                    yield f"formats/{half}/{case['case']}", check_widened, (program, half, case)
+        yield from generation_checks(program, arch, model_path(arch), group["generation"])
+    for name in ("stories260K", "zh-en-mini"):
+        for file in sorted(os.listdir(os.path.join(DATA, "real", name))):
+            data = load("real", name, file)
+            if file == "generation.json":
+                yield from generation_checks(program, f"real/{name}", name, data)
+            else:
+                yield f"real/{name}/{data['case']}", check_real, (program, name, data)
+
+
+# ---- self-test: a spoilt reference must not pass ----
+
+def roll(value):
+    shape, flat = value
+    if len(shape) < 2:
+        return shape, flat[-1:] + flat[:-1]
+    inner, width = math.prod(shape[2:]), math.prod(shape[1:])
+    out = []
+    for at in range(0, len(flat), width):
+        out += flat[at + width - inner:at + width] + flat[at:at + width - inner]
+    return shape, out
+
+
+def one_off(value):
+    """The largest score a hundredth larger."""
+    shape, flat = value
+    top = max((i for i, v in enumerate(flat) if v == v), key=lambda i: abs(flat[i]))
+    return shape, [v * 1.01 if i == top else v for i, v in enumerate(flat)]
+
+
+SPOILS = {"zeros": lambda v: (v[0], [x * 0 for x in v[1]]), "absolute": lambda v: (v[0], [abs(x) for x in v[1]]),
+          "a column later": roll, "a percent larger": lambda v: (v[0], [x * 1.01 for x in v[1]]), "one score off": one_off,
+          "one NaN": lambda v: (v[0], [float("nan")] + v[1][1:]), "NaN as 0": lambda v: (v[0], [x if x == x else 0.0 for x in v[1]]),
+          "a row short": lambda v: ([v[0][0] - 1, *v[0][1:]], v[1][:len(v[1]) // v[0][0] * (v[0][0] - 1)]),
+          "no array": lambda v: None}
+
+
+def same(x, y):
+    return x is not None and x[0] == y[0] and all(a == b or (a != a and b != b) for a, b in zip(x[1], y[1]))
+
+
+def is_caught(compare_spoilt):
+    try:
+        compare_spoilt()
+    except Wrong:
+        return True
+    return False
+
+
+def self_test():
+    results = []
+    for name, text in load_references().items():
+        want = sequences(text)
+        for label, spoil in SPOILS.items():
+            for key, value in want[0]["arrays"].items():
+                spoilt = None if value is None else spoil(value)
+                if value is None or same(spoilt, value):
+                    continue
+                got = copy.copy(want)
+                got[0] = {**want[0], "arrays": {**want[0]["arrays"], key: spoilt}}
+                for tolerance in (as_inseq, unchanged):
+                    caught = is_caught(lambda: compare(got, want, tolerance))
+                    results.append((f"{name} {key} {label} {tolerance.__name__}", caught))
+        for label, change in (("another token", {"tokens": {"source": [], "target": []}}), ("another start", {"positions": (0, 1)})):
+            results.append((f"{name} {label}", is_caught(lambda: compare([{**want[0], **change}, *want[1:]], want, as_inseq))))
+        results.append((f"{name} a sequence short", is_caught(lambda: compare(want[1:], want, as_inseq))))
+        results.append((f"{name} unspoilt", not is_caught(lambda: compare(want, want, unchanged))))
+    for name, caught in results:
+        if not caught:
+            print("NOT CAUGHT", name)
+    return len(results), sum(not caught for _, caught in results)
+
+
+def run(check):
+    name, function, arguments = check
+    try:
+        function(*arguments)
+    except Wrong as why:
+        return name, str(why)
+    except Exception as why:  # a result that cannot even be read
+        return name, f"{type(why).__name__}: {why}"
+    return name, None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", default="build/cinseq")
+    parser.add_argument("--only", default="", help="run the checks whose name contains this")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--self-test", action="store_true")
+    parser.add_argument("-v", action="store_true", help="print passed checks too")
+    arguments = parser.parse_args()
+    if arguments.self_test:
+        total, failed = self_test()
+    else:
+        total = failed = 0
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
+            checks = [c for c in all_checks(Program(arguments.bin, folder)) if arguments.only in c[0]]
+            for name, why in pool.map(run, checks):
+                total, failed = total + 1, failed + (why is not None)
+                if why or arguments.v:
+                    print("FAIL" if why else "ok  ", name, why or "", flush=True)
+    print(f"{total - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
