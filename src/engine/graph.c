@@ -20,15 +20,46 @@ static void mark_inputs(ci_graph *graph, const ci_node *node) {
   }
 }
 
-void ci_graph_finish(ci_graph *graph) {
-  int slot = 0;
+/* Scratch slots. Values used within their section take the section's slots by turns. Those that cross into later sections take
+ * a slot of their own until their last reader is done: the plan that keeps only keys and values has them in scratch too. */
+enum { MOST_CROSSING = 64 };
+
+static void mark_readers(ci_graph *graph) {
+  for (int i = 0; i < graph->count; i++) {
+    const ci_node *node = &graph->nodes[i];
+    for (int j = 0; j < node->input_count; j++) {
+      ci_node *input = &graph->nodes[node->inputs[j]];
+      input->last_reader = i;
+      if (input->section != node->section) input->slot = -1;
+    }
+  }
+}
+
+static void assign_slots(ci_graph *graph) {
+  int busy_until[MOST_CROSSING] = {0}, crossing = 0, within = 0, most = 0;
   for (int i = 0; i < graph->count; i++) {
     ci_node *node = &graph->nodes[i];
-    slot = i && graph->nodes[i - 1].section == node->section ? slot + 1 : 0;
-    node->slot = slot;
-    if (slot + 1 > graph->slots) graph->slots = slot + 1;
-    mark_inputs(graph, node);
+    within = i && graph->nodes[i - 1].section == node->section ? within + 1 : 0;
+    if (within + 1 > most) most = within + 1;
+    if (node->slot == 0) {
+      node->slot = within;
+      continue;
+    }
+    int slot = 0;
+    while (slot < crossing && busy_until[slot] >= i) slot++;
+    if (slot == crossing && crossing < MOST_CROSSING) crossing++;
+    busy_until[slot] = node->last_reader;
+    node->slot = -1 - slot;
   }
+  for (int i = 0; i < graph->count; i++)
+    if (graph->nodes[i].slot < 0) graph->nodes[i].slot = most - 1 - graph->nodes[i].slot;
+  graph->slots = most + crossing;
+}
+
+void ci_graph_finish(ci_graph *graph) {
+  mark_readers(graph);
+  assign_slots(graph);
+  for (int i = 0; i < graph->count; i++) mark_inputs(graph, &graph->nodes[i]);
   for (int space = 0; space < CI_SPACES; space++)
     if (graph->input_node[space] >= 0) graph->nodes[graph->input_node[space]].keep = true;
   graph->nodes[graph->logits].keep = true;

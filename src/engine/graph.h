@@ -28,7 +28,8 @@ typedef struct {
   size_t width;          /* floats in a row */
   size_t kept_width;     /* floats a row that the op keeps beside its output (attention: log-sum-exp a head) */
   int section;
-  int slot;              /* of the section's scratch values */
+  int slot;              /* of the scratch values */
+  int last_reader;       /* the last node that reads this one; 0: none */
   bool keep;             /* kept in every plan that backward can start from: what crosses sections, query, key, value */
   bool is_key;           /* a key or value: kept in every plan */
   ci_weight weight;      /* of ops that have one */

@@ -1,0 +1,91 @@
+/* Attention probabilities (Bahdanau et al. 2015) of the position that predicts each token, all layers and heads, read from the
+ * queries and keys that the forward left behind. Encoder-decoder: source scores are cross-attention; decoder self-attention is
+ * target scores or, without attribute_target, a sequence score; encoder self-attention is a sequence score. */
+#include "attribute/attribution.h"
+#include "ops/attention.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Attention nodes of one kind, by layer. */
+typedef struct {
+  int nodes[1024];
+  size_t layers, heads;
+} attention_nodes;
+
+static void find_nodes(const ci_graph *graph, ci_space_id query, ci_space_id key, attention_nodes *out) {
+  out->layers = 0;
+  for (int i = 0; i < graph->count && out->layers < 1024; i++) {
+    const ci_node *node = &graph->nodes[i];
+    if (node->op != &ci_op_attention || node->space != query || graph->nodes[node->inputs[1]].space != key) continue;
+    out->nodes[out->layers++] = i;
+    out->heads = node->kept_width; /* one log-sum-exp a head */
+  }
+}
+
+/* data[key, query, layer, head] for query positions first..first+queries-1; keys a query does not see keep `blank`. */
+static ci_status read(const ci_run *run, const attention_nodes *nodes, int branch, size_t first, size_t keys, size_t queries,
+                      bool causal, float blank, float *data, ci_error *err) {
+  float *weights = ci_alloc(keys, sizeof *weights);
+  if (!weights) return ci_fail_memory(err);
+  size_t cell = nodes->layers * nodes->heads;
+  for (size_t i = 0; i < keys * queries * cell; i++) data[i] = blank;
+  for (size_t layer = 0; layer < nodes->layers; layer++)
+    for (size_t head = 0; head < nodes->heads; head++)
+      for (size_t q = 0; q < queries; q++) {
+        size_t seen = causal ? first + q + 1 : keys;
+        ci_attention_weights(run, nodes->nodes[layer], branch, first + q, head, weights);
+        for (size_t k = 0; k < seen; k++) data[(k * queries + q) * cell + layer * nodes->heads + head] = weights[k];
+      }
+  ci_free(weights);
+  return CI_OK;
+}
+
+static ci_status scores_of(ci_attribution *a, ci_space_id space, ci_error *err) {
+  const ci_subject *s = &a->subject;
+  attention_nodes nodes;
+  find_nodes(s->graph, CI_DECODER, space, &nodes);
+  ci_array *array;
+  ci_status status = ci_attribution_array(a, space, 4, nodes.layers, nodes.heads, &array, err);
+  if (status) return status;
+  size_t keys = space == CI_ENCODER ? s->source_count : s->row_count;
+  return read(s->run, &nodes, s->branch, a->start - 1, keys, s->target_count, space == CI_DECODER, NAN, array->data, err);
+}
+
+static ci_status sequence_score(ci_attribution *a, const char *name, ci_space_id space, int branch, size_t length, ci_error *err) {
+  ci_sequence *out = a->out;
+  attention_nodes nodes;
+  find_nodes(a->subject.graph, space, space, &nodes);
+  ci_named_array *grown = ci_resize(out->sequence_scores, out->sequence_scores_count + 1, sizeof *grown);
+  if (!grown) return ci_fail_memory(err);
+  out->sequence_scores = grown;
+  ci_named_array *score = &grown[out->sequence_scores_count++];
+  *score = (ci_named_array){.name = ci_duplicate(name)};
+  const size_t shape[] = {length, length, nodes.layers, nodes.heads};
+  ci_status status = score->name ? ci_array_create(&score->values, 4, shape, err) : ci_fail_memory(err);
+  if (status) return status;
+  return read(a->subject.run, &nodes, branch, 0, length, length, space == CI_DECODER, 0, score->values.data, err);
+}
+
+static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
+  (void)options;
+  const ci_subject *s = &a->subject;
+  ci_status status = CI_OK;
+  if (!s->graph->encoder_decoder) return scores_of(a, CI_DECODER, err);
+  status = scores_of(a, CI_ENCODER, err);
+  if (!status && a->wants[CI_DECODER]) status = scores_of(a, CI_DECODER, err);
+  else if (!status) status = sequence_score(a, "decoder_self_attentions", CI_DECODER, s->branch, s->target_count, err);
+  int source = s->run->spaces[CI_DECODER].branches[s->branch].source_branch;
+  if (!status) status = sequence_score(a, "encoder_self_attentions", CI_ENCODER, source, s->source_count, err);
+  return status;
+}
+
+extern const ci_method ci_method_attention;
+const ci_method ci_method_attention = {.id = "attention",
+                                       .help = "Attention probabilities of the position that predicts each token.",
+                                       .paper = "Bahdanau et al. 2015, arXiv:1409.0473",
+                                       .kind = CI_MULTIDIMENSIONAL,
+                                       .n_dimensions = 2,
+                                       .keep = CI_KEEP_BOUNDARIES,
+                                       .deterministic = true,
+                                       .attribute = attribute};

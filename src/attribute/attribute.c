@@ -1,0 +1,190 @@
+/* A request from its JSON to its result. See attribution.h. */
+#include "attribute/job.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+void ci_job_warn(const ci_job *job, const char *format, ...) {
+  if (!job->hooks || !job->hooks->warning) return;
+  char message[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  job->hooks->warning(job->hooks->context, message);
+}
+
+/* The objective in the engine's terms: a score of the target's id. */
+static ci_score_input score_input(ci_attribution *a, const float *logits, size_t target) {
+  ci_score_input input = {.logits = logits, .vocabulary = a->job->model->vocabulary, .target = a->target.items[a->start + target],
+                          .kernels = a->job->compute->kernels};
+  ci_score_prepare(&input, a->scratch);
+  return input;
+}
+
+static double objective_value(void *context, const float *logits, size_t target) {
+  ci_attribution *a = context;
+  ci_score_input input = score_input(a, logits, target);
+  return a->job->objective.score->value(&input, a->job->objective.options);
+}
+
+static void objective_gradient(void *context, const float *logits, size_t target, float *slope) {
+  ci_attribution *a = context;
+  ci_score_input input = score_input(a, logits, target);
+  a->job->objective.score->gradient(&input, a->job->objective.options, slope);
+}
+
+static int report_progress(void *context, size_t done, size_t total) {
+  ci_attribution *a = context;
+  const cinseq_hooks *hooks = a->job->hooks;
+  size_t targets = a->subject.target_count;
+  return hooks && hooks->progress ? hooks->progress(hooks->context, "attributing", total ? done * targets / total : 0, targets) : 0;
+}
+
+static ci_status add_step_scores(ci_attribution *a, ci_error *err) {
+  ci_job *job = a->job;
+  ci_sequence *out = a->out;
+  out->step_scores = ci_alloc_zeroed(job->step_score_count, sizeof *out->step_scores);
+  if (!out->step_scores) return ci_fail_memory(err);
+  const size_t shape[] = {a->subject.target_count};
+  for (size_t i = 0; i < job->step_score_count; i++) {
+    ci_named_array *score = &out->step_scores[out->step_scores_count++];
+    score->name = ci_duplicate(job->step_scores[i].score->id);
+    ci_status status = score->name ? ci_array_create(&score->values, 1, shape, err) : ci_fail_memory(err);
+    if (status) return status;
+  }
+  for (size_t t = 0; t < a->subject.target_count && job->step_score_count; t++) {
+    ci_score_input input = score_input(a, ci_run_logits(a->subject.run, a->subject.output_rows[t]), t);
+    for (size_t i = 0; i < job->step_score_count; i++)
+      out->step_scores[i].values.data[t] = (float)job->step_scores[i].score->value(&input, job->step_scores[i].options);
+  }
+  return CI_OK;
+}
+
+static ci_status add_tokens(const ci_attribution *a, const int32_t *ids, size_t count, ci_token **tokens, size_t *token_count, ci_error *err) {
+  const ci_tokenizer *tokenizer = a->job->model->tokenizer;
+  *tokens = ci_alloc_zeroed(count, sizeof **tokens);
+  if (!*tokens) return ci_fail_memory(err);
+  for (size_t i = 0; i < count; i++) {
+    const char *raw = ci_tokenizer_token(tokenizer, ids[i]);
+    ci_text clean = {0};
+    if (raw && a->job->request->clean_special_chars) {
+      ci_status status = ci_tokenizer_token_to_text(tokenizer, raw, &clean, err);
+      if (status) return ci_text_free(&clean), status;
+    }
+    (*tokens)[i] = (ci_token){ids[i], ci_duplicate(clean.length ? clean.data : raw ? raw : "")};
+    ci_text_free(&clean);
+    if (!(*tokens)[i].token) return ci_fail_memory(err);
+    *token_count = i + 1;
+  }
+  return CI_OK;
+}
+
+static ci_status fill_frame(ci_attribution *a, ci_error *err) {
+  ci_sequence *out = a->out;
+  bool both = a->job->model->graph.encoder_decoder;
+  out->kind = a->job->method->kind;
+  out->n_dimensions = a->job->method->n_dimensions;
+  out->attr_pos_start = a->start;
+  out->attr_pos_end = a->end;
+  ci_status status = add_tokens(a, a->target.items, a->target.count, &out->target, &out->target_count, err);
+  if (status) return status;
+  return add_tokens(a, both ? a->source.items : a->target.items, both ? a->source.count : a->start, &out->source, &out->source_count, err);
+}
+
+static ci_status decode(const ci_attribution *a, json_t *texts, ci_error *err) {
+  ci_text text = {0};
+  ci_status status = ci_tokenizer_decode(a->job->model->tokenizer, a->target.items, a->target.count, true, &text, err);
+  if (!status && json_array_append_new(texts, json_string(text.data ? text.data : ""))) status = ci_fail_memory(err);
+  ci_text_free(&text);
+  return status;
+}
+
+/* One text of the request, into out. */
+static ci_status attribute_text(ci_job *job, size_t index, ci_sequence *out, json_t *generated, ci_error *err) {
+  ci_attribution a = {.job = job, .out = out};
+  job->text_index = index;
+  a.objective = (ci_objective){&a, objective_value, objective_gradient};
+  ci_status status = ci_attribution_prepare(&a, index, err);
+  if (!status) status = ci_attribution_produce(&a, err);
+  a.subject.progress = report_progress;
+  a.subject.progress_context = &a;
+  if (!status) status = fill_frame(&a, err);
+  if (!status) status = add_step_scores(&a, err);
+  if (!status) status = job->method->attribute(&a, job->method_options, err);
+  if (!status) status = decode(&a, generated, err);
+  ci_attribution_free(&a);
+  return status;
+}
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static json_t *or_empty(json_t *object) { return object ? json_deep_copy(object) : json_object(); }
+
+/* Inseq's info keys (spec 1.5). */
+static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generated, double seconds, ci_error *err) {
+  const ci_attribute_request *r = job->request;
+  char fn[96];
+  snprintf(fn, sizeof fn, "%s_fn", job->objective.score->id);
+  json_t *names = json_array();
+  for (size_t i = 0; i < job->step_score_count; i++) json_array_append_new(names, json_string(job->step_scores[i].score->id));
+  size_t start = result->sequences[0].attr_pos_start, end = 0;
+  for (size_t i = 0; i < result->count; i++) {
+    if (result->sequences[i].attr_pos_start < start) start = result->sequences[i].attr_pos_start;
+    if (result->sequences[i].attr_pos_end > end) end = result->sequences[i].attr_pos_end;
+  }
+  bool forced = r->generated_texts || r->generated_ids;
+  json_t *info = json_pack(
+      "{s:s, s:I, s:I, s:b, s:b, s:o, s:f, s:s, s:s, s:n, s:s, s:b, s:s, s:o, s:o, s:o, s:O, s:O, s:o, s:b, s:b}",
+      "attribution_method", job->method->id, "attr_pos_start", (json_int_t)start, "attr_pos_end", (json_int_t)end,
+      "output_step_attributions", 0, "attribute_target", r->attribute_target, "step_scores", names, "exec_time", seconds,
+      "model_name", job->model->path, "model_class", job->model->architecture->class_name, "tokenizer_name", "tokenizer_class",
+      ci_tokenizer_get_facts(job->model->tokenizer)->class_name, "include_eos_baseline", r->include_eos_baseline, "attributed_fn",
+      fn, "attribution_args", or_empty(job->attribution_args), "attributed_fn_args", or_empty(job->attributed_fn_args),
+      "step_scores_args", or_empty(job->step_scores_args), "input_texts", r->input_texts, "generated_texts",
+      r->generated_texts && !r->generate_from_target_prefix ? r->generated_texts : generated, "generation_args",
+      or_empty(r->generation_kwargs), "constrained_decoding", forced, "generate_from_target_prefix",
+      r->generate_from_target_prefix);
+  if (!info) return ci_fail_memory(err);
+  json_decref(result->info);
+  result->info = info;
+  return CI_OK;
+}
+
+static ci_status fill_statistics(const ci_job *job, ci_result *result, double seconds, ci_error *err) {
+  size_t source = 0, target = 0, attributed = 0;
+  for (size_t i = 0; i < result->count; i++) {
+    const ci_sequence *s = &result->sequences[i];
+    source += job->model->graph.encoder_decoder ? s->source_count : 0;
+    target += s->target_count;
+    attributed += s->attr_pos_end - s->attr_pos_start;
+  }
+  const ci_compute *c = job->compute;
+  result->statistics =
+      json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:f, s:f, s:i, s:s, s:s}", "sequences", (json_int_t)result->count,
+                "source_tokens", (json_int_t)source, "target_tokens", (json_int_t)target, "attributed_tokens",
+                (json_int_t)attributed, "seconds", seconds, "peak_bytes", (json_int_t)ci_memory_peak(), "gemm_rows",
+                (json_int_t)c->gemm_rows, "gemm_calls", (json_int_t)c->gemm_calls, "gemm_flop", c->gemm_flop, "weight_bytes",
+                c->weight_bytes, "threads", ci_pool_threads(c->pool), "gemm", c->gemm->id, "kernels", c->kernels->id);
+  return result->statistics ? CI_OK : ci_fail_memory(err);
+}
+
+ci_status ci_job_run(ci_job *job, ci_result **out, ci_error *err) {
+  double begin = now();
+  json_t *generated = json_array();
+  ci_result *result = ci_result_create(job->text_count);
+  ci_status status = result && generated ? CI_OK : ci_fail_memory(err);
+  for (size_t i = 0; i < job->text_count && !status; i++) status = attribute_text(job, i, &result->sequences[i], generated, err);
+  double seconds = now() - begin;
+  if (!status) status = fill_info(job, result, generated, seconds, err);
+  if (!status) status = fill_statistics(job, result, seconds, err);
+  json_decref(generated);
+  if (status) ci_result_close(result);
+  else *out = result;
+  return status;
+}

@@ -1,0 +1,21 @@
+/* x * d f / d x (Shrikumar et al. 2016). */
+#include "attribute/attribution.h"
+
+static void times_input(const float *x, const float *b, float *g, size_t n) {
+  (void)b;
+  for (size_t i = 0; i < n; i++) g[i] *= x[i];
+}
+
+static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
+  (void)options;
+  return ci_attribute_by_gradient(a, NULL, 0, times_input, err);
+}
+
+extern const ci_method ci_method_input_x_gradient;
+const ci_method ci_method_input_x_gradient = {.id = "input_x_gradient",
+                                              .help = "Gradient of the attributed function times the input embeddings.",
+                                              .paper = "Shrikumar et al. 2016, arXiv:1605.01713",
+                                              .kind = CI_GRANULAR,
+                                              .keep = CI_KEEP_ALL,
+                                              .deterministic = true,
+                                              .attribute = attribute};

@@ -1,0 +1,188 @@
+/* See job.h. Arguments travel as in Inseq (spec 1.5): attribution_kwargs holds arguments of attribute() itself, of the method,
+ * of the attributed function and of step scores; names tell where they go, one may go to several. attribution_args,
+ * attributed_fn_args and step_scores_args say it outright. */
+#include "attribute/job.h"
+#include <string.h>
+
+/* What one call owns: its job points into it. */
+typedef struct {
+  ci_job job;
+  ci_compute compute;
+  ci_attribute_request request;
+  json_t *owner;
+} opened;
+
+static const char *const explicit_keys[] = {"attribution_args", "attributed_fn_args", "step_scores_args"};
+
+static bool is_explicit(const char *key) {
+  for (size_t i = 0; i < 3; i++)
+    if (strcmp(key, explicit_keys[i]) == 0) return true;
+  return false;
+}
+
+/* Arguments of attribute() that stand among attribution_kwargs become keys of the request. */
+static ci_status lift(const char *request_json, char **lifted, ci_error *err) {
+  json_t *request;
+  ci_status status = ci_json_parse("request", request_json, strlen(request_json), &request, err);
+  if (status) return status;
+  json_t *kwargs = json_object_get(request, "attribution_kwargs"), *value;
+  const char *key;
+  void *next;
+  json_object_foreach_safe(kwargs, next, key, value) {
+    if (!ci_options_find(ci_attribute_options, key) || json_object_get(request, key)) continue;
+    json_object_set(request, key, value);
+    json_object_del(kwargs, key);
+  }
+  *lifted = json_dumps(request, JSON_COMPACT);
+  json_decref(request);
+  return *lifted ? CI_OK : ci_fail_memory(err);
+}
+
+/* Puts key: value among the arguments of one kind if its table has the key. */
+static bool offer(const ci_option *table, json_t *arguments, const char *key, json_t *value) {
+  if (!table || !ci_options_find(table, key)) return false;
+  json_object_set(arguments, key, value);
+  return true;
+}
+
+static ci_status unknown_argument(const ci_job *job, const char *key, ci_error *err) {
+  const char *names[128];
+  size_t count = 0;
+  for (const ci_option *o = job->method->options; o && o->name && count < 128; o++) names[count++] = o->name;
+  for (const ci_option *o = ci_attribute_options; o->name && count < 128; o++) names[count++] = o->name;
+  const char *nearest = ci_nearest(key, names, count);
+  return ci_fail(err, CI_EINVAL, "attribution_kwargs", "unknown argument \"%s\"%s%s%s", key, nearest ? ": did you mean \"" : "",
+                 nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+static ci_status route(ci_job *job, ci_error *err) {
+  json_t *kwargs = job->request->attribution_kwargs, *value;
+  json_t **groups[] = {&job->attribution_args, &job->attributed_fn_args, &job->step_scores_args};
+  const char *key;
+  for (size_t i = 0; i < 3; i++) {
+    json_t *given = kwargs ? json_object_get(kwargs, explicit_keys[i]) : NULL;
+    if (given && !json_is_object(given)) return ci_fail(err, CI_EINVAL, "attribution_kwargs", "\"%s\" is not an object", explicit_keys[i]);
+    *groups[i] = given ? json_copy(given) : json_object();
+    if (!*groups[i]) return ci_fail_memory(err);
+  }
+  json_object_foreach(kwargs, key, value) {
+    bool known = is_explicit(key) || offer(job->method->options, job->attribution_args, key, value);
+    if (!is_explicit(key)) {
+      known = offer(job->objective.score->options, job->attributed_fn_args, key, value) || known;
+      for (size_t i = 0; i < job->step_score_count; i++)
+        known = offer(job->step_scores[i].score->options, job->step_scores_args, key, value) || known;
+    }
+    if (!known) return unknown_argument(job, key, err);
+  }
+  return CI_OK;
+}
+
+static ci_status bind_options(ci_job *job, const ci_option *table, size_t size, const json_t *arguments, const char *where,
+                              bool shared, void **options, ci_error *err) {
+  *options = ci_alloc_zeroed(1, size ? size : 1);
+  if (!*options) return ci_fail_memory(err);
+  if (!table) {
+    static const ci_option none[] = {CI_OPTIONS_END};
+    table = none;
+  }
+  /* step scores share their arguments: each takes the ones it knows */
+  json_t *unknown = shared ? json_array() : NULL;
+  ci_status status = ci_options_parse(table, where, arguments, *options, job->keep, unknown, err);
+  json_decref(unknown);
+  return status;
+}
+
+static ci_status find_scores(ci_job *job, ci_error *err) {
+  const ci_attribute_request *r = job->request;
+  ci_status status = ci_score_named(r->attributed_fn ? r->attributed_fn : "probability", "attributed_fn", &job->objective.score, err);
+  if (!status && !job->objective.score->gradient && job->method->kind == CI_GRANULAR)
+    status = ci_fail(err, CI_EINVAL, "attributed_fn", "\"%s\" has no gradient", job->objective.score->id);
+  job->step_score_count = 0;
+  size_t count = json_array_size(r->step_scores);
+  job->step_scores = ci_alloc_zeroed(count, sizeof *job->step_scores);
+  if (!status && !job->step_scores) status = ci_fail_memory(err);
+  for (size_t i = 0; i < count && !status; i++) {
+    const ci_score *score = NULL;
+    status = ci_score_named(json_string_value(json_array_get(r->step_scores, i)), "step_scores", &score, err);
+    bool twice = false;
+    for (size_t j = 0; j < job->step_score_count; j++) twice = twice || job->step_scores[j].score == score;
+    if (!status && !twice) job->step_scores[job->step_score_count++].score = score;
+  }
+  return status;
+}
+
+static ci_status read_attribution(ci_job *job, ci_error *err) {
+  ci_status status = ci_method_named(job->request->attribution_method, &job->method, err);
+  if (!status) status = find_scores(job, err);
+  if (!status) status = route(job, err);
+  if (!status)
+    status = bind_options(job, job->method->options, job->method->options_size, job->attribution_args, "attribution_kwargs", false,
+                          &job->method_options, err);
+  if (!status)
+    status = bind_options(job, job->objective.score->options, job->objective.score->options_size, job->attributed_fn_args,
+                          "attributed_fn_args", false, &job->objective.options, err);
+  for (size_t i = 0; i < job->step_score_count && !status; i++)
+    status = bind_options(job, job->step_scores[i].score->options, job->step_scores[i].score->options_size, job->step_scores_args,
+                          "step_scores_args", true, &job->step_scores[i].options, err);
+  if (!status && job->request->attribute_target && !job->model->graph.encoder_decoder)
+    ci_job_warn(job, "attribute_target is for encoder-decoder models: the prefix of a decoder-only model is always attributed");
+  return status;
+}
+
+/* Half of what is free: the weights are mapped, and the rest of the machine goes on. */
+static size_t default_budget(void) {
+  size_t available = ci_memory_available();
+  return available ? available / 2 : (size_t)1 << 30;
+}
+
+static ci_status read_generate(opened *o, const char *json, ci_error *err) {
+  ci_generate_request request;
+  ci_status status = ci_generate_request_read(json, &request, &o->owner, err);
+  if (status) return status;
+  o->request = (ci_attribute_request){.input_texts = request.input_texts,
+                                      .generation_kwargs = request.generation_kwargs,
+                                      .skip_special_tokens = request.skip_special_tokens,
+                                      .attr_pos_start = CI_NOT_GIVEN,
+                                      .attr_pos_end = CI_NOT_GIVEN,
+                                      .run = request.run};
+  return CI_OK;
+}
+
+ci_status ci_job_open(const ci_model *model, const char *request_json, bool attribute, const cinseq_hooks *hooks, ci_job **out,
+                      ci_error *err) {
+  opened *o = ci_alloc_zeroed(1, sizeof *o);
+  if (!o) return ci_fail_memory(err);
+  ci_job *job = *out = &o->job;
+  *job = (ci_job){.model = model, .compute = &o->compute, .hooks = hooks, .request = &o->request, .keep = json_array()};
+  ci_status status = job->keep ? CI_OK : ci_fail_memory(err);
+  char *lifted = NULL;
+  if (!status && attribute) status = lift(request_json, &lifted, err);
+  if (!status && attribute) status = ci_attribute_request_read(lifted, &o->request, &o->owner, err);
+  if (!status && !attribute) status = read_generate(o, request_json, err);
+  free(lifted);
+  if (!status) status = ci_compute_open(&o->compute, (int)o->request.run.threads, o->request.run.gemm, NULL, err);
+  if (!status)
+    status = ci_generation_read(model->generation_config, model->config, o->request.generation_kwargs, "generation_kwargs",
+                                &job->generation, err);
+  job->budget = o->request.run.memory_bytes ? o->request.run.memory_bytes : default_budget();
+  job->text_count = json_array_size(o->request.input_texts);
+  if (!status && attribute) status = read_attribution(job, err);
+  return status;
+}
+
+void ci_job_close(ci_job *job) {
+  if (!job) return;
+  opened *o = (opened *)job; /* the job is its first member */
+  ci_free(job->method_options);
+  ci_free(job->objective.options);
+  for (size_t i = 0; job->step_scores && i < job->step_score_count; i++) ci_free(job->step_scores[i].options);
+  ci_free(job->step_scores);
+  ci_generation_free(&job->generation);
+  json_decref(job->attribution_args);
+  json_decref(job->attributed_fn_args);
+  json_decref(job->step_scores_args);
+  json_decref(job->keep);
+  json_decref(o->owner);
+  ci_compute_close(&o->compute);
+  ci_free(o);
+}

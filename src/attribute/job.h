@@ -1,0 +1,16 @@
+/* A request, understood: which method, which scores, with which arguments. */
+#ifndef CI_ATTRIBUTE_JOB_H
+#define CI_ATTRIBUTE_JOB_H
+#include "attribute/attribution.h"
+
+/* Reads a request of either kind (attribute: true) and opens what it needs. ci_job_close also after a failure. The request
+ * struct is the job's. */
+ci_status ci_job_open(const ci_model *model, const char *request_json, bool attribute, const cinseq_hooks *hooks, ci_job **job,
+                      ci_error *err);
+void ci_job_close(ci_job *job);
+
+ci_status ci_job_run(ci_job *job, ci_result **result, ci_error *err);
+/* Appends one line of JSON for the text at `index`. */
+ci_status ci_attribution_generate(ci_job *job, size_t index, ci_text *lines, ci_error *err);
+
+#endif

@@ -1,0 +1,28 @@
+/* The table of methods. See method.h. */
+#include "attribute/method.h"
+#include <string.h>
+
+#define CI_METHOD(member) extern const ci_method ci_method_##member;
+#include "attribute/methods.def"
+#undef CI_METHOD
+
+static const ci_method *const rows[] = {
+#define CI_METHOD(member) &ci_method_##member,
+#include "attribute/methods.def"
+#undef CI_METHOD
+};
+
+enum { ROWS = sizeof rows / sizeof *rows };
+
+const ci_method *ci_method_at(size_t index) { return index < ROWS ? rows[index] : NULL; }
+
+ci_status ci_method_named(const char *id, const ci_method **method, ci_error *err) {
+  const char *names[ROWS];
+  for (size_t i = 0; i < ROWS; i++) {
+    names[i] = rows[i]->id;
+    if (strcmp(id, names[i]) == 0) return *method = rows[i], CI_OK;
+  }
+  const char *nearest = ci_nearest(id, names, ROWS);
+  return ci_fail(err, CI_EINVAL, "attribution_method", "unknown method \"%s\"%s%s%s", id, nearest ? ": did you mean \"" : "",
+                 nearest ? nearest : " (see: cinseq list methods)", nearest ? "\"?" : "");
+}

@@ -1,0 +1,196 @@
+/* The text that is attributed, and the forward that goes with it: generated (whose rows are then already computed), or forced
+ * (one forward over all of it). See attribution.h. */
+#include "attribute/job.h"
+#include <math.h>
+
+/* Drives a run for ci_generate. */
+typedef struct {
+  ci_attribution *a;
+  ci_run *run;
+  bool keeps_logits; /* greedy and sampled text: the rows are what is attributed later */
+} driver;
+
+static ci_status not_finite(const ci_run *run, const ci_model *model, ci_error *err) {
+  const char *node = ci_run_find_not_finite(run);
+  return ci_fail(err, CI_EMODEL, model->path, "the model computes values that are not finite, the first in node \"%s\"",
+                 node ? node : "output.logits");
+}
+
+static bool is_nan(const ci_attribution *a, const float *logits) {
+  return isnan(a->job->compute->kernels->sum(logits, a->job->model->vocabulary));
+}
+
+static ci_status advance(void *context, size_t count, const int *parents, const int32_t *tokens, int *branches, float *logits,
+                         ci_error *err) {
+  driver *d = context;
+  ci_space *space = &d->run->spaces[CI_DECODER];
+  size_t vocabulary = d->a->job->model->vocabulary, row = 0, first = 0;
+  ci_status status = CI_OK;
+  if (!d->keeps_logits) ci_run_drop_outputs(d->run);
+  for (size_t i = 0; i < count && !status; i++) {
+    const ci_branch *parent = &space->branches[parents[i]];
+    size_t length = parent->length;
+    branches[i] = d->keeps_logits ? parents[i] : ci_run_branch(d->run, CI_DECODER, parents[i], length, parent->source_branch);
+    if (branches[i] < 0) return ci_fail_memory(err);
+    status = ci_run_append(d->run, CI_DECODER, branches[i], &tokens[i], 1, err);
+    if (!status) status = ci_run_want_logits(d->run, branches[i], length, &row, err);
+    if (!i) first = row;
+  }
+  if (!status) status = ci_run_forward(d->run, err);
+  for (size_t i = 0; i < count && !status; i++) {
+    const float *from = ci_run_logits(d->run, first + i);
+    if (is_nan(d->a, from)) return not_finite(d->run, d->a->job->model, err);
+    for (size_t v = 0; v < vocabulary; v++) logits[i * vocabulary + v] = from[v];
+  }
+  return status;
+}
+
+static int progress(void *context, size_t done, size_t total) {
+  driver *d = context;
+  const cinseq_hooks *hooks = d->a->job->hooks;
+  return hooks && hooks->progress ? hooks->progress(hooks->context, "generating", done, total) : 0;
+}
+
+/* The subject is the text so far; its rows are computed in a new run, with logits from the first position that predicts. */
+static ci_status start(ci_attribution *a, ci_keep keep, ci_error *err) {
+  ci_subject *s = &a->subject;
+  s->first_target = a->job->model->graph.encoder_decoder ? 1 : a->prefix;
+  s->row_count = a->prefix;
+  s->target_count = a->prefix + 1 - s->first_target;
+  s->ids = a->target.items;
+  ci_free(s->output_rows);
+  s->output_rows = ci_alloc(s->target_count, sizeof *s->output_rows);
+  return s->output_rows ? ci_subject_forward(s, keep, err) : ci_fail_memory(err);
+}
+
+/* What to keep while generating: a guess of the length decides whether everything fits. */
+static ci_keep plan(const ci_attribution *a, bool beams) {
+  ci_keep wanted = a->job->method ? a->job->method->keep : CI_KEEP_KEYS;
+  if (beams || wanted == CI_KEEP_KEYS) return CI_KEEP_KEYS;
+  ci_subject guess = a->subject;
+  int64_t more = a->job->generation.max_new_tokens, whole = a->job->generation.max_length;
+  guess.row_count = a->prefix + (size_t)(more > 0 ? more : whole > 0 ? whole : 20);
+  return ci_subject_plan(&guess, 1, wanted);
+}
+
+static ci_status take_ids(ci_attribution *a, const ci_generated *text, ci_error *err) {
+  ci_status status = CI_OK;
+  a->target.count = 0;
+  for (size_t i = 0; i < text->count && !status; i++) status = ci_ids_add(&a->target, text->ids[i], err);
+  return status;
+}
+
+static ci_status generate(ci_attribution *a, ci_error *err) {
+  const ci_generation *g = &a->job->generation;
+  const ci_model *model = a->job->model;
+  bool beams = g->num_beams > 1;
+  ci_status status = start(a, plan(a, beams), err);
+  if (status) return status;
+  driver d = {a, a->subject.run, !beams};
+  ci_stepper stepper = {&d, model->vocabulary, advance, progress};
+  float *logits = ci_alloc(model->vocabulary, sizeof *logits);
+  if (!logits) return ci_fail_memory(err);
+  const float *last = ci_run_logits(d.run, a->subject.output_rows[a->subject.target_count - 1]);
+  for (size_t v = 0; v < model->vocabulary; v++) logits[v] = last[v];
+  ci_generated text = {0};
+  status = is_nan(a, last) ? not_finite(d.run, model, err)
+                           : ci_generate(g, &stepper, a->target.items, a->prefix, model->graph.encoder_decoder,
+                                         model->graph.positions[CI_DECODER], a->subject.branch, logits, &text, err);
+  if (!status) status = take_ids(a, &text, err);
+  if (beams) { /* the finished text's rows lie scattered among those of dropped beams: one extra pass */
+    ci_run_close(a->subject.run);
+    a->subject.run = NULL;
+  }
+  ci_free(text.ids);
+  ci_free(logits);
+  return status;
+}
+
+/* Inseq's attr_pos_start and attr_pos_end (spec 1.6), half-open for both kinds of models. */
+static ci_status set_positions(ci_attribution *a, ci_error *err) {
+  int64_t length = (int64_t)a->target.count, start = a->job->request->attr_pos_start, end = a->job->request->attr_pos_end;
+  int64_t least = a->job->model->graph.encoder_decoder ? 1 : (int64_t)a->prefix;
+  if (end == CI_NOT_GIVEN || end > length) end = length;
+  if (end < 0) end += length;
+  if (start == CI_NOT_GIVEN) start = least;
+  if (start < 0) start += length;
+  if (start < least) start = least; /* a prompt's tokens are not predicted, the decoder start neither */
+  if (length <= least)
+    return ci_fail(err, CI_EINVAL, "generated_texts", "text %zu: there is no token to attribute after the %lld given", a->job->text_index + 1, (long long)least);
+  if (start >= end)
+    return ci_fail(err, CI_EINVAL, "attr_pos_start", "positions %lld to %lld hold no token: the text has %lld to %lld",
+                   (long long)start, (long long)end, (long long)least, (long long)length);
+  a->start = (size_t)start;
+  a->end = (size_t)end;
+  return CI_OK;
+}
+
+/* After generation the run's output rows begin with the first predictor: find those of the attributed targets. */
+static ci_status aim(ci_attribution *a, ci_error *err) {
+  ci_subject *s = &a->subject;
+  size_t first = s->first_target, count = a->end - a->start;
+  size_t *rows = ci_alloc(count, sizeof *rows);
+  if (!rows) return ci_fail_memory(err);
+  for (size_t t = 0; s->run && t < count; t++) rows[t] = a->start + t - first;
+  ci_free(s->output_rows);
+  s->output_rows = rows;
+  s->first_target = a->start;
+  s->target_count = count;
+  s->row_count = a->end - 1;
+  s->ids = a->target.items;
+  return CI_OK;
+}
+
+ci_status ci_attribution_produce(ci_attribution *a, ci_error *err) {
+  ci_job *job = a->job;
+  const ci_attribute_request *request = job->request;
+  a->subject = (ci_subject){.graph = &job->model->graph,
+                            .compute = job->compute,
+                            .source = a->source.items,
+                            .source_count = a->source.count,
+                            .budget = job->budget,
+                            .target_block = (size_t)request->target_block};
+  bool forced = (request->generated_texts && !request->generate_from_target_prefix) || request->generated_ids;
+  ci_status status = forced ? CI_OK : generate(a, err);
+  if (!status) status = set_positions(a, err);
+  if (!status) status = aim(a, err);
+  if (!status) status = ci_subject_forward(&a->subject, ci_subject_plan(&a->subject, 1, job->method->keep), err);
+  for (size_t t = 0; t < a->subject.target_count && !status; t++)
+    if (is_nan(a, ci_run_logits(a->subject.run, a->subject.output_rows[t]))) status = not_finite(a->subject.run, job->model, err);
+  return status;
+}
+
+/* {"input_ids": [...], "output_ids": [...], "text": "..."} */
+static ci_status add_line(const ci_attribution *a, ci_text *lines, ci_error *err) {
+  const ci_model *model = a->job->model;
+  bool both = model->graph.encoder_decoder;
+  json_t *input = json_array(), *output = json_array();
+  const ci_ids *ids = both ? &a->source : &a->target;
+  for (size_t i = 0; i < (both ? ids->count : a->prefix); i++) json_array_append_new(input, json_integer(ids->items[i]));
+  for (size_t i = 0; i < a->target.count; i++) json_array_append_new(output, json_integer(a->target.items[i]));
+  ci_text text = {0};
+  ci_status status = ci_tokenizer_decode(model->tokenizer, a->target.items, a->target.count, true, &text, err);
+  json_t *line = status ? NULL : json_pack("{s:o,s:o,s:s}", "input_ids", input, "output_ids", output, "text", text.data ? text.data : "");
+  char *dumped = line ? json_dumps(line, JSON_COMPACT) : NULL;
+  if (dumped) {
+    ci_text_add(lines, dumped);
+    ci_text_add(lines, "\n");
+  } else if (!status) {
+    status = ci_fail_memory(err);
+  }
+  free(dumped);
+  json_decref(line);
+  ci_text_free(&text);
+  return status;
+}
+
+ci_status ci_attribution_generate(ci_job *job, size_t index, ci_text *lines, ci_error *err) {
+  ci_attribution a = {.job = job};
+  ci_status status = ci_attribution_prepare(&a, index, err);
+  a.subject = (ci_subject){.graph = &job->model->graph, .compute = job->compute, .source = a.source.items,
+                           .source_count = a.source.count, .budget = job->budget};
+  if (!status) status = generate(&a, err);
+  if (!status) status = add_line(&a, lines, err);
+  ci_attribution_free(&a);
+  return status;
+}

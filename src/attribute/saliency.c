@@ -1,0 +1,32 @@
+/* |d f / d x| (Simonyan et al. 2014). */
+#include "attribute/attribution.h"
+#include <math.h>
+
+typedef struct {
+  bool abs;
+} arguments;
+
+static const ci_option options_table[] = {
+    {"abs", NULL, CI_BOOL, offsetof(arguments, abs), "true", 0, 0, NULL, "Absolute values of the gradient."}, CI_OPTIONS_END};
+
+static void magnitude(const float *x, const float *b, float *g, size_t n) {
+  (void)x, (void)b;
+  for (size_t i = 0; i < n; i++) g[i] = fabsf(g[i]);
+}
+
+static void as_it_is(const float *x, const float *b, float *g, size_t n) { (void)x, (void)b, (void)g, (void)n; }
+
+static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
+  return ci_attribute_by_gradient(a, NULL, 0, ((const arguments *)options)->abs ? magnitude : as_it_is, err);
+}
+
+extern const ci_method ci_method_saliency;
+const ci_method ci_method_saliency = {.id = "saliency",
+                                      .help = "Absolute gradient of the attributed function by the input embeddings.",
+                                      .paper = "Simonyan et al. 2014, arXiv:1312.6034",
+                                      .options = options_table,
+                                      .options_size = sizeof(arguments),
+                                      .kind = CI_GRANULAR,
+                                      .keep = CI_KEEP_ALL,
+                                      .deterministic = true,
+                                      .attribute = attribute};
