@@ -1,0 +1,15 @@
+/* Opening the model that the flags name. */
+#include "cli.h"
+#include <stdlib.h>
+
+int cli_open_model(const cli_command *command, const json_t *values, const cinseq_hooks *hooks, cinseq_model **model) {
+  const char *path = cli_get_text(values, "model_name_or_path");
+  const json_t *given = json_object_get(values, "open");
+  *model = NULL;
+  if (!path) return cli_usage_error(command, "--model_name_or_path (-m) is needed");
+  char *options = given ? json_dumps(given, 0) : NULL;
+  cinseq_error error = {0};
+  int status = cinseq_model_open(path, options, hooks, model, &error);
+  free(options);
+  return status ? cli_report(command, &error) : CLI_OK;
+}

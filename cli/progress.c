@@ -1,0 +1,62 @@
+/* A bar on stderr that counts tokens, once a run takes over a second and stderr is a terminal; SIGINT ends the run
+ * through the library's cancel hook, a second one ends the process. */
+#include "cli.h"
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BAR = 30 };
+static const double patience = 1.0, interval = 0.1; /* seconds */
+
+/* A signal handler has nothing else to write to. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number) {
+  (void)signal_number;
+  interrupted = 1;
+}
+
+static void clear_bar(cli_progress *progress) {
+  if (progress->drawn > 0) fputs("\r\033[K", stderr);
+  progress->drawn = 0;
+}
+
+static void draw_bar(const char *stage, size_t done, size_t total, double seconds) {
+  if (total == 0) {
+    fprintf(stderr, "\r\033[K%s %zu tokens, %.0f s", stage, done, seconds);
+    return;
+  }
+  if (done > total) done = total;
+  int filled = (int)(BAR * done / total);
+  fprintf(stderr, "\r\033[K%s [%.*s%*s] %zu/%zu tokens, %.0f s", stage, filled, "##############################",
+          BAR - filled, "", done, total, seconds);
+}
+
+static int on_progress(void *context, const char *stage, size_t done, size_t total) {
+  cli_progress *progress = context;
+  double now = cli_seconds();
+  if (progress->terminal && now - progress->start > patience && now - progress->drawn > interval) {
+    draw_bar(stage, done, total, now - progress->start);
+    progress->drawn = now;
+  }
+  return interrupted;
+}
+
+static void on_warning(void *context, const char *message) {
+  clear_bar(context);
+  fprintf(stderr, "warning: %s\n", message);
+}
+
+void cli_progress_start(cli_progress *progress) {
+  memset(progress, 0, sizeof *progress);
+  progress->start = cli_seconds();
+  progress->terminal = isatty(STDERR_FILENO) == 1;
+  progress->hooks = (cinseq_hooks){on_progress, on_warning, progress};
+  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND | SA_RESTART};
+  sigaction(SIGINT, &action, NULL);
+}
+
+void cli_progress_end(cli_progress *progress) {
+  clear_bar(progress);
+  signal(SIGINT, SIG_DFL);
+}

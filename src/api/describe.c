@@ -1,0 +1,193 @@
+/* What this build can do, as JSON made from the tables: command lines, bindings, servers and documents show these and
+ * keep no lists of their own. */
+#include "aggregate/aggregator.h"
+#include "api/request.h"
+#include "attribute/method.h"
+#include "formats/format.h"
+#include "kernels/gemm.h"
+#include "kernels/kernels.h"
+#include "models/model.h"
+#include "output/terminal.h"
+#include "scores/score.h"
+#include "tokenizers/tokenizer.h"
+#include <math.h>
+#include <oneapi/dnnl/dnnl.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+/* ---- options ---- */
+
+static const char *const type_names[] = {
+    [CI_BOOL] = "bool",   [CI_INT] = "int",   [CI_REAL] = "real",   [CI_WORD] = "word",
+    [CI_WORDS] = "words", [CI_INTS] = "ints", [CI_TABLE] = "table", [CI_JSON] = "json",
+};
+
+/* The words of "a b" or "a|b". NULL text: no words. */
+static json_t *split_words(const char *text, const char *separators) {
+  json_t *words = json_array();
+  while (text && *text) {
+    size_t n = strcspn(text, separators);
+    if (n) json_array_append_new(words, json_stringn(text, n));
+    text += n + (text[n] != 0);
+  }
+  return words;
+}
+
+static json_t *describe_number(double value) {
+  return value == floor(value) && fabs(value) < 1e15 ? json_integer((json_int_t)value) : json_real(value);
+}
+
+static json_t *describe_option(const ci_option *o) {
+  json_t *fallback = NULL;
+  json_t *row = json_pack("{s:s, s:o, s:s, s:s}", "name", o->name, "flags", split_words(o->flags, " "), "type",
+                          type_names[o->type], "help", o->help ? o->help : "");
+  ci_json_parse(o->name, o->fallback, strlen(o->fallback), &fallback, NULL);
+  json_object_set_new(row, "default", fallback ? fallback : json_null());
+  if (o->choices) json_object_set_new(row, "choices", split_words(o->choices, "|"));
+  if (o->min != 0 || o->max != 0) {
+    json_object_set_new(row, "min", describe_number(o->min));
+    json_object_set_new(row, "max", describe_number(o->max));
+  }
+  return row;
+}
+
+/* {"id", "help", "options"}; options may be NULL. */
+static json_t *describe_row(const char *id, const char *help, const ci_option *options) {
+  json_t *list = json_array();
+  for (; options && options->name; options++) json_array_append_new(list, describe_option(options));
+  return json_pack("{s:s, s:s, s:o}", "id", id, "help", help ? help : "", "options", list);
+}
+
+/* ---- kinds ---- */
+
+static void describe_methods(json_t *rows) {
+  const ci_method *m;
+  for (size_t i = 0; (m = ci_method_at(i)); i++) {
+    json_t *row = describe_row(m->id, m->help, m->options);
+    if (m->paper) json_object_set_new(row, "paper", json_string(m->paper));
+    json_array_append_new(rows, row);
+  }
+}
+
+static void describe_scores(json_t *rows) {
+  const ci_score *s;
+  for (size_t i = 0; (s = ci_score_at(i)); i++) {
+    json_t *row = describe_row(s->id, s->help, s->options);
+    json_object_set_new(row, "attributed", json_boolean(s->gradient != NULL));
+    json_array_append_new(rows, row);
+  }
+}
+
+static void describe_models(json_t *rows) {
+  const ci_architecture *a;
+  for (size_t i = 0; (a = ci_architecture_at(i)); i++) {
+    json_t *row = describe_row(a->id, a->help, NULL);
+    json_object_set_new(row, "class_name", json_string(a->class_name));
+    json_array_append_new(rows, row);
+  }
+}
+
+static void describe_aggregators(json_t *rows) {
+  size_t count;
+  const ci_aggregator *a = ci_aggregators(&count);
+  for (size_t i = 0; i < count; i++) json_array_append_new(rows, describe_row(a[i].id, a[i].help, a[i].options));
+}
+
+static void describe_formats(json_t *rows) {
+#define CI_FORMAT(id, help, applies, open) json_array_append_new(rows, describe_row(id, help, NULL));
+#include "formats/formats.def"
+#undef CI_FORMAT
+}
+
+static void describe_tokenizers(json_t *rows) {
+  size_t count;
+  const ci_tokenizer_row *t = ci_tokenizer_rows(&count);
+  for (size_t i = 0; i < count; i++) json_array_append_new(rows, describe_row(t[i].id, t[i].help, NULL));
+}
+
+static void describe_commands(json_t *rows) {
+  static const struct {
+    const char *id, *help;
+    const ci_option *options;
+  } commands[] = {
+      {"open", "Open a model.", ci_open_options},
+      {"attribute", "Say which input tokens each generated token came from.", ci_attribute_options},
+      {"generate", "Generate text.", ci_generate_options},
+      {"show", "Draw the tables of a result.", ci_show_option_table},
+  };
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    json_array_append_new(rows, describe_row(commands[i].id, commands[i].help, commands[i].options));
+}
+
+static const struct {
+  const char *kind;
+  void (*describe)(json_t *rows);
+} kinds[] = {
+    {"methods", describe_methods},         {"scores", describe_scores},   {"models", describe_models},
+    {"aggregators", describe_aggregators}, {"formats", describe_formats}, {"tokenizers", describe_tokenizers},
+    {"commands", describe_commands},
+};
+
+/* ---- public functions ---- */
+
+/* Takes the reference of *value. */
+static char *dump(json_t *value) {
+  char *text = json_dumps(value, JSON_REAL_PRECISION(15));
+  json_decref(value);
+  char *copy = text ? ci_duplicate(text) : NULL; /* so that every text is freed in one way */
+  free(text);
+  return copy;
+}
+
+char *cinseq_describe(const char *kind) {
+  for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
+    if (strcmp(kinds[i].kind, kind) == 0) {
+      json_t *rows = json_array();
+      kinds[i].describe(rows);
+      return dump(rows);
+    }
+  return NULL;
+}
+
+static json_t *describe_libraries(void) {
+  json_t *libraries = json_object();
+  const dnnl_version_t *v = dnnl_version();
+  char pcre[64] = "";
+  pcre2_config(PCRE2_CONFIG_VERSION, pcre);
+  pcre[strcspn(pcre, " ")] = 0; /* a date follows */
+  json_object_set_new(libraries, "oneDNN", json_sprintf("%d.%d.%d", v->major, v->minor, v->patch));
+  json_object_set_new(libraries, "jansson", json_string(jansson_version_str()));
+  json_object_set_new(libraries, "PCRE2", json_string(pcre));
+  json_object_set_new(libraries, "utf8proc", json_string(utf8proc_version()));
+  return libraries;
+}
+
+/* What the chosen kernels use of the CPU. */
+static json_t *describe_cpu(void) {
+  static const struct {
+    const char *kernels, *features;
+  } used[] = {{"avx512", "avx512f avx512bw avx512dq avx512vl avx2 fma f16c"}, {"avx2", "avx2 fma f16c"}};
+  const char *best = ci_kernels_best()->id;
+  for (size_t i = 0; i < sizeof used / sizeof *used; i++)
+    if (strcmp(used[i].kernels, best) == 0) return split_words(used[i].features, " ");
+  return json_array();
+}
+
+char *cinseq_build_info(void) {
+  json_t *gemm = json_array();
+  for (size_t i = 0; ci_gemm_at(i); i++)
+    if (ci_gemm_at(i)->available()) json_array_append_new(gemm, json_string(ci_gemm_at(i)->id));
+  return dump(json_pack("{s:s, s:o, s:o, s:o}", "version", CINSEQ_VERSION, "cpu", describe_cpu(), "gemm", gemm,
+                        "libraries", describe_libraries()));
+}
+
+const char *cinseq_version(void) {
+  return CINSEQ_VERSION;
+}
+
+void cinseq_free(void *text) {
+  ci_free(text);
+}
