@@ -16,22 +16,22 @@ void ci_job_warn(const ci_job *job, const char *format, ...) {
 }
 
 /* The objective in the engine's terms: a score of the target's id. */
-static ci_score_input score_input(ci_attribution *a, const float *logits, size_t target) {
+static ci_score_input score_input(const ci_attribution *a, const float *logits, size_t target, float *scratch) {
   ci_score_input input = {.logits = logits, .vocabulary = a->job->model->vocabulary, .target = a->target.items[a->start + target],
                           .kernels = a->job->compute->kernels};
-  ci_score_prepare(&input, a->scratch);
+  ci_score_prepare(&input, scratch);
   return input;
 }
 
-static double objective_value(void *context, const float *logits, size_t target) {
-  ci_attribution *a = context;
-  ci_score_input input = score_input(a, logits, target);
+static double objective_value(void *context, const float *logits, size_t target, float *scratch) {
+  const ci_attribution *a = context;
+  ci_score_input input = score_input(a, logits, target, scratch);
   return a->job->objective.score->value(&input, a->job->objective.options);
 }
 
 static void objective_gradient(void *context, const float *logits, size_t target, float *slope) {
-  ci_attribution *a = context;
-  ci_score_input input = score_input(a, logits, target);
+  const ci_attribution *a = context;
+  ci_score_input input = score_input(a, logits, target, slope);
   a->job->objective.score->gradient(&input, a->job->objective.options, slope);
 }
 
@@ -55,7 +55,7 @@ static ci_status add_step_scores(ci_attribution *a, ci_error *err) {
     if (status) return status;
   }
   for (size_t t = 0; t < a->subject.target_count && job->step_score_count; t++) {
-    ci_score_input input = score_input(a, ci_run_logits(a->subject.run, a->subject.output_rows[t]), t);
+    ci_score_input input = score_input(a, ci_run_logits(a->subject.run, a->subject.output_rows[t]), t, a->scratch);
     for (size_t i = 0; i < job->step_score_count; i++)
       out->step_scores[i].values.data[t] = (float)job->step_scores[i].score->value(&input, job->step_scores[i].options);
   }

@@ -45,7 +45,7 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++)
     if (a->wants[space]) status = list(a, space, p, &count, err);
   for (size_t t = 0; t < s->target_count && !status; t++)
-    clean[t] = a->objective.value(a->objective.context, ci_run_logits(s->run, s->output_rows[t]), t);
+    clean[t] = a->objective.value(a->objective.context, ci_run_logits(s->run, s->output_rows[t]), t, a->scratch);
   if (!status) status = ci_subject_perturb(s, p, count, &a->objective, values, err);
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++)
     if (a->wants[space]) status = store(a, space, p, count, values, clean, err);

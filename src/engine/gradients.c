@@ -2,6 +2,7 @@
  *
  * A block of points is one forward: each point is a branch. All (point, target) pairs of the block are then groups of adjoint
  * rows, taken through backward as many at a time as the budget allows. */
+#include "engine/buffers.h"
 #include "engine/subject.h"
 #include <string.h>
 
@@ -39,12 +40,27 @@ static ci_status open_leaves(const job *j, const ci_adjoint *a, ci_leaf *leaves,
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {
     if (!j->path->wanted[space]) continue;
     size_t rows = a->rows[space == CI_ENCODER ? CI_SET_SOURCE : CI_SET_FULL];
-    float *memory = ci_alloc(rows * width_of(j, space), sizeof(float));
+    float *memory = ci_buffers_take(j->run->buffers, rows * width_of(j, space));
     if (!memory) return ci_fail_memory(err);
     spaces[*count] = space;
     leaves[(*count)++] = (ci_leaf){j->subject->graph->input_node[space], memory};
   }
   return CI_OK;
+}
+
+typedef struct {
+  const job *j;
+  const ci_adjoint_group *groups;
+  float *seeds;
+  size_t vocabulary;
+} seed_job;
+
+static void seed_part(void *context, size_t g, int thread) {
+  (void)thread;
+  const seed_job *s = context;
+  const ci_objective *objective = s->j->objective;
+  objective->gradient(objective->context, ci_run_logits(s->j->run, s->groups[g].output_row), s->groups[g].target,
+                      s->seeds + g * s->vocabulary);
 }
 
 /* The vector-Jacobian products of one block of groups. */
@@ -53,20 +69,19 @@ static ci_status run_block(job *j, ci_adjoint_group *groups, size_t count, ci_er
   ci_adjoint adjoint;
   ci_status status = ci_adjoint_open(j->run, groups, count, &adjoint, err);
   if (status) return status;
-  float *seeds = ci_alloc(count * vocabulary, sizeof(float));
+  float *seeds = ci_buffers_take(j->run->buffers, count * vocabulary);
   ci_leaf leaves[CI_SPACES];
   ci_space_id spaces[CI_SPACES];
   size_t leaf_count = 0;
   status = seeds ? open_leaves(j, &adjoint, leaves, &leaf_count, spaces, err) : ci_fail_memory(err);
-  for (size_t g = 0; g < count && !status; g++)
-    j->objective->gradient(j->objective->context, ci_run_logits(j->run, groups[g].output_row), groups[g].target,
-                           seeds + g * vocabulary);
+  seed_job seeding = {j, groups, seeds, vocabulary};
+  if (!status) ci_pool_run(j->run->compute->pool, count, seed_part, &seeding);
   if (!status) status = ci_run_backward(j->run, &adjoint, seeds, leaves, leaf_count, err);
   for (size_t i = 0; i < leaf_count; i++) {
     if (!status) collect(j, &adjoint, spaces[i], leaves[i].gradient);
-    ci_free(leaves[i].gradient);
+    ci_buffers_give(j->run->buffers, leaves[i].gradient);
   }
-  ci_free(seeds);
+  ci_buffers_give(j->run->buffers, seeds);
   ci_adjoint_close(&adjoint);
   j->done += count;
   const ci_subject *s = j->subject;

@@ -123,8 +123,8 @@ typedef struct {
   float *gradient; /* [rows of the node's set, width]: CI_SET_FULL for decoder nodes, CI_SET_SOURCE for encoder nodes */
 } ci_leaf;
 
-/* One reverse pass for all groups: seeds [groups, vocabulary] are the gradients of what is attributed by the logits (used up
- * by the call). Writes the gradients of all leaves. */
+/* One reverse pass for all groups: seeds [groups, vocabulary] are the gradients of what is attributed by the logits (changed by the
+ * call). Writes the gradients of all leaves. */
 ci_status ci_run_backward(ci_run *run, const ci_adjoint *adjoint, float *seeds, const ci_leaf *leaves, size_t leaf_count,
                           ci_error *err);
 

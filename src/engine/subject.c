@@ -73,6 +73,43 @@ static size_t block_size(const ci_subject *s, const ci_perturbation *p, size_t f
   return n;
 }
 
+typedef struct {
+  ci_subject *subject;
+  const ci_objective *objective;
+  size_t rows;
+  double *out;
+  size_t first_row;
+  const ci_perturbation *perturbations;
+  size_t *cells;   /* [output rows of the block] where each row's value goes */
+} value_job;
+
+static void value_part(void *context, size_t part, int thread) {
+  const value_job *job = context;
+  ci_subject *s = job->subject;
+  float *scratch = ci_compute_scratch(s->compute, thread, s->graph->nodes[s->graph->logits].width);
+  if (!scratch) return;
+  const float *logits = ci_run_logits(s->run, job->first_row + part);
+  size_t cell = job->cells[part];
+  job->out[cell] = job->objective->value(job->objective->context, logits, cell % s->target_count, scratch);
+}
+
+/* The objective of each output row of a block; targets without one are NaN. */
+static ci_status read_values(value_job *job, size_t count, ci_error *err) {
+  ci_subject *s = job->subject;
+  size_t rows = job->rows - job->first_row, row = 0;
+  job->cells = ci_alloc(rows, sizeof *job->cells);
+  if (!job->cells) return ci_fail_memory(err);
+  for (size_t i = 0; i < count; i++)
+    for (size_t t = 0; t < s->target_count; t++) {
+      job->out[i * s->target_count + t] = NAN;
+      if (sees(s, job->perturbations[i].space == CI_ENCODER ? 0 : job->perturbations[i].first, t))
+        job->cells[row++] = i * s->target_count + t;
+    }
+  ci_pool_run(s->compute->pool, rows, value_part, job);
+  ci_free(job->cells);
+  return ci_compute_check(s->compute, err);
+}
+
 static ci_status perturb_block(ci_subject *s, const ci_perturbation *p, size_t count, const ci_objective *objective, double *out,
                                ci_error *err) {
   ci_run_mark mark = ci_run_get_mark(s->run);
@@ -85,13 +122,8 @@ static ci_status perturb_block(ci_subject *s, const ci_perturbation *p, size_t c
       if (sees(s, begin, t)) status = ci_run_want_logits(s->run, branch, s->first_target + t - 1, &row, err);
   }
   if (!status) status = ci_run_forward(s->run, err);
-  size_t row = mark.rows[CI_OUTPUT];
-  for (size_t i = 0; i < count && !status; i++)
-    for (size_t t = 0; t < s->target_count; t++) {
-      bool changes = sees(s, p[i].space == CI_ENCODER ? 0 : p[i].first, t);
-      out[i * s->target_count + t] = changes ? objective->value(objective->context, ci_run_logits(s->run, row), t) : NAN;
-      row += changes;
-    }
+  value_job job = {s, objective, s->run->spaces[CI_OUTPUT].rows, out, mark.rows[CI_OUTPUT], p, NULL};
+  if (!status) status = read_values(&job, count, err);
   ci_run_truncate(s->run, &mark);
   return status;
 }

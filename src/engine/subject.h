@@ -5,10 +5,11 @@
 #define CI_ENGINE_SUBJECT_H
 #include "engine/run.h"
 
-/* What is attributed: its value and slope from the logits that predict target number t. */
+/* What is attributed: its value and slope from the logits that predict target number t. Called from several threads. */
 typedef struct {
   void *context;
-  double (*value)(void *context, const float *logits, size_t target);
+  /* scratch[vocabulary] is the call's own */
+  double (*value)(void *context, const float *logits, size_t target, float *scratch);
   /* slope[vocabulary], overwritten */
   void (*gradient)(void *context, const float *logits, size_t target, float *slope);
 } ci_objective;

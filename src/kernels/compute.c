@@ -89,104 +89,119 @@ size_t ci_weight_inputs(const ci_weight *w) { return w->by_input ? w->a : w->b; 
 typedef struct {
   ci_compute *compute;
   const ci_weight *w;
-  size_t m, ldx, ldy, part;
+  size_t m, ldx, ldy;
+  size_t part, tile; /* outputs and rows in a part */
+  size_t row_tiles;
   const float *x, *bias;
   float *y;
   bool accumulate;
 } product;
 
-static void start_rows(const product *p, size_t first, size_t count) {
-  for (size_t i = 0; i < p->m; i++) {
-    float *y = p->y + i * p->ldy + first;
-    if (p->bias) memcpy(y, p->bias + first, count * sizeof(float));
-    else memset(y, 0, count * sizeof(float));
+/* What part `index` of a product does: rows [row, row + rows) of x and y, outputs [first, first + count). */
+typedef struct {
+  size_t row, rows, first, count;
+  const float *x;
+  float *y;
+} tile;
+
+static tile tile_of(const product *p, size_t index, size_t outputs) {
+  tile t = {.row = index % p->row_tiles * p->tile, .first = index / p->row_tiles * p->part};
+  t.rows = p->m - t.row < p->tile ? p->m - t.row : p->tile;
+  t.count = outputs - t.first < p->part ? outputs - t.first : p->part;
+  t.x = p->x + t.row * p->ldx;
+  t.y = p->y + t.row * p->ldy + t.first;
+  return t;
+}
+
+static void add_bias(const product *p, const tile *t) {
+  if (p->bias)
+    for (size_t i = 0; i < t->rows; i++) p->compute->kernels->axpy(1, p->bias + t->first, t->y + i * p->ldy, t->count);
+}
+
+/* y = x data[first.., :]^T through panels: as many rows of data as fit, cut when one alone does not. */
+static void across_panels(const product *p, const tile *t, float *panel) {
+  const ci_weight *w = p->w;
+  ci_compute *c = p->compute;
+  size_t high = PANEL_FLOATS / w->b, wide = high ? w->b : PANEL_FLOATS;
+  if (!high) high = 1;
+  for (size_t r = 0; r < t->count; r += high) {
+    size_t rows = t->count - r < high ? t->count - r : high;
+    for (size_t k = 0; k < w->b; k += wide) {
+      size_t columns = w->b - k < wide ? w->b - k : wide;
+      w->type->panel(c->kernels, w, t->first + r, rows, k, columns, panel);
+      c->gemm->multiply(true, t->rows, rows, columns, t->x + k, p->ldx, panel, columns, t->y + r, p->ldy, p->accumulate || k > 0);
+    }
   }
 }
 
-static void add_bias(const product *p, size_t first, size_t count) {
-  if (p->bias)
-    for (size_t i = 0; i < p->m; i++) p->compute->kernels->axpy(1, p->bias + first, p->y + i * p->ldy + first, count);
-}
-
-/* y[:, first..] = x data[first.., :]^T for the part's rows of data */
+/* y = x data[first.., :]^T for the part's rows of data */
 static void across_part(void *context, size_t index, int thread) {
   const product *p = context;
   const ci_weight *w = p->w;
   ci_compute *c = p->compute;
-  size_t first = index * p->part, count = w->a - first < p->part ? w->a - first : p->part;
+  tile t = tile_of(p, index, w->a);
   if (atomic_load(&c->cancelled)) return;
-  if (p->m == 1 && !p->accumulate) {
-    w->type->dot(c->kernels, w, first, count, p->x, p->y + first);
-    add_bias(p, first, count);
-    return;
-  }
-  if (w->type->in_place) {
-    c->gemm->multiply(true, p->m, count, w->b, p->x, p->ldx, (const float *)w->data + first * w->ld, w->ld, p->y + first,
-                      p->ldy, p->accumulate);
-  } else {
-    size_t high = PANEL_FLOATS / w->b; /* rows in a panel; a row longer than the panel is cut */
-    size_t wide = high ? w->b : PANEL_FLOATS;
-    if (!high) high = 1;
-    for (size_t r = first; r < first + count; r += high) {
-      size_t rows = first + count - r < high ? first + count - r : high;
-      for (size_t k = 0; k < w->b; k += wide) {
-        size_t columns = w->b - k < wide ? w->b - k : wide;
-        w->type->panel(c->kernels, w, r, rows, k, columns, c->panels[thread]);
-        c->gemm->multiply(true, p->m, rows, columns, p->x + k, p->ldx, c->panels[thread], columns, p->y + r, p->ldy,
-                          p->accumulate || k > 0);
-      }
-    }
-  }
-  add_bias(p, first, count);
+  if (p->m == 1 && !p->accumulate) w->type->dot(c->kernels, w, t.first, t.count, t.x, t.y);
+  else if (w->type->in_place)
+    c->gemm->multiply(true, t.rows, t.count, w->b, t.x, p->ldx, (const float *)w->data + t.first * w->ld, w->ld, t.y, p->ldy,
+                      p->accumulate);
+  else across_panels(p, &t, c->panels[thread]);
+  add_bias(p, &t);
 }
 
-/* y[:, first..] (+)= x data[:, first..] for the part's columns of data */
+/* y (+)= x data[:, first..] for the part's columns of data */
 static void along_part(void *context, size_t index, int thread) {
   const product *p = context;
   const ci_weight *w = p->w;
   ci_compute *c = p->compute;
-  size_t first = index * p->part, count = w->b - first < p->part ? w->b - first : p->part;
+  tile t = tile_of(p, index, w->b);
+  const float *data = (const float *)w->data + t.first;
   if (atomic_load(&c->cancelled)) return;
   if (w->type->in_place && p->m == 1) {
-    if (!p->accumulate) start_rows(p, first, count);
-    c->kernels->axpy_rows(p->x, (const float *)w->data + first, w->ld, w->a, count, p->y + first);
-    return;
-  }
-  if (w->type->in_place) {
-    c->gemm->multiply(false, p->m, count, w->a, p->x, p->ldx, (const float *)w->data + first, w->ld, p->y + first, p->ldy,
-                      p->accumulate);
+    if (!p->accumulate) memset(t.y, 0, t.count * sizeof(float));
+    c->kernels->axpy_rows(t.x, data, w->ld, w->a, t.count, t.y);
+  } else if (w->type->in_place) {
+    c->gemm->multiply(false, t.rows, t.count, w->a, t.x, p->ldx, data, w->ld, t.y, p->ldy, p->accumulate);
   } else {
-    size_t high = PANEL_FLOATS / count; /* parts are narrower than a panel */
+    size_t high = PANEL_FLOATS / t.count; /* parts are narrower than a panel */
     for (size_t r = 0; r < w->a; r += high) {
       size_t rows = w->a - r < high ? w->a - r : high;
-      w->type->panel(c->kernels, w, r, rows, first, count, c->panels[thread]);
-      c->gemm->multiply(false, p->m, count, rows, p->x + r, p->ldx, c->panels[thread], count, p->y + first, p->ldy,
+      w->type->panel(c->kernels, w, r, rows, t.first, t.count, c->panels[thread]);
+      c->gemm->multiply(false, t.rows, t.count, rows, t.x + r, p->ldx, c->panels[thread], t.count, t.y, p->ldy,
                         p->accumulate || r > 0);
     }
   }
-  add_bias(p, first, count);
+  add_bias(p, &t);
 }
 
-/* Outputs a part: small enough to balance, large enough to be worth a hand-over; a multiple of 64. */
-static size_t part_size(size_t outputs, size_t inner, size_t m) {
-  size_t part = m == 1 ? LEAST_PART * 4 / (inner ? inner : 1) : 512;
-  if (part * inner * m < LEAST_PART * 16) part = outputs;
-  part = (part + 63) / 64 * 64;
-  if (part > 1024) part = 1024;
-  if (m > 1 && part >= outputs && outputs >= 128 && m * inner >= 4096) part = (outputs / 2 + 63) / 64 * 64;
-  return part;
+static size_t round_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
+
+/* Cuts a product of m rows into parts: by outputs, and by rows once there are many (of weights that need no widening, which
+ * every row tile would do again). Parts are even, so that the last ones do not keep one thread waiting for another, and large
+ * enough to be worth the hand-over. */
+static void cut(product *p, size_t outputs, size_t inner) {
+  enum { ROW_TILE = 192, LEAST_FLOP = 2 * 1000 * 1000, MOST_PARTS = 16, WIDEST = 1024 };
+  p->tile = p->m;
+  if (p->w->type->in_place && p->m >= 2 * ROW_TILE) p->tile = round_up(p->m / (p->m / ROW_TILE), 16);
+  p->row_tiles = (p->m + p->tile - 1) / p->tile;
+  size_t wanted = (size_t)(2.0 * (double)p->m * (double)outputs * (double)inner / LEAST_FLOP) / p->row_tiles;
+  if (p->m == 1) wanted = outputs * inner * p->w->type->size / (LEAST_PART * 16);
+  size_t parts = 1;
+  while (parts * 2 <= wanted && parts * p->row_tiles < MOST_PARTS) parts *= 2;
+  p->part = round_up((outputs + parts - 1) / parts, 16);
+  if (p->part > WIDEST) p->part = round_up(outputs / round_up((outputs + WIDEST - 1) / WIDEST, 2) + 1, 16);
 }
 
 static void run(ci_compute *c, product *p, bool across) {
   const ci_weight *w = p->w;
   if (!p->m || atomic_load(&c->cancelled)) return;
   size_t outputs = across ? w->a : w->b;
-  p->part = part_size(outputs, across ? w->b : w->a, p->m);
+  cut(p, outputs, across ? w->b : w->a);
   c->gemm_rows += p->m;
   c->gemm_calls++;
   c->gemm_flop += 2.0 * (double)p->m * (double)w->a * (double)w->b;
   c->weight_bytes += (double)w->a * (double)w->b * (double)w->type->size;
-  ci_pool_run(c->pool, (outputs + p->part - 1) / p->part, across ? across_part : along_part, p);
+  ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, across ? across_part : along_part, p);
 }
 
 void ci_weight_forward(ci_compute *c, const ci_weight *w, size_t m, const float *x, size_t ldx, float *y, size_t ldy,

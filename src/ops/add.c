@@ -13,6 +13,11 @@ static void add_range(void *context, size_t first, size_t last) {
   for (size_t i = first; i < last; i++) j->y[i] = j->a[i] + j->b[i];
 }
 
+static void copy_range(void *context, size_t first, size_t last) {
+  const job *j = context;
+  memcpy(j->y + first, j->a + first, (last - first) * sizeof(float));
+}
+
 static void forward(const ci_forward_call *call) {
   job j = {call->in[0], call->in[1], call->out};
   ci_compute_rows(call->run->compute, call->count * call->node->width, 1, add_range, &j);
@@ -22,12 +27,8 @@ static void vjp(const ci_backward_call *call) {
   size_t n = call->count * call->node->width;
   for (int i = 0; i < 2; i++) {
     if (!call->dx[i]) continue;
-    if (call->accumulate[i]) {
-      job j = {call->dx[i], call->dy, call->dx[i]};
-      ci_compute_rows(call->run->compute, n, 1, add_range, &j);
-    } else {
-      memcpy(call->dx[i], call->dy, n * sizeof(float));
-    }
+    job j = {call->dy, call->dx[i], call->dx[i]};
+    ci_compute_rows(call->run->compute, n, 1, call->accumulate[i] ? add_range : copy_range, &j);
   }
 }
 
