@@ -127,5 +127,6 @@ void ci_pool_run(ci_pool *pool, size_t count, void (*work)(void *, size_t, int),
     pthread_mutex_unlock(&pool->lock);
   }
   take_parts(pool, 0);
-  while (atomic_load(&pool->busy)) pause_cpu();
+  /* A worker that is still busy may have lost its processor to another process: after a while it gets ours. */
+  for (int i = 0; atomic_load(&pool->busy); i++) i < SPINS ? pause_cpu() : (void)sched_yield();
 }

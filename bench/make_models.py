@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Write random-weight models at the exact shapes of well-known ones, for speed and memory work (standard library only).
+
+usage: make_models.py OUT_FOLDER opus-mt-en-mg|gpt2|gpt2-xl|smollm2 ...
+The weights repeat a block of random numbers: only shapes matter here. Tokenizers are the real ones of tests/data/tokenizers;
+smollm2 takes GPT-2's, whose ids all exist in its larger or equal vocabulary (ids beyond it are not used by the bench's texts).
+"""
+import array, json, os, random, shutil, struct, sys
+
+TOKENIZERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "data", "tokenizers")
+BLOCK = 1 << 18
+
+
+def block(std, mean):
+    rng = random.Random(int(std * 1e6) + int(mean))
+    return array.array("f", (rng.gauss(mean, std) if std else mean for _ in range(BLOCK))).tobytes()
+
+
+def write(path, tensors):
+    """tensors: name -> (shape, standard deviation, mean)"""
+    head, at, blocks = {"__metadata__": {"format": "pt"}}, 0, {}
+    for name, (shape, std, mean) in tensors.items():
+        size = 4
+        for n in shape:
+            size *= n
+        head[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path + ".part", "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for name, (shape, std, mean) in tensors.items():
+            if (std, mean) not in blocks:
+                blocks[std, mean] = block(std, mean)
+            data, (low, high) = blocks[std, mean], head[name]["data_offsets"]
+            shift = 4 * random.Random(name).randrange(BLOCK // 2)  # no two tensors alike
+            left = high - low
+            while left:
+                piece = data[shift : shift + min(left, len(data) - shift)]
+                f.write(piece)
+                left -= len(piece)
+                shift = 0
+    os.rename(path + ".part", path)
+
+
+def save(path, value):
+    with open(path, "w") as f:
+        json.dump(value, f, indent=1)
+
+
+def gpt2_tokenizer(out):
+    for name in ("vocab.json", "merges.txt"):
+        shutil.copy(os.path.join(TOKENIZERS, "gpt2", name), out)
+    save(f"{out}/tokenizer_config.json", dict(tokenizer_class="GPT2Tokenizer", model_max_length=1024))
+
+
+def gpt2(out, layers, d, heads):
+    t = {"wte.weight": ((50257, d), 0.02, 0), "wpe.weight": ((1024, d), 0.01, 0)}
+    for i in range(layers):
+        p = f"h.{i}."
+        for n in ("ln_1", "ln_2"):
+            t |= {p + n + ".weight": ((d,), 0.02, 1), p + n + ".bias": ((d,), 0.02, 0)}
+        for n, a, b in (("attn.c_attn", d, 3 * d), ("attn.c_proj", d, d), ("mlp.c_fc", d, 4 * d), ("mlp.c_proj", 4 * d, d)):
+            t |= {p + n + ".weight": ((a, b), 0.02, 0), p + n + ".bias": ((b,), 0.01, 0)}
+    t |= {"ln_f.weight": ((d,), 0.02, 1), "ln_f.bias": ((d,), 0.02, 0)}
+    write(f"{out}/model.safetensors", t)
+    gpt2_tokenizer(out)
+    save(f"{out}/config.json", dict(architectures=["GPT2LMHeadModel"], model_type="gpt2", n_embd=d, n_layer=layers, n_head=heads,
+                                    n_positions=1024, vocab_size=50257, bos_token_id=50256, eos_token_id=50256))
+
+
+def smollm2(out, d=576, inner=1536, layers=30, heads=9, kv=3, vocabulary=50257):
+    t = {"model.embed_tokens.weight": ((vocabulary, d), 0.04, 0), "model.norm.weight": ((d,), 0.02, 1)}
+    for i in range(layers):
+        p = f"model.layers.{i}."
+        t |= {p + "input_layernorm.weight": ((d,), 0.02, 1), p + "post_attention_layernorm.weight": ((d,), 0.02, 1)}
+        for n, o, k in (("self_attn.q_proj", d, d), ("self_attn.k_proj", kv * 64, d), ("self_attn.v_proj", kv * 64, d),
+                        ("self_attn.o_proj", d, d), ("mlp.gate_proj", inner, d), ("mlp.up_proj", inner, d), ("mlp.down_proj", d, inner)):
+            t[p + n + ".weight"] = ((o, k), 0.04, 0)
+    write(f"{out}/model.safetensors", t)
+    gpt2_tokenizer(out)
+    save(f"{out}/config.json", dict(architectures=["LlamaForCausalLM"], model_type="llama", hidden_size=d, intermediate_size=inner,
+                                    num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=kv, vocab_size=vocabulary,
+                                    max_position_embeddings=8192, rms_norm_eps=1e-5, rope_theta=100000, tie_word_embeddings=True,
+                                    bos_token_id=50256, eos_token_id=50256))
+
+
+def marian(out):
+    folder = os.path.join(TOKENIZERS, "opus-mt-en-mg")
+    for name in ("source.spm", "target.spm", "vocab.json"):
+        shutil.copy(os.path.join(folder, name), out)
+    c = json.load(open(os.path.join(folder, "config.json")))
+    c.update(tie_word_embeddings=True, decoder_vocab_size=54688, share_encoder_decoder_embeddings=True)
+    save(f"{out}/config.json", c)
+    save(f"{out}/tokenizer_config.json", dict(source_lang="en", target_lang="mg", tokenizer_class="MarianTokenizer"))
+    d, inner = c["d_model"], c["encoder_ffn_dim"]
+    t = {"model.shared.weight": ((c["vocab_size"], d), 0.04, 0), "final_logits_bias": ((1, c["vocab_size"]), 0, 0)}
+
+    def norm(name):
+        t.update({name + ".weight": ((d,), 0.02, 1), name + ".bias": ((d,), 0.02, 0)})
+
+    for side, kinds in (("encoder", ["self_attn"]), ("decoder", ["self_attn", "encoder_attn"])):
+        for i in range(c[side + "_layers"]):
+            p = f"model.{side}.layers.{i}."
+            for k in kinds:
+                for n in ("k_proj", "v_proj", "q_proj", "out_proj"):
+                    t.update({f"{p}{k}.{n}.weight": ((d, d), 0.05, 0), f"{p}{k}.{n}.bias": ((d,), 0.01, 0)})
+                norm(p + k + "_layer_norm")
+            t.update({p + "fc1.weight": ((inner, d), 0.05, 0), p + "fc1.bias": ((inner,), 0.01, 0),
+                      p + "fc2.weight": ((d, inner), 0.05, 0), p + "fc2.bias": ((d,), 0.01, 0)})
+            norm(p + "final_layer_norm")
+    write(f"{out}/model.safetensors", t)
+
+
+SHAPES = {"gpt2": lambda out: gpt2(out, 12, 768, 12), "gpt2-xl": lambda out: gpt2(out, 48, 1600, 25), "smollm2": smollm2,
+          "opus-mt-en-mg": marian}
+
+if __name__ == "__main__":
+    for name in sys.argv[2:]:
+        out = os.path.join(sys.argv[1], name)
+        os.makedirs(out, exist_ok=True)
+        if not os.path.exists(f"{out}/model.safetensors"):
+            SHAPES[name](out)
+        print(out)
