@@ -27,7 +27,7 @@ static size_t distance(const char *a, const char *b) {
 
 const char *cli_nearest(const char *word, const json_t *candidates) {
   const char *nearest = NULL;
-  size_t i, least = strnlen(word, LONGEST_WORD) / 3 + 2;
+  size_t i, least = strnlen(word, LONGEST_WORD) / 3 + 1;
   const json_t *candidate;
   json_array_foreach(candidates, i, candidate) {
     size_t d = distance(word, json_string_value(candidate));
