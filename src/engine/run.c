@@ -93,6 +93,10 @@ void ci_run_truncate(ci_run *run, const ci_run_mark *mark) {
     ci_space *space = &run->spaces[s];
     for (size_t i = mark->branches[s]; i < space->branch_count; i++) ci_free(space->branches[i].rows);
     space->branch_count = mark->branches[s];
+    for (size_t i = 0; i < space->branch_count; i++) { /* older branches may have been appended to */
+      ci_branch *branch = &space->branches[i];
+      while (branch->length && (size_t)branch->rows[branch->length - 1] >= mark->rows[s]) branch->length--;
+    }
     space->rows = mark->rows[s];
     if (space->computed > space->rows) space->computed = space->rows;
   }
