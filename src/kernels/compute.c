@@ -40,6 +40,7 @@ void ci_compute_close(ci_compute *c) {
   ci_free(c->panels);
   ci_free(c->scratch);
   ci_free(c->scratch_size);
+  ci_free(c->partial);
   ci_pool_close(c->pool);
   *c = (ci_compute){0};
 }
@@ -157,10 +158,7 @@ static void along_part(void *context, size_t index, int thread) {
   tile t = tile_of(p, index, w->b);
   const float *data = (const float *)w->data + t.first;
   if (atomic_load(&c->cancelled)) return;
-  if (w->type->in_place && p->m == 1) {
-    if (!p->accumulate) memset(t.y, 0, t.count * sizeof(float));
-    c->kernels->axpy_rows(t.x, data, w->ld, w->a, t.count, t.y);
-  } else if (w->type->in_place) {
+  if (w->type->in_place) {
     c->gemm->multiply(false, t.rows, t.count, w->a, t.x, p->ldx, data, w->ld, t.y, p->ldy, p->accumulate);
   } else {
     size_t high = PANEL_FLOATS / t.count; /* parts are narrower than a panel */
@@ -172,6 +170,40 @@ static void along_part(void *context, size_t index, int thread) {
     }
   }
   add_bias(p, &t);
+}
+
+/* One row against data stored by input: parts are ranges of inputs, so that each reads one stretch of memory in order; their
+ * sums are added up in order afterwards. */
+enum { INPUT_PARTS = 8 };
+
+static void inputs_part(void *context, size_t index, int thread) {
+  (void)thread;
+  const product *p = context;
+  const ci_weight *w = p->w;
+  size_t first = index * p->part, count = w->a - first < p->part ? w->a - first : p->part;
+  float *sum = p->compute->partial + index * w->b;
+  memset(sum, 0, w->b * sizeof(float));
+  p->compute->kernels->axpy_rows(p->x + first, (const float *)w->data + first * w->ld, w->ld, count, w->b, sum);
+}
+
+static void run_one_row(ci_compute *c, product *p) {
+  const ci_weight *w = p->w;
+  size_t parts = w->a * w->b < LEAST_PART * INPUT_PARTS ? 1 : INPUT_PARTS;
+  if (c->partial_size < parts * w->b) {
+    ci_free(c->partial);
+    c->partial = ci_alloc(parts * w->b, sizeof(float));
+    c->partial_size = c->partial ? parts * w->b : 0;
+    if (!c->partial) {
+      atomic_store(&c->no_memory, true);
+      return;
+    }
+  }
+  p->part = ((w->a + parts - 1) / parts + 7) / 8 * 8;
+  parts = (w->a + p->part - 1) / p->part;
+  ci_pool_run(c->pool, parts, inputs_part, p);
+  if (p->bias) memcpy(p->y, p->bias, w->b * sizeof(float));
+  else if (!p->accumulate) memset(p->y, 0, w->b * sizeof(float));
+  for (size_t i = 0; i < parts; i++) c->kernels->axpy(1, c->partial + i * w->b, p->y, w->b);
 }
 
 static size_t round_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
@@ -201,7 +233,8 @@ static void run(ci_compute *c, product *p, bool across) {
   c->gemm_calls++;
   c->gemm_flop += 2.0 * (double)p->m * (double)w->a * (double)w->b;
   c->weight_bytes += (double)w->a * (double)w->b * (double)w->type->size;
-  ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, across ? across_part : along_part, p);
+  if (!across && p->m == 1 && w->type->in_place) run_one_row(c, p);
+  else ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, across ? across_part : along_part, p);
 }
 
 void ci_weight_forward(ci_compute *c, const ci_weight *w, size_t m, const float *x, size_t ldx, float *y, size_t ldy,

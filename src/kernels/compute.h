@@ -17,6 +17,8 @@ typedef struct {
   float **panels;        /* [threads] panels of widened weights, PANEL_FLOATS each */
   float **scratch;       /* [threads] growing scratch for ops */
   size_t *scratch_size;  /* [threads] in floats */
+  float *partial;        /* sums of parts of one row against many inputs */
+  size_t partial_size;
   size_t gemm_rows;      /* sum over products of weights of their rows m */
   size_t gemm_calls;
   double gemm_flop;

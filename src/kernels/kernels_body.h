@@ -31,6 +31,7 @@ static float dot(const float *x, const float *y, size_t n) {
   vf a = {0}, b = {0}, c = {0}, d = {0};
   size_t i = 0;
   for (; i + 4 * LANES <= n; i += 4 * LANES) {
+    for (size_t j = 0; j < 4 * LANES; j += 16) __builtin_prefetch(y + i + j + 2048);
     a += load(x + i) * load(y + i);
     b += load(x + i + LANES) * load(y + i + LANES);
     c += load(x + i + 2 * LANES) * load(y + i + 2 * LANES);
