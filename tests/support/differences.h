@@ -44,6 +44,8 @@ typedef struct {
   int leaves[MOST_LEAVES]; /* nodes whose values are set; -1 ends the list */
   ci_keep keep;
   uint64_t seed;
+  const ci_intervention *interventions; /* further ones */
+  size_t intervention_count;
 } difference_case;
 
 typedef struct {
@@ -91,6 +93,7 @@ static inline ci_run *difference_forward(const difference_case *c, float *const 
       assert_int_equal(ci_run_intervene(run, &v, &err), CI_OK);
     }
   }
+  for (size_t i = 0; i < c->intervention_count; i++) assert_int_equal(ci_run_intervene(run, &c->interventions[i], &err), CI_OK);
   if (ci_run_forward(run, &err)) fail_msg("%s: forward: %s", c->what, err.message);
   return run;
 }
@@ -211,7 +214,8 @@ static inline void compare_slopes(const difference_case *c, difference_state *s,
                                   const float *seeds) {
   uint64_t state = c->seed + 5;
   double slopes[MOST_TARGETS];
-  const double noise = 4e-5; /* of the differences themselves: logits are about 1 and rounded to 1e-7, steps are 0.03 */
+  /* of the differences themselves: logits are about 1 and rounded to 1e-7, steps are 0.03 */
+  const double noise = 1.1e-5 * sqrt((double)c->graph->nodes[c->graph->logits].width);
   for (int number = 0; number < 3; number++) {
     bool tested = false;
     choose_direction(c, s, a, leaves, number, &state);
