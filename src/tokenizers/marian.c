@@ -4,6 +4,7 @@
 #define _GNU_SOURCE /* memmem */
 #include "base/file.h"
 #include "base/memory.h"
+#include "tokenizers/scan.h"
 #include "tokenizers/slow.h"
 #include <string.h>
 
@@ -165,18 +166,6 @@ static ci_status open_side(const ci_tokenizer_source *source, const char *name, 
   return status;
 }
 
-static ci_status read_vocabulary(const ci_tokenizer_source *source, const char *name, ci_vocabulary *vocabulary,
-                                 ci_error *err) {
-  json_t *object;
-  char *path;
-  ci_status status = ci_source_json(source, name, &object, &path, err);
-  if (!status && !object) status = ci_fail(err, CI_EFILE, path, "is not there, and tokenizer_config.json asks for it");
-  if (!status) status = ci_vocabulary_add_object(vocabulary, path, object, err);
-  json_decref(object);
-  ci_free(path);
-  return status;
-}
-
 /* The class insists on these two, and so does encoding. */
 static ci_status require_token(const ci_tokenizer *t, const ci_tokenizer_source *source, const char *role, ci_error *err) {
   ci_added_token token;
@@ -194,10 +183,10 @@ static ci_status open_marian(ci_tokenizer *t, const ci_tokenizer_source *source,
   if (!m) return ci_fail_memory(err);
   ci_status status = open_side(source, "source.spm", &m->source, err);
   if (!status) status = open_side(source, "target.spm", &m->target, err);
-  if (!status) status = read_vocabulary(source, "vocab.json", &t->vocabulary, err);
+  if (!status) status = ci_scan_vocabulary_file(source->folder, "vocab.json", &t->vocabulary, err);
   t->base_size = t->vocabulary.count;
   if (!status) status = ci_source_flag(source, "separate_vocabs", false, &m->separate, err);
-  if (!status && m->separate) status = read_vocabulary(source, "target_vocab.json", &m->target_vocabulary, err);
+  if (!status && m->separate) status = ci_scan_vocabulary_file(source->folder, "target_vocab.json", &m->target_vocabulary, err);
   if (!status) status = require_token(t, source, "unk_token", err);
   if (!status) status = require_token(t, source, "pad_token", err);
   if (!status) status = ci_tokenizer_add_tokens(t, source, true, err);

@@ -1,0 +1,175 @@
+/* The patterns of tokenizer.json are Oniguruma's; PCRE2 runs them, with the few constructs rewritten or refused in which
+ * the two differ. Where a pattern is a plain string it is searched for as it stands. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#define _GNU_SOURCE /* memmem */
+#include "base/memory.h"
+#include "tokenizers/parts.h"
+#include <pcre2.h>
+#include <string.h>
+
+struct ci_regex {
+  pcre2_code *code; /* NULL: literal */
+  char *literal;
+  size_t literal_length;
+};
+
+/* Unicode's White_Space, which is Oniguruma's \s; PCRE2's has U+180E too. */
+#define SPACES "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
+
+const char ci_gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+ci_status ci_matches_add(ci_matches *matches, size_t start, size_t end, bool match, ci_error *err) {
+  if (ci_reserve((void **)&matches->items, &matches->capacity, matches->count + 1, sizeof *matches->items))
+    return ci_fail_memory(err);
+  matches->items[matches->count++] = (ci_match){start, end, match};
+  return CI_OK;
+}
+
+/* Oniguruma (Ruby syntax) to PCRE2. */
+static ci_status translate(const char *pattern, size_t length, ci_text *out, const char *where, ci_error *err) {
+  bool in_class = false;
+  for (size_t i = 0; i < length; i++) {
+    char c = pattern[i], next = i + 1 < length ? pattern[i + 1] : 0;
+    if (c == '\\') {
+      i++;
+      if (next == 's') {
+        ci_text_add(out, in_class ? SPACES : "[" SPACES "]");
+      } else if (next == 'S' && !in_class) {
+        ci_text_add(out, "[^" SPACES "]");
+      } else if (next == 'h') {
+        ci_text_add(out, in_class ? "0-9A-Fa-f" : "[0-9A-Fa-f]");
+      } else { /* with the braces of \p{..} and \x{..}, which are no interval */
+        size_t stop = i + 1 < length ? i + 1 : length;
+        const char *brace = stop < length && pattern[stop] == '{' && strchr("pPx", next) ? strchr(pattern + stop, '}') : NULL;
+        if (brace) stop = (size_t)(brace - pattern) + 1;
+        ci_text_add_n(out, pattern + i - 1, stop - (i - 1));
+        i = stop - 1;
+      }
+      continue;
+    }
+    const char *refused = NULL;
+    if (in_class && c == '&' && next == '&') refused = "an intersection of classes (&&)";
+    if (in_class && c == '[' && next != ':') refused = "a class within a class";
+    if (!in_class && c == '}' && next == '+') refused = "an interval followed by +";
+    if (refused) return ci_fail(err, CI_EFILE, where, "the pattern %.60s has %s, which is not supported", pattern, refused);
+    ci_text_add_n(out, &c, 1);
+    if (!in_class && c == '[') {
+      in_class = true;
+      /* A bracket that comes first is a member of the class. */
+      if (next == '^') ci_text_add_n(out, &pattern[++i], 1);
+      if (i + 1 < length && pattern[i + 1] == ']') ci_text_add_n(out, &pattern[++i], 1);
+    } else if (in_class && c == '[') {
+      const char *end = memmem(pattern + i, length - i, ":]", 2);
+      if (!end) return ci_fail(err, CI_EFILE, where, "the pattern %.60s has an open [:class:]", pattern);
+      size_t stop = (size_t)(end - pattern) + 2;
+      ci_text_add_n(out, pattern + i + 1, stop - i - 1);
+      i = stop - 1;
+    } else if (in_class && c == ']') {
+      in_class = false;
+    }
+  }
+  return out->failed ? ci_fail_memory(err) : CI_OK;
+}
+
+static ci_status compile(ci_regex *regex, const char *pattern, size_t length, const char *where, ci_error *err) {
+  ci_text translated = {0};
+  ci_text_add(&translated, "");
+  ci_status status = translate(pattern, length, &translated, where, err);
+  int problem = 0;
+  PCRE2_SIZE at = 0;
+  if (!status) {
+    regex->code = pcre2_compile((PCRE2_SPTR)translated.data, translated.length, PCRE2_UTF | PCRE2_UCP, &problem, &at, NULL);
+    if (!regex->code) {
+      PCRE2_UCHAR message[128];
+      pcre2_get_error_message(problem, message, sizeof message);
+      status = ci_fail(err, CI_EFILE, where, "the pattern %.80s cannot be compiled: %s at %zu", pattern, (char *)message,
+                       (size_t)at);
+    } else {
+      (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* without JIT it is interpreted */
+    }
+  }
+  ci_text_free(&translated);
+  return status;
+}
+
+ci_status ci_regex_open(const char *pattern, size_t length, bool literal, const char *where, ci_regex **regex,
+                        ci_error *err) {
+  ci_regex *r = *regex = ci_alloc_zeroed(1, sizeof *r);
+  if (!r) return ci_fail_memory(err);
+  if (!literal) return compile(r, pattern, length, where, err);
+  r->literal = ci_duplicate_n(pattern, length);
+  r->literal_length = length;
+  return r->literal ? CI_OK : ci_fail_memory(err);
+}
+
+ci_status ci_regex_open_json(const json_t *pattern, const char *where, ci_regex **regex, ci_error *err) {
+  const json_t *text = json_object_get(pattern, "String");
+  bool literal = json_is_string(text);
+  if (!literal) text = json_object_get(pattern, "Regex");
+  if (!json_is_string(text))
+    return ci_fail(err, CI_EFILE, where, "a \"pattern\" is neither {\"String\": ...} nor {\"Regex\": ...}");
+  return ci_regex_open(json_string_value(text), json_string_length(text), literal, where, regex, err);
+}
+
+/* JIT's own stack is 32 KB; a pattern that needs more is run again without it. */
+static int match_at(const ci_regex *regex, const char *text, size_t length, size_t at, pcre2_match_data *data) {
+  int found = pcre2_match(regex->code, (PCRE2_SPTR)text, length, at, PCRE2_NO_UTF_CHECK, data, NULL);
+  if (found == PCRE2_ERROR_JIT_STACKLIMIT)
+    found = pcre2_match(regex->code, (PCRE2_SPTR)text, length, at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data, NULL);
+  return found;
+}
+
+static ci_status cut_regex(const ci_regex *regex, const char *text, size_t length, ci_matches *matches, ci_error *err) {
+  pcre2_match_data *data = pcre2_match_data_create_from_pattern(regex->code, NULL);
+  if (!data) return ci_fail_memory(err);
+  size_t done = 0;
+  ci_status status = CI_OK;
+  for (size_t at = 0; at <= length && !status;) {
+    int found = match_at(regex, text, length, at, data);
+    if (found == PCRE2_ERROR_NOMATCH) break;
+    if (found < 0) {
+      PCRE2_UCHAR message[128];
+      pcre2_get_error_message(found, message, sizeof message);
+      status = ci_fail(err, CI_EINVAL, NULL, "the tokenizer's pattern fails on this text: %s", (char *)message);
+      break;
+    }
+    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(data);
+    size_t start = ends[0], end = ends[1];
+    if (end > start) {
+      if (start > done) status = ci_matches_add(matches, done, start, false, err);
+      if (!status) status = ci_matches_add(matches, start, end, true, err);
+      done = at = end;
+    } else if (end >= length) {
+      break;
+    } else { /* an empty match cuts, and the search goes on a character further */
+      if (start > done) status = ci_matches_add(matches, done, start, false, err);
+      done = start > done ? start : done;
+      uint32_t c;
+      at = end + ci_utf8_next(text, length, end, &c);
+    }
+  }
+  pcre2_match_data_free(data);
+  return !status && done < length ? ci_matches_add(matches, done, length, false, err) : status;
+}
+
+ci_status ci_regex_cut(const ci_regex *regex, const char *text, size_t length, ci_matches *matches, ci_error *err) {
+  if (regex->code) return cut_regex(regex, text, length, matches, err);
+  ci_status status = CI_OK;
+  size_t done = 0;
+  while (regex->literal_length && done < length && !status) {
+    const char *found = memmem(text + done, length - done, regex->literal, regex->literal_length);
+    if (!found) break;
+    size_t start = (size_t)(found - text);
+    if (start > done) status = ci_matches_add(matches, done, start, false, err);
+    done = start + regex->literal_length;
+    if (!status) status = ci_matches_add(matches, start, done, true, err);
+  }
+  return !status && done < length ? ci_matches_add(matches, done, length, false, err) : status;
+}
+
+void ci_regex_close(ci_regex *regex) {
+  if (!regex) return;
+  if (regex->code) pcre2_code_free(regex->code);
+  ci_free(regex->literal);
+  ci_free(regex);
+}
