@@ -19,7 +19,8 @@ static const cli_request requests[] = {{"open", "Model"}, {"attribute", "Attribu
 
 static const char *const examples[] = {
     "cinseq attribute -m zh-en-mini -i \"今天学到了很多，我很开心。\" --step_scores probability",
-    "cinseq attribute -m stories260K -i \"Once upon a time\" --generation_kwargs '{\"max_length\": 20}' -a attention",
+    "cinseq attribute -m stories260K -i \"Once upon a time\" --generation_kwargs '{\"max_new_tokens\": 15}' -a "
+    "attention",
     "cinseq attribute -m zh-en-mini -i \"我很开心。\" -g \"I am very happy.\" -a integrated_gradients "
     "--attribution_kwargs '{\"n_steps\": 20}' --hide -o result.json",
     NULL};

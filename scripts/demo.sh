@@ -5,9 +5,9 @@ set -eu
 cinseq=$1
 show() {
   echo
-  echo "\$ cinseq $*"
-  "$cinseq" "$@"
+  echo "\$ cinseq $1"
+  eval "\"\$cinseq\" $1"
 }
-show attribute -m zh-en-mini -i "今天学到了很多，我很开心。" -a saliency --step_scores probability
-show attribute -m zh-en-mini -i "今天学到了很多，我很开心。" -a attention --step_scores probability
-show attribute -m stories260K -i "Once upon a time" --generation_kwargs '{"max_length": 20}' --step_scores probability
+show 'attribute -m zh-en-mini -i "今天学到了很多，我很开心。" -a saliency --step_scores probability'
+show 'attribute -m zh-en-mini -i "今天学到了很多，我很开心。" -a attention --step_scores probability'
+show "attribute -m stories260K -i \"Once upon a time\" --generation_kwargs '{\"max_new_tokens\": 15}' --step_scores probability"

@@ -1,0 +1,414 @@
+#!/usr/bin/env python3
+"""The program as a user meets it: exit codes, messages, what goes where, bad files.
+
+usage: run.py [--bin build/cinseq] [--only WORD] [-v]
+Every function test_... is a test. Only Python's standard library. The last line is "N passed, N failed".
+"""
+import argparse
+import json
+import os
+import pty
+import re
+import shlex
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODELS = os.path.join(HERE, "..", "data", "golden", "models")
+BIN = ""
+FOLDER = ""  # a new empty one for each test
+
+
+def run(*arguments, **environment):
+    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "COLORTERM")}
+    arguments = [a if isinstance(a, bytes) else a.encode() for a in arguments]
+    return subprocess.run([BIN.encode(), *arguments], capture_output=True, timeout=120, cwd=FOLDER, env={**env, **environment})
+
+
+def fails(code, pattern, *arguments):
+    """Ends with this code and one line on stderr that matches, and prints no result."""
+    done = run(*arguments)
+    lines = done.stderr.decode().strip().split("\n")
+    problems = [line for line in lines if not line.startswith("warning: ")]
+    assert done.returncode in (code if isinstance(code, tuple) else (code,)), f"exit code {done.returncode}, expected {code}: {lines}"
+    assert done.stdout == b"", f"stdout: {done.stdout[:200]}"
+    assert len(problems) == 1, f"one line expected: {lines}"
+    assert re.search(pattern, problems[0]), f"{problems[0]!r} does not match {pattern!r}"
+
+
+def works(*arguments, **environment):
+    done = run(*arguments, **environment)
+    assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr.decode()[-300:]}"
+    return done
+
+
+def in_terminal(*arguments, **environment):
+    """Output of the program when stdout is a terminal."""
+    ours, theirs = pty.openpty()
+    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "COLORTERM")}
+    process = subprocess.Popen([BIN, *arguments], stdout=theirs, stderr=subprocess.DEVNULL, cwd=FOLDER,
+                               env={**env, "TERM": "xterm", **environment})
+    os.close(theirs)
+    output = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # the terminal's other end is closed
+            break
+        if not piece:
+            break
+        output += piece
+    os.close(ours)
+    assert process.wait() == 0
+    return output.decode()
+
+
+ZH = ("attribute", "-m", "zh-en-mini", "-i", "我很开心。", "-g", "I'm very happy.")
+TINY = ("attribute", "-m", os.path.join(MODELS, "gpt2"), "-i", "He's going")
+SHORT = ("--generation_kwargs", '{"max_new_tokens": 3}')
+
+
+# ---- help, version, lists ----
+
+def test_alone_prints_help_and_fails_as_inseq_does():
+    done = run()
+    assert done.returncode == 1 and b"attribute" in done.stdout
+
+
+def test_help():
+    assert works("--help").stdout == run().stdout
+    for command in ("attribute", "generate", "list"):
+        text = works(command, "--help").stdout.decode()
+        assert text.startswith(f"usage: cinseq {command}") and "Examples" in text
+        assert all(len(line) <= 100 for line in text.split("Examples")[0].splitlines())
+    text = works("attribute", "-h").stdout.decode()
+    for flag in ("-m, --model_name_or_path", "-a, --attribution_method", "-fn, --attributed_fn", "-i, --input_texts",
+                 "-g, --generated_texts", "-bs, --batch_size", "-s, --start_pos", "-e, --end_pos", "-o, --save_path",
+                 "--hide, --hide_attributions", "--eos, --include_eos_baseline", "-v, --verbose", "-vv, --very_verbose",
+                 "--step_scores", "--attribute_target", "--model_kwargs", "--tokenizer_kwargs", "--generation_kwargs",
+                 "--attribution_kwargs", "--dev, --device"):
+        assert flag in text, flag
+    assert "(default: saliency)" in text and "(default: 8)" in text
+
+
+def test_examples_of_the_help_run():
+    env = {"PATH": os.path.dirname(BIN) + os.pathsep + os.environ["PATH"]}
+    for command in ("attribute", "generate", "list"):
+        examples = works(command, "--help").stdout.decode().split("Examples\n")[1].split("\n\n")[0].splitlines()
+        assert len(examples) >= 2
+        for example in examples:
+            done = subprocess.run(["sh", "-c", example], capture_output=True, cwd=FOLDER, env={**os.environ, **env}, timeout=120)
+            assert done.returncode == 0, f"{example}: {done.stderr.decode()[-300:]}"
+            assert done.stdout or "--hide" in example, example
+
+
+def test_version():
+    text = works("--version").stdout.decode()
+    assert re.match(r"cinseq \d+\.\d+\.\d+\nCPU features used:.*\nmatrix products: .*\nlibraries: .*oneDNN \d", text), text
+
+
+def test_lists():
+    for kind, member in (("methods", "integrated_gradients"), ("scores", "probability"), ("models", "marian"),
+                         ("aggregators", "scores"), ("formats", "safetensors"), ("tokenizers", "")):
+        assert member in works("list", kind).stdout.decode()
+        rows = json.loads(works("list", kind, "--json").stdout)
+        assert rows and all(row["id"] and row["help"] for row in rows)
+
+
+# ---- wrong use: exit code 2 and one line ----
+
+def test_wrong_use():
+    fails(2, 'no command "atribute": did you mean "attribute"', "atribute")
+    fails(2, "did you mean --step_scores", "attribute", "--step_score", "x")
+    fails(2, "did you mean --save_path", *ZH, "--save-pth", "x")
+    fails(2, "--model_name_or_path", "attribute", "-i", "a")
+    fails(2, "--input_texts", "attribute", "-m", "zh-en-mini")
+    fails(2, "-m needs a value", "attribute", "-i", "a", "-m")
+    fails(2, "-i needs one or more values", "attribute", "-m", "zh-en-mini", "-i")
+    fails(2, "-bs: 0 is out of range", *ZH, "-bs", "0")
+    fails(2, "-s: \"1.5\" is not an integer", *ZH, "-s", "1.5")
+    fails(2, "--attribution_kwargs: .* is not a JSON object", *ZH, "--attribution_kwargs", "[1]")
+    fails(2, "--color: \"red\" is none of auto, always, never", *ZH, "--color", "red")
+    fails(2, "\"perhaps\" stands without a flag", *ZH, "--hide", "perhaps")
+    fails(2, "--hide: \"perhaps\" is not true or false", *ZH, "--hide=perhaps")
+    fails(2, "--device: .*only cpu", *ZH, "--device", "cuda")
+    fails(2, "--gemm: .*naive", *ZH, "--gemm", "magic")
+    fails(2, "--memory_budget: .*256M", *ZH, "--memory_budget", "lots")
+    fails(2, "list: expected one of methods", "list")
+    fails(2, "did you mean \"methods\"", "list", "metods")
+    fails(2, "--generated_texts: 1 for 2", *ZH[:3], "-i", "a", "b", "-g", "c")
+    fails(2, "--generated_ids: .*token id", *ZH[:5], "--generated_ids", "[[-1]]")
+
+
+def test_wrong_names_get_the_nearest():
+    fails(2, "saliency", *ZH, "-a", "salency")
+    fails(2, "probability", *ZH, "--step_scores", "probabilty")
+    fails(2, "entropy", *ZH, "--attributed_fn", "entrpy")
+    fails(2, "n_steps", *ZH, "-a", "integrated_gradients", "--attribution_kwargs", '{"n_step": 3}')
+    fails(2, "max_new_tokens", *ZH[:5], "--generation_kwargs", '{"max_new_token": 3}')
+
+
+def test_wrong_requests():
+    fails(2, "prompt|start", *TINY, "-g", "She is going")  # a forced text of a decoder-only model starts with the prompt
+    fails(2, "position|start", *ZH, "-s", "5", "-e", "2")
+    fails(2, "position|start", *ZH, "-s", "500")
+    fails(2, "id", *ZH[:5], "--generated_ids", "[8432, 99999999]")
+    fails(2, "empty", "attribute", "-m", "zh-en-mini", "-i", "")
+
+
+# ---- flags ----
+
+def test_forms_of_flags():
+    plain = works(*ZH).stdout
+    for flags in (["--step_scores", "probability", "entropy"], ["--step_scores=probability"], ["--attribute_target"],
+                  ["--attribute_target", "true"], ["--attribute-target=yes"]):
+        assert works(*ZH, *flags).stdout != plain, flags
+    for flags in (["--attribute_target", "no"], ["--attribute_target=0"], ["-a", "saliency"], ["--attribution_method=saliency"],
+                  ["-bs", "2"], ["--device", "cpu"], ["--threads", "1"], ["-fn", "probability"]):
+        assert works(*ZH, *flags).stdout == plain, flags
+    assert works(*ZH, "--hide").stdout == works(*ZH, "--hide_attributions", "true").stdout == b""
+    assert works(*ZH[:3], "-g", "I'm very happy.", "-i", "--", "我很开心。").stdout == plain
+    assert works(*ZH, "-e", "-1").stdout != plain
+
+
+def test_two_texts_give_two_tables():
+    one = works(*ZH).stdout
+    two = works(*ZH[:4], "我很开心。", "我很开心。", "-g", "I'm very happy.", "I'm very happy.").stdout
+    assert two.count("开心".encode()) == 2 * one.count("开心".encode())
+
+
+def test_forced_ids_are_what_is_attributed():
+    line = json.loads(works("generate", "-m", "zh-en-mini", "-i", "我很开心。", "--json").stdout)
+    free, forced = (json.loads(save(*ZH[:5], *flags)) for flags in ([], ["--generated_ids", json.dumps(line["output_ids"])]))
+    tables = [d["attributes"]["sequence_attributions"][0]["attributes"]["source_attributions"] for d in (free, forced)]
+    assert tables[0] == tables[1]
+
+
+# ---- what goes where ----
+
+def save(*arguments):
+    path = os.path.join(FOLDER, "saved.json")
+    works(*arguments, "--hide", "-o", path)
+    with open(path) as file:
+        return file.read()
+
+
+def test_streams():
+    done = works(*ZH, "-o", "out.json")
+    assert re.search(r"^Saving attributions to out.json\n\d+ tokens? attributed in \d+\.\d\d s, peak memory \d+ MB\n$", done.stderr.decode())
+    assert b"\x1b" not in done.stdout and b"tokens attributed" not in done.stdout and b"Saving" not in done.stdout
+    assert b"\x1b" not in done.stderr
+    assert works(*ZH, "--hide").stdout == b""
+    assert b"peak_bytes" in works(*ZH, "--hide", "-vv").stderr
+    assert os.listdir(FOLDER) == ["out.json"]
+
+
+def test_colours():
+    assert "\x1b[" in in_terminal(*ZH)
+    assert "\x1b[38;2;" in in_terminal(*ZH, COLORTERM="truecolor") or "\x1b[48;2;" in in_terminal(*ZH, COLORTERM="truecolor")
+    assert ";2;" not in in_terminal(*ZH, COLORTERM="")
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b[" not in in_terminal(*ZH, **environment)
+    assert "\x1b[" not in in_terminal(*ZH, "--color", "never")
+    assert b"\x1b[" in works(*ZH, "--color", "always").stdout
+
+
+def test_width():
+    def widest(text):
+        return max(len(line) for line in text.splitlines())
+    arguments = ("attribute", "-m", "stories260K", "-i", "Once upon a time", *SHORT[:1], '{"max_new_tokens": 15}')
+    wide, narrow = works(*arguments).stdout.decode(), works(*arguments, "--width", "60").stdout.decode()
+    assert widest(wide) > 60 >= widest(narrow)
+    assert works(*arguments, COLUMNS="60").stdout.decode() == narrow
+    assert works(*arguments, "--width", "0", COLUMNS="60").stdout.decode() == wide
+
+
+def test_generate():
+    done = works("generate", "-m", "zh-en-mini", "-i", "我很开心。", "今天学到了很多，我很开心。", "--json")
+    lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert len(lines) == 2 and all(set(line) == {"input_ids", "output_ids", "text"} for line in lines)
+    assert re.search(r"tokens generated in", done.stderr.decode())
+    assert works("generate", "-m", "zh-en-mini", "-i", "我很开心。").stdout.decode() == lines[0]["text"] + "\n"
+
+
+def test_unwritable_output():
+    fails(1, "nowhere/out.json", *ZH, "-o", "nowhere/out.json")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([BIN, *ZH], stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1 and b"cannot write" in done.stderr
+
+
+def test_interrupt():
+    arguments = [BIN, "attribute", "-m", "stories260K", "-i", "Once upon a time", "-a", "integrated_gradients", "--attribution_kwargs",
+                 '{"attribution_args": {"n_steps": 100000, "method": "riemann_middle"}}', "--generation_kwargs", '{"max_new_tokens": 100}']
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=FOLDER)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, process.returncode
+    assert out == b"" and err.decode().strip() == "cinseq attribute: interrupted", err
+
+
+def test_invalid_utf8_is_replaced():
+    done = works("generate", "-m", os.path.join(MODELS, "gpt2"), "-i", b"a\xff\xe4\xb8b", "--json", *SHORT)
+    replaced = works("generate", "-m", os.path.join(MODELS, "gpt2"), "-i", "a\ufffd\ufffdb", "--json", *SHORT)
+    assert done.stdout == replaced.stdout
+
+
+# ---- bad models: a failure and one line that names the place ----
+
+def spoilt(change, arch="llama"):
+    """A copy of a tiny model, changed by change(folder)."""
+    folder = os.path.join(FOLDER, "model")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(os.path.join(MODELS, arch), folder)
+    change(folder)
+    return folder
+
+
+def edit_config(**values):
+    def change(folder):
+        path = os.path.join(folder, "config.json")
+        with open(path) as file:
+            config = json.load(file)
+        config.update(values)
+        with open(path, "w") as file:
+            json.dump(config, file)
+    return change
+
+
+def edit_tensors(edit):
+    """edit(header, body) of model.safetensors."""
+    def change(folder):
+        path = os.path.join(folder, "model.safetensors")
+        with open(path, "rb") as file:
+            raw = file.read()
+        size = struct.unpack_from("<Q", raw)[0]
+        header, body = json.loads(raw[8:8 + size]), bytearray(raw[8 + size:])
+        edit(header, body)
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        with open(path, "wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text + body)
+    return change
+
+
+def cut(name, size):
+    def change(folder):
+        os.truncate(os.path.join(folder, name), size)
+    return change
+
+
+def write(name, text):
+    def change(folder):
+        with open(os.path.join(folder, name), "w") as file:
+            file.write(text)
+    return change
+
+
+NORM = "model.norm.weight"
+
+
+def drop_norm(head, body):
+    """The tensor and its bytes: what is left is a whole file."""
+    low, high = head.pop(NORM)["data_offsets"]
+    del body[low:high]
+    for tensor in head.values():
+        offsets = tensor.get("data_offsets", [0, 0])
+        offsets[:] = [o - (high - low) if o >= high else o for o in offsets]
+
+
+def bad(pattern, change, arch="llama", text="He's going"):
+    fails((1, 2), pattern, "attribute", "-m", spoilt(change, arch), "-i", text, *SHORT)
+
+
+def test_missing_files():
+    fails((1, 2), "no-such-model", "attribute", "-m", "no-such-model", "-i", "a")
+    bad("config.json", lambda folder: os.remove(os.path.join(folder, "config.json")))
+    bad("safetensors", lambda folder: os.remove(os.path.join(folder, "model.safetensors")))
+    bad("token", lambda folder: os.remove(os.path.join(folder, "tokenizer.json")))
+    bad("source.spm", lambda folder: os.remove(os.path.join(folder, "source.spm")), "marian")
+
+
+def test_broken_files():
+    bad("config.json", write("config.json", "{"))
+    bad("model.safetensors", cut("model.safetensors", 5))
+    bad("model.safetensors", cut("model.safetensors", 2000))
+    bad("model.safetensors", cut("model.safetensors", 100000))
+    bad("tokenizer.json", cut("tokenizer.json", 1000))
+    bad("source.spm", cut("source.spm", 1000), "marian")
+    bad("model.safetensors", lambda folder: write("model.safetensors", "\xff" * 64)(folder))
+
+
+def test_wrong_tensors():
+    bad(NORM, edit_tensors(drop_norm))
+    bad(NORM, edit_tensors(lambda head, body: head[NORM].update(shape=[head[NORM]["shape"][0], 2])))
+    bad(NORM, edit_tensors(lambda head, body: head[NORM].update(data_offsets=[0, 1 << 40])))
+    bad("model.safetensors", edit_tensors(lambda head, body: head[NORM].update(data_offsets=[4, 4 + 4 * head[NORM]["shape"][0]])))
+    bad(NORM, edit_tensors(lambda head, body: head[NORM].update(dtype="Q7")))
+
+
+def test_missing_shard():
+    def change(folder):
+        shutil.rmtree(folder)
+        shutil.copytree(os.path.join(MODELS, "..", "formats", "llama-sharded"), folder)
+        shard = sorted(f for f in os.listdir(folder) if re.match(r"model-.*\.safetensors$", f))[-1]
+        os.remove(os.path.join(folder, shard))
+    bad(r"model-.*\.safetensors", change)
+
+
+def test_unknown_architecture():
+    bad("martian.*marian|marian.*martian", edit_config(model_type="martian"))
+
+
+def test_wrong_config():
+    bad("hidden_size|weight", edit_config(hidden_size=7))
+    bad("num_attention_heads|hidden_size", edit_config(num_attention_heads=0))
+    bad("num_hidden_layers|weight", edit_config(num_hidden_layers=1000000))
+
+
+def test_nan_weights_name_the_node():
+    def edit(head, body):
+        low = head[NORM]["data_offsets"][0]
+        body[low:low + 4] = struct.pack("<f", float("nan"))
+    bad("norm|logits", edit_tensors(edit))
+
+
+def test_text_longer_than_the_positions():
+    bad("positions?", edit_config(max_position_embeddings=8), "llama", "He's going to learn a lot today. " * 3)
+
+
+def main():
+    global BIN, FOLDER
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", default="build/cinseq")
+    parser.add_argument("--only", default="")
+    parser.add_argument("-v", action="store_true")
+    arguments = parser.parse_args()
+    BIN = os.path.abspath(arguments.bin)
+    passed = failed = 0
+    for name, test in list(globals().items()):
+        if not name.startswith("test_") or arguments.only not in name:
+            continue
+        with tempfile.TemporaryDirectory() as FOLDER:
+            try:
+                test()
+                passed += 1
+                if arguments.v:
+                    print("ok  ", name)
+            except Exception as why:
+                failed += 1
+                place = traceback.extract_tb(why.__traceback__)[1]
+                print(f"FAIL {name} (line {place.lineno}: {place.line}): {type(why).__name__}: {why}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
