@@ -5,10 +5,10 @@
 #include "base/options.h"
 
 typedef struct {
-  const char *color;  /* "none", "256", "truecolor" */
-  int64_t width;      /* columns of the terminal; 0: no limit */
-  bool clean_tokens;  /* strip word markers as the notebook does */
-  double min_val, max_val; /* NaN: from the scores, symmetric about zero */
+  const char *color;       /* "none", "256", "truecolor" */
+  int64_t width;           /* columns of the terminal; 0: no limit */
+  bool clean_tokens;       /* strip word markers as the notebook does */
+  double min_val, max_val; /* min_val <= 0 <= max_val; 0 or NaN: from the scores, symmetric about zero */
 } ci_show_options;
 extern const ci_option ci_show_option_table[];
 
