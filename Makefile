@@ -19,7 +19,7 @@ setup:
 
 build: setup ## build/cinseq
 	@test -f $(BUILD)/build.ninja -a -z "$(CMAKE_FLAGS)" || \
-	  cmake -G Ninja -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_FLAGS)
+	  cmake -G Ninja -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_FLAGS) >/dev/null
 	@ninja -C $(BUILD) --quiet
 
 demo: build ## which Chinese word each English word came from, then a decoder-only model
