@@ -119,6 +119,58 @@ static void results_do_not_depend_on_the_cut(void **state) {
   golden_close(&model);
 }
 
+static void add_point(golden_subject *g, const ci_model *model, ci_point point, double weight, float *const baseline[CI_SPACES], gradients *sum) {
+  point.weight = 1;
+  ci_path path = {.wanted = {[CI_ENCODER] = model->graph.encoder_decoder, [CI_DECODER] = true}, .points = &point, .point_count = 1};
+  for (int s = 0; s < CI_SPACES; s++) path.baseline[s] = baseline[s];
+  gradients one = allocate(g, model, &path);
+  ci_error err = {0};
+  assert_int_equal(ci_subject_gradients(&g->subject, &path, &g->objective, one.of, &err), CI_OK);
+  for (int s = 0; s < CI_SPACES; s++)
+    for (size_t i = 0; i < one.size[s]; i++) sum->of[s][i] += (float)weight * one.of[s][i];
+  release(&one);
+}
+
+/* A path is the weighted sum of its points; the point at alpha 1 is the text. */
+static void a_path_is_the_sum_of_its_points(void **state) {
+  ci_model model;
+  golden_open(&model, *state);
+  golden_subject g;
+  golden_subject_open(&g, &model, &compute);
+  ci_path path = {.wanted = {[CI_ENCODER] = model.graph.encoder_decoder, [CI_DECODER] = true}};
+  float *baseline[CI_SPACES] = {0};
+  uint64_t random = 3;
+  for (ci_space_id s = CI_ENCODER; s <= CI_DECODER; s++) {
+    if (!path.wanted[s]) continue;
+    size_t n = ci_subject_rows(&g.subject, s) * width_of(&model, s);
+    path.baseline[s] = baseline[s] = ci_alloc(n, sizeof(float));
+    random_floats(&random, baseline[s], n, 0.5f);
+  }
+  const ci_point points[] = {{0, 0.5}, {0.4, -2}, {0.7, 3}, {1, 0.25}};
+  gradients sum = allocate(&g, &model, &path), whole = allocate(&g, &model, &path), text = allocate(&g, &model, &path);
+  for (int s = 0; s < CI_SPACES; s++)
+    if (sum.of[s]) memset(sum.of[s], 0, sum.size[s] * sizeof(float));
+  for (int i = 0; i < 4; i++) add_point(&g, &model, points[i], points[i].weight, baseline, &sum);
+  ci_error err = {0};
+  path.points = points;
+  path.point_count = 4;
+  assert_int_equal(ci_subject_gradients(&g.subject, &path, &g.objective, whole.of, &err), CI_OK);
+  same(&model, &whole, &sum, "four points");
+  path.points = NULL;
+  assert_int_equal(ci_subject_gradients(&g.subject, &path, &g.objective, text.of, &err), CI_OK);
+  for (int s = 0; s < CI_SPACES; s++)
+    if (sum.of[s]) memset(sum.of[s], 0, sum.size[s] * sizeof(float));
+  add_point(&g, &model, points[3], 1, baseline, &sum);
+  same(&model, &sum, &text, "alpha 1");
+  release(&sum);
+  release(&whole);
+  release(&text);
+  ci_free(baseline[CI_ENCODER]);
+  ci_free(baseline[CI_DECODER]);
+  golden_subject_close(&g);
+  golden_close(&model);
+}
+
 /* Decoder positions that a target cannot see are 0. */
 static void the_future_has_no_gradient(void **state) {
   ci_model model;
@@ -349,6 +401,7 @@ static void the_text_is_computed_once(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       FOR_ALL(results_do_not_depend_on_the_cut),
+      FOR_ALL(a_path_is_the_sum_of_its_points),
       FOR_ALL(the_future_has_no_gradient),
       FOR_ALL(probability_against_differences),
       FOR_ALL(perturbations_are_fresh_runs),
