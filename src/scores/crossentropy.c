@@ -9,7 +9,7 @@ static double value(const ci_score_input *in, const void *options) {
 static void gradient(const ci_score_input *in, const void *options, float *slope) {
   (void)options;
   ci_score_softmax(in, slope);
-  slope[in->target] -= 1;
+  slope[in->target] -= (float)in->kernels->sum(slope, in->vocabulary); /* the sum is 1: what remains is exact */
 }
 
 extern const ci_score ci_score_crossentropy;

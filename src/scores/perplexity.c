@@ -11,7 +11,7 @@ static double value(const ci_score_input *in, const void *options) {
 static void gradient(const ci_score_input *in, const void *options, float *slope) {
   float factor = (float)(0.69314718055994531 * value(in, options));
   ci_score_softmax(in, slope);
-  slope[in->target] -= 1;
+  slope[in->target] -= (float)in->kernels->sum(slope, in->vocabulary);
   for (size_t i = 0; i < in->vocabulary; i++) slope[i] *= factor;
 }
 

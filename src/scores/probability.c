@@ -15,11 +15,13 @@ static double value(const ci_score_input *in, const void *options) {
   return ((const arguments *)options)->logprob ? log_p : exp(log_p);
 }
 
+/* 1 - p[y] is the sum of the others: where p[y] is nearly 1, the difference itself would be rounding. */
 static void gradient(const ci_score_input *in, const void *options, float *slope) {
-  float factor = ((const arguments *)options)->logprob ? 1 : (float)exp((double)in->logits[in->target] - in->log_sum);
   ci_score_softmax(in, slope);
+  double p = (double)slope[in->target], others = in->kernels->sum(slope, in->vocabulary) - p;
+  float factor = ((const arguments *)options)->logprob ? 1 : (float)p;
   for (size_t i = 0; i < in->vocabulary; i++) slope[i] *= -factor;
-  slope[in->target] += factor;
+  slope[in->target] = factor * (float)others;
 }
 
 extern const ci_score ci_score_probability;
