@@ -11,7 +11,10 @@ static ci_status broken(const ci_scan *s, const char *expected, ci_error *err) {
 }
 
 static void skip_space(ci_scan *s) {
-  while (s->at < s->length && strchr(" \t\n\r", s->bytes[s->at]) && s->bytes[s->at]) s->at++;
+  const char *bytes = s->bytes;
+  size_t at = s->at;
+  while (at < s->length && (bytes[at] == ' ' || bytes[at] == '\n' || bytes[at] == '\r' || bytes[at] == '\t')) at++;
+  s->at = at;
 }
 
 /* The next byte that is no space; 0 at the end. */

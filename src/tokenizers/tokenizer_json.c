@@ -7,30 +7,47 @@
 #include <string.h>
 
 typedef struct {
+  size_t begin, end; /* bytes of the file; end 0: it is not there */
+} extent;
+
+typedef struct {
   const char *path;
   ci_mapping file;
-  json_t *rest; /* the file without what the scanner reads */
+  extent vocab, merges; /* the two long members of "model" */
+  json_t *rest;         /* the file without what stands in them */
 } document;
 
-/* Hands everything but the vocabulary and the merges to jansson: in a copy these are blank, so that the bytes it names in
- * errors are those of the file. */
-static ci_status parse_rest(document *d, ci_error *err) {
-  ci_scan scan = {d->path, (const char *)d->file.bytes, d->file.length, 0};
-  char *copy = ci_duplicate_n(scan.bytes, scan.length);
-  if (!copy) return ci_fail_memory(err);
-  static const char *const blank[] = {"vocab", "merges"};
-  ci_status status = CI_OK;
-  for (size_t i = 0; i < 2 && !status; i++) {
-    bool found;
-    size_t begin, end;
-    status = ci_scan_locate(&scan, "model", blank[i], &found, &begin, &end, err);
-    if (status || !found) continue;
-    while (begin < end && copy[begin] != '{' && copy[begin] != '[') begin++;
-    if (end - begin >= 2) memset(copy + begin + 1, ' ', end - begin - 2);
+static ci_scan scan_of(const document *d) { return (ci_scan){d->path, (const char *)d->file.bytes, d->file.length, 0}; }
+
+static ci_status locate(const document *d, const char *name, extent *e, ci_error *err) {
+  ci_scan scan = scan_of(d);
+  bool found;
+  ci_status status = ci_scan_locate(&scan, "model", name, &found, &e->begin, &e->end, err);
+  while (!status && found && strchr(" \t\r\n", scan.bytes[e->begin])) e->begin++;
+  if (status || !found || e->end - e->begin < 2) *e = (extent){0, 0};
+  return status;
+}
+
+/* Jansson reads the file without the insides of the two long members; when it finds a fault it reads it again with blanks
+ * in their place, so that the byte it names is the file's. */
+static ci_status parse_rest(document *d, bool blank, ci_error *err) {
+  const char *bytes = (const char *)d->file.bytes;
+  const extent *first = d->vocab.begin <= d->merges.begin ? &d->vocab : &d->merges;
+  const extent *long_members[2] = {first, first == &d->vocab ? &d->merges : &d->vocab};
+  ci_text text = {0};
+  size_t done = 0;
+  for (int i = 0; i < 2; i++) {
+    if (!long_members[i]->end) continue;
+    size_t from = long_members[i]->begin + 1, to = long_members[i]->end - 1;
+    ci_text_add_n(&text, bytes + done, from - done);
+    for (size_t k = from; blank && k < to; k++) ci_text_add_n(&text, " ", 1);
+    done = to;
   }
-  if (!status) status = ci_json_parse(d->path, copy, scan.length, &d->rest, err);
-  if (!status && !json_is_object(d->rest)) status = ci_fail(err, CI_EFILE, d->path, "is not an object");
-  ci_free(copy);
+  ci_text_add_n(&text, bytes + done, d->file.length - done);
+  ci_status status = text.failed ? ci_fail_memory(err) : ci_json_parse(d->path, text.data, text.length, &d->rest, err);
+  ci_text_free(&text);
+  if (status && !blank) return parse_rest(d, true, err);
+  if (!status && !json_is_object(d->rest)) return ci_fail(err, CI_EFILE, d->path, "is not an object");
   return status;
 }
 
@@ -58,17 +75,6 @@ static ci_status read_flags(ci_bpe *bpe, const json_t *model, const char *where,
   return status;
 }
 
-/* One of the two long members of "model". */
-static ci_status locate(const document *d, const char *name, ci_scan *scan, ci_error *err) {
-  *scan = (ci_scan){d->path, (const char *)d->file.bytes, d->file.length, 0};
-  bool found;
-  size_t begin, end;
-  ci_status status = ci_scan_locate(scan, "model", name, &found, &begin, &end, err);
-  if (!status && !found) status = ci_fail(err, CI_EFILE, d->path, "the model has no \"%s\"", name);
-  scan->at = status ? 0 : begin;
-  return status;
-}
-
 static ci_status open_model(ci_tokenizer *t, const document *d, ci_error *err) {
   ci_pipeline *p = t->state;
   const json_t *model = json_object_get(d->rest, "model");
@@ -77,13 +83,15 @@ static ci_status open_model(ci_tokenizer *t, const document *d, ci_error *err) {
   ci_status status = ci_json_get_text(model, d->path, "type", "BPE", &type, err);
   if (!status && strcmp(type, "BPE"))
     status = ci_fail(err, CI_EFILE, d->path, "the model type \"%s\" is not supported (known: BPE)", type);
-  ci_scan scan;
   if (!status) status = read_flags(&p->bpe, model, d->path, err);
-  if (!status) status = locate(d, "vocab", &scan, err);
+  if (!status && !(d->vocab.end && d->merges.end))
+    status = ci_fail(err, CI_EFILE, d->path, "the model has no \"%s\"", d->vocab.end ? "merges" : "vocab");
+  ci_scan scan = scan_of(d);
+  scan.at = d->vocab.begin;
   if (!status) status = ci_scan_vocabulary(&scan, false, &t->vocabulary, err);
   t->base_size = t->vocabulary.count;
   p->bpe.vocabulary = &t->vocabulary;
-  if (!status) status = locate(d, "merges", &scan, err);
+  scan.at = d->merges.begin;
   if (!status) status = ci_scan_pairs(&scan, take_merge, &p->bpe, err);
   if (!status) status = ci_json_get_text(model, d->path, "unk_token", NULL, &unknown, err);
   if (status) return status;
@@ -104,12 +112,13 @@ static ci_status open_added(ci_tokenizer *t, const document *d, ci_error *err) {
   return status;
 }
 
-/* A pre-tokenizer that stands alone and has add_prefix_space gets tokenizer_config.json's (default false); one in a
- * Sequence keeps its own. So does PreTrainedTokenizerFast. */
+/* A ByteLevel that stands alone gets tokenizer_config.json's add_prefix_space (default false); one in a Sequence keeps its
+ * own. So PreTrainedTokenizerFast does it. */
 static ci_status set_prefix_space(const document *d, const ci_tokenizer_source *source, ci_error *err) {
   json_t *part = json_object_get(d->rest, "pre_tokenizer");
+  const char *type = json_string_value(json_object_get(part, "type"));
   bool prefix;
-  if (!json_object_get(part, "add_prefix_space")) return CI_OK;
+  if (!type || strcmp(type, "ByteLevel")) return CI_OK;
   ci_status status = ci_source_flag(source, "add_prefix_space", false, &prefix, err);
   if (status) return status;
   return json_object_set_new(part, "add_prefix_space", json_boolean(prefix)) ? ci_fail_memory(err) : CI_OK;
@@ -133,7 +142,9 @@ static ci_status open_wrapping(ci_tokenizer *t, const document *d, const ci_toke
 
 static ci_status open_document(ci_tokenizer *t, document *d, const ci_tokenizer_source *source, ci_error *err) {
   ci_pipeline *p = t->state;
-  ci_status status = parse_rest(d, err);
+  ci_status status = locate(d, "vocab", &d->vocab, err);
+  if (!status) status = locate(d, "merges", &d->merges, err);
+  if (!status) status = parse_rest(d, false, err);
   if (!status) status = open_model(t, d, err);
   if (!status) status = open_added(t, d, err);
   if (!status) status = ci_tokenizer_add_tokens(t, source, false, err);

