@@ -38,6 +38,8 @@ format: ## clang-format over the whole tree
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
 install: build ## into PREFIX (default /usr/local)
+	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
+	@ninja -C $(BUILD) --quiet
 	@cmake --install $(BUILD)
 
 clean: ## removes what was built
