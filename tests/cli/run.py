@@ -244,15 +244,30 @@ def test_unwritable_output():
     assert done.returncode == 1 and b"cannot write" in done.stderr
 
 
+LONG = ("attribute", "-m", "stories260K", "-i", "Once upon a time", "-a", "integrated_gradients", "--attribution_kwargs",
+        '{"attribution_args": {"n_steps": 100000, "method": "riemann_middle"}}', "--generation_kwargs", '{"max_new_tokens": 100}')
+
+
 def test_interrupt():
-    arguments = [BIN, "attribute", "-m", "stories260K", "-i", "Once upon a time", "-a", "integrated_gradients", "--attribution_kwargs",
-                 '{"attribution_args": {"n_steps": 100000, "method": "riemann_middle"}}', "--generation_kwargs", '{"max_new_tokens": 100}']
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=FOLDER)
-    time.sleep(1)
+    process = subprocess.Popen([BIN, *LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=FOLDER)
+    time.sleep(1.5)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, process.returncode
-    assert out == b"" and err.decode().strip() == "cinseq attribute: interrupted", err
+    assert out == b"" and err.decode().strip() == "cinseq attribute: interrupted", err  # and no bar: stderr is no terminal
+
+
+def test_progress_bar():
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([BIN, *LONG], stdout=subprocess.DEVNULL, stderr=theirs, cwd=FOLDER)
+    os.close(theirs)
+    drawn = b""
+    while b"/100 tokens" not in drawn:  # ends with an error when the program ends without one
+        drawn += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    os.close(ours)
+    assert re.search(rb"attributing \[[# ]{30}\] \d+/100 tokens, \d+ s", drawn), drawn[-200:]
 
 
 def test_invalid_utf8_is_replaced():
