@@ -4,12 +4,12 @@
 
 static double value(const ci_score_input *in, const void *options) {
   (void)options;
-  double mean = 0; /* of the logits under p: H = log_sum - mean */
+  double mean = 0; /* of ln p under p: what is far from 0 in the logits does not enter */
   for (size_t i = 0; i < in->vocabulary; i++) {
-    double z = (double)in->logits[i];
-    if (z - in->log_sum > -700) mean += exp(z - in->log_sum) * z;
+    double log_p = (double)in->logits[i] - in->log_sum;
+    if (log_p > -700) mean += exp(log_p) * log_p;
   }
-  return in->log_sum - mean;
+  return -mean;
 }
 
 static void gradient(const ci_score_input *in, const void *options, float *slope) {

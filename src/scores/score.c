@@ -31,7 +31,9 @@ ci_status ci_score_named(const char *id, const char *where, const ci_score **sco
 void ci_score_prepare(ci_score_input *input, float *scratch) {
   float top = input->kernels->max(input->logits, input->vocabulary);
   memcpy(scratch, input->logits, input->vocabulary * sizeof(float));
-  input->log_sum = (double)top + log(input->kernels->exp_sum(scratch, input->vocabulary, 1, top));
+  input->kernels->exp_sum(scratch, input->vocabulary, 1, top);
+  /* Summed apart, wholly in double: a probability near 1 leaves 1e-8 to all others, which cross-entropy and entropy are made of. */
+  input->log_sum = (double)top + log(input->kernels->sum(scratch, input->vocabulary));
 }
 
 void ci_score_softmax(const ci_score_input *input, float *out) {
