@@ -1,0 +1,153 @@
+/* Step functions: values against their formulas in double, gradients against central differences of those formulas; every row
+ * of scores.def must be known here. */
+#include "scores/score.h"
+#include "support/random.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { VOCABULARY = 37, OPTIONS = 64 };
+
+static double log_sum(const double *z, size_t n) {
+  double top = -INFINITY, total = 0;
+  for (size_t i = 0; i < n; i++) top = fmax(top, z[i]);
+  for (size_t i = 0; i < n; i++) total += exp(z[i] - top);
+  return top + log(total);
+}
+
+static double logit(const double *z, size_t n, size_t y) { return (void)n, z[y]; }
+static double log_probability(const double *z, size_t n, size_t y) { return z[y] - log_sum(z, n); }
+static double probability(const double *z, size_t n, size_t y) { return exp(log_probability(z, n, y)); }
+static double crossentropy(const double *z, size_t n, size_t y) { return -log_probability(z, n, y); }
+static double perplexity(const double *z, size_t n, size_t y) { return pow(2, crossentropy(z, n, y)); }
+static double entropy(const double *z, size_t n, size_t y) {
+  (void)y;
+  double h = 0, all = log_sum(z, n);
+  for (size_t i = 0; i < n; i++)
+    if (exp(z[i] - all) > 0) h -= exp(z[i] - all) * (z[i] - all);
+  return h;
+}
+
+static const struct {
+  const char *id;
+  const char *options; /* JSON */
+  double (*formula)(const double *z, size_t n, size_t y);
+} cases[] = {
+    {"logit", "{}", logit},
+    {"probability", "{}", probability},
+    {"probability", "{\"logprob\": false}", probability},
+    {"probability", "{\"logprob\": true}", log_probability},
+    {"entropy", "{}", entropy},
+    {"crossentropy", "{}", crossentropy},
+    {"perplexity", "{}", perplexity},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* The logits of one step: flat, one large, spread, far from zero. */
+static void fill(int kind, uint64_t *random, float *z, size_t n, size_t *target) {
+  random_floats(random, z, n, kind == 0 ? 0.1f : 3);
+  *target = 5 % n;
+  if (kind == 1) z[*target] += 20;
+  if (kind == 2) z[(*target + 3) % n] += 12;
+  for (size_t i = 0; i < n && kind == 3; i++) z[i] -= 500;
+}
+
+static void check_case(size_t number, size_t vocabulary, int kind) {
+  ci_error err = {0};
+  const ci_score *score;
+  assert_int_equal(ci_score_named(cases[number].id, "--step_scores", &score, &err), CI_OK);
+  assert_true(score->options_size <= OPTIONS);
+  char options[OPTIONS];
+  json_t *object = json_loads(cases[number].options, 0, NULL), *keep = json_array();
+  assert_int_equal(ci_options_parse(score->options, "step", object, options, keep, NULL, &err), CI_OK);
+  uint64_t random = 1 + (uint64_t)kind;
+  float z[VOCABULARY], slope[VOCABULARY], scratch[VOCABULARY];
+  double exact[VOCABULARY];
+  size_t target;
+  fill(kind, &random, z, vocabulary, &target);
+  for (size_t i = 0; i < vocabulary; i++) exact[i] = (double)z[i];
+  ci_score_input in = {.logits = z, .vocabulary = vocabulary, .target = (int32_t)target, .kernels = ci_kernels_best()};
+  ci_score_prepare(&in, scratch);
+  double expected = cases[number].formula(exact, vocabulary, target), found = score->value(&in, options);
+  if (!(fabs(found - expected) <= 1e-6 * fabs(expected) + 1e-13))
+    fail_msg("%s %s, logits %d: %.9g, expected %.9g", score->id, cases[number].options, kind, found, expected);
+  assert_non_null(score->gradient);
+  for (size_t i = 0; i < vocabulary; i++) slope[i] = NAN;
+  score->gradient(&in, options, slope);
+  double size = 0, differences[VOCABULARY];
+  for (size_t i = 0; i < vocabulary; i++) {
+    const double h = 1e-4, old = exact[i];
+    exact[i] = old + h;
+    double above = cases[number].formula(exact, vocabulary, target);
+    exact[i] = old - h;
+    differences[i] = (above - cases[number].formula(exact, vocabulary, target)) / (2 * h);
+    exact[i] = old;
+    size = fmax(size, fabs(differences[i]));
+  }
+  for (size_t i = 0; i < vocabulary; i++)
+    if (!(fabs((double)slope[i] - differences[i]) <= 2e-5 * size + 1e-7))
+      fail_msg("%s %s, logits %d: slope %zu is %.9g, differences say %.9g", score->id, cases[number].options, kind, i, (double)slope[i],
+               differences[i]);
+  json_decref(object);
+  json_decref(keep);
+}
+
+static void values_and_slopes(void **state) {
+  (void)state;
+  for (size_t number = 0; number < CASES; number++)
+    for (int kind = 0; kind < 4; kind++) {
+      check_case(number, VOCABULARY, kind);
+      check_case(number, 1, kind);
+      check_case(number, 16, kind);
+    }
+}
+
+static void every_score_is_covered(void **state) {
+  (void)state;
+  size_t rows = 0;
+  for (const ci_score *score; (score = ci_score_at(rows)) != NULL; rows++) {
+    bool covered = false;
+    for (size_t i = 0; i < CASES; i++) covered = covered || strcmp(cases[i].id, score->id) == 0;
+    if (!covered) fail_msg("score %s: no formula here", score->id);
+    assert_non_null(score->help);
+    assert_true(!score->options == !score->options_size);
+  }
+  assert_true(rows >= 5);
+}
+
+static void softmax_sums_to_one(void **state) {
+  (void)state;
+  float z[VOCABULARY], p[VOCABULARY], scratch[VOCABULARY];
+  uint64_t random = 4;
+  random_floats(&random, z, VOCABULARY, 8);
+  ci_score_input in = {.logits = z, .vocabulary = VOCABULARY, .kernels = ci_kernels_best()};
+  ci_score_prepare(&in, scratch);
+  ci_score_softmax(&in, p);
+  double sum = 0, exact[VOCABULARY];
+  for (size_t i = 0; i < VOCABULARY; i++) exact[i] = (double)z[i];
+  for (size_t i = 0; i < VOCABULARY; i++) {
+    sum += (double)p[i];
+    assert_float_equal(p[i], probability(exact, VOCABULARY, i), 1e-6);
+  }
+  assert_float_equal(sum, 1, 1e-5);
+  assert_float_equal(in.log_sum, log_sum(exact, VOCABULARY), 1e-5);
+}
+
+static void names(void **state) {
+  (void)state;
+  ci_error err = {0};
+  const ci_score *score;
+  assert_int_equal(ci_score_named("probabilty", "--attributed_fn", &score, &err), CI_EINVAL);
+  assert_string_equal(err.where, "--attributed_fn");
+  assert_non_null(strstr(err.message, "did you mean \"probability\""));
+  assert_int_equal(ci_score_named("zzz", "--attributed_fn", &score, &err), CI_EINVAL);
+  assert_null(strstr(err.message, "did you mean"));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(values_and_slopes), cmocka_unit_test(every_score_is_covered),
+                                     cmocka_unit_test(softmax_sums_to_one), cmocka_unit_test(names)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
