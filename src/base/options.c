@@ -159,6 +159,7 @@ ci_status ci_option_from_text(const ci_option *option, const char *where, const 
     return *value ? CI_OK : ci_fail(err, CI_EINVAL, where, "is not valid UTF-8");
   }
   ci_status status = ci_json_parse(where, text, strlen(text), value, err);
-  if (status) err->code = status = CI_EINVAL;
+  if (status == CI_EFILE) status = CI_EINVAL; /* the text is the user's, not a file's */
+  if (status && err) err->code = (int)status;
   return status;
 }
