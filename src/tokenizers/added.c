@@ -101,4 +101,6 @@ bool ci_is_rust_space(uint32_t c) {
          c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-bool ci_is_python_space(uint32_t c) { return ci_is_rust_space(c) || (c >= 0x1C && c <= 0x1F); }
+bool ci_is_python_space(uint32_t c) {
+  return ci_is_rust_space(c) || (c >= 0x1C && c <= 0x1F);
+}

@@ -23,10 +23,11 @@ typedef struct {
   ci_vocabulary index; /* content -> place in items */
 } ci_added;
 
-/* Reads {"content", "lstrip", ...} or a plain string. `special` is the default of "special", and "normalized" defaults to
- * its opposite. *content is borrowed from the value. */
+/* Reads {"content", "lstrip", ...} or a plain string. `special` is the default of "special", and "normalized" defaults
+ * to its opposite. *content is borrowed from the value. */
 ci_status ci_added_read(const json_t *value, const char *where, bool special, ci_added_token *token, ci_error *err);
-/* Adds a copy (nothing, when the content is empty); the flags and id of an earlier token with this content are replaced. */
+/* Adds a copy (nothing, when the content is empty); the flags and id of an earlier token with this content are
+ * replaced. */
 ci_status ci_added_put(ci_added *added, const ci_added_token *token, ci_error *err);
 const ci_added_token *ci_added_find(const ci_added *added, const char *content, size_t length);
 void ci_added_free(ci_added *added);

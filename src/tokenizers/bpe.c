@@ -77,14 +77,16 @@ static int32_t id_of_sum(const ci_bpe *bpe, const char *a, size_t a_length, cons
   return id;
 }
 
-ci_status ci_bpe_add_merge(ci_bpe *bpe, const char *where, const char *a, size_t a_length, const char *b, size_t b_length,
-                           bool replace, ci_error *err) {
+ci_status ci_bpe_add_merge(ci_bpe *bpe, const char *where, const char *a, size_t a_length, const char *b,
+                           size_t b_length, bool replace, ci_error *err) {
   int32_t left = ci_vocabulary_id(bpe->vocabulary, a, a_length), right = ci_vocabulary_id(bpe->vocabulary, b, b_length);
   int32_t sum = id_of_sum(bpe, a, a_length, b, b_length);
   if (left < 0 || right < 0 || sum < 0)
-    return ci_fail(err, CI_EFILE, where, "merge %u, \"%.*s\" with \"%.*s\": %s is not in the vocabulary", bpe->next_rank + 1,
-                   (int)(a_length < 40 ? a_length : 40), a, (int)(b_length < 40 ? b_length : 40), b,
-                   left < 0 ? "the first" : right < 0 ? "the second" : "what they make");
+    return ci_fail(err, CI_EFILE, where, "merge %u, \"%.*s\" with \"%.*s\": %s is not in the vocabulary",
+                   bpe->next_rank + 1, (int)(a_length < 40 ? a_length : 40), a, (int)(b_length < 40 ? b_length : 40), b,
+                   left < 0    ? "the first"
+                   : right < 0 ? "the second"
+                               : "what they make");
   if (grow(bpe)) return ci_fail_memory(err);
   uint64_t key = (uint64_t)left << 32 | (uint32_t)right;
   ci_bpe_merge *merge = &bpe->merges[slot_of(bpe->merges, bpe->slots, key)];
@@ -163,7 +165,9 @@ static int add_characters(const ci_bpe *bpe, work *w, const char *word, size_t l
   return 0;
 }
 
-static bool comes_before(candidate a, candidate b) { return a.rank < b.rank || (a.rank == b.rank && a.position < b.position); }
+static bool comes_before(candidate a, candidate b) {
+  return a.rank < b.rank || (a.rank == b.rank && a.position < b.position);
+}
 
 /* Puts the merge of the symbol at `position` with the next one on the heap, if there is one. */
 static int push(const ci_bpe *bpe, work *w, int32_t position) {
@@ -217,7 +221,8 @@ ci_status ci_bpe_encode(const ci_bpe *bpe, const char *word, size_t length, ci_i
   if (length >= INT32_MAX) return ci_fail(err, CI_EINVAL, NULL, "a text of %zu bytes is too long to tokenize", length);
   work w = {0};
   ci_status status = add_characters(bpe, &w, word, length) || merge_all(bpe, &w) ? ci_fail_memory(err) : CI_OK;
-  for (int32_t i = w.count ? 0 : -1; i >= 0 && !status; i = w.symbols[i].next) status = ci_ids_add(ids, w.symbols[i].id, err);
+  for (int32_t i = w.count ? 0 : -1; i >= 0 && !status; i = w.symbols[i].next)
+    status = ci_ids_add(ids, w.symbols[i].id, err);
   ci_free(w.symbols);
   ci_free(w.heap);
   return status;

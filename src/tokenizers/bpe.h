@@ -9,7 +9,7 @@ enum { CI_BPE_DIRECT = 0x200 }; /* code points whose symbol is looked up in a ta
 typedef struct {
   uint64_t key; /* left id << 32 | right id */
   uint32_t rank;
-  int32_t id;   /* of the merged symbol; -1: the slot is free */
+  int32_t id; /* of the merged symbol; -1: the slot is free */
 } ci_bpe_merge;
 
 typedef struct {
@@ -22,13 +22,13 @@ typedef struct {
   int32_t bytes[256];            /* <0x00> ...; all -1 without byte_fallback */
   int32_t unknown;               /* -1: characters without a symbol are dropped, as the tokenizers library does */
   bool byte_fallback, fuse_unknown, ignore_merges;
-  char *prefix, *suffix;         /* continuing_subword_prefix, end_of_word_suffix; NULL or empty: none */
+  char *prefix, *suffix; /* continuing_subword_prefix, end_of_word_suffix; NULL or empty: none */
 } ci_bpe;
 
-/* Adds the merge of two tokens, which with their sum must be in the vocabulary. replace: a merge that is there already gets
- * the new rank (tokenizer.json), else it keeps the old one (merges.txt). */
-ci_status ci_bpe_add_merge(ci_bpe *bpe, const char *where, const char *a, size_t a_length, const char *b, size_t b_length,
-                           bool replace, ci_error *err);
+/* Adds the merge of two tokens, which with their sum must be in the vocabulary. replace: a merge that is there already
+ * gets the new rank (tokenizer.json), else it keeps the old one (merges.txt). */
+ci_status ci_bpe_add_merge(ci_bpe *bpe, const char *where, const char *a, size_t a_length, const char *b,
+                           size_t b_length, bool replace, ci_error *err);
 /* Call when the vocabulary, the flags and the merges are complete and before tokens are added. */
 ci_status ci_bpe_finish(ci_bpe *bpe, const char *where, ci_error *err);
 /* Appends the ids of one word (n bytes of UTF-8) in O(n log n). */

@@ -6,7 +6,9 @@
 #include "tokenizers/scan.h"
 #include <string.h>
 
-static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static bool is_blank(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 /* One line, [at, end): two words. */
 static ci_status add_line(ci_bpe *bpe, const char *path, const char *at, const char *end, size_t line, ci_error *err) {
@@ -24,11 +26,12 @@ static ci_status add_line(ci_bpe *bpe, const char *path, const char *at, const c
     count++;
   }
   if (count != 2) return ci_fail(err, CI_EFILE, path, "line %zu has %zu words, expected 2", line, count);
-  return ci_bpe_add_merge(bpe, path, words[0], (size_t)(ends[0] - words[0]), words[1], (size_t)(ends[1] - words[1]), false,
-                          err);
+  return ci_bpe_add_merge(bpe, path, words[0], (size_t)(ends[0] - words[0]), words[1], (size_t)(ends[1] - words[1]),
+                          false, err);
 }
 
-/* As Python's read().split("\n")[1:-1]: the first line is the heading, and what follows the last newline does not count. */
+/* As Python's read().split("\n")[1:-1]: the first line is the heading, and what follows the last newline does not
+ * count. */
 static ci_status read_merges(ci_bpe *bpe, const char *path, ci_error *err) {
   ci_mapping file;
   ci_status status = ci_map_file(path, &file, err);
@@ -60,9 +63,10 @@ static ci_status open_parts(ci_pipeline *p, const ci_tokenizer_source *source, c
 
 static ci_status open_byte_level_bpe(ci_tokenizer *t, const ci_tokenizer_source *source, ci_error *err) {
   if (!source->row.byte_level)
-    return ci_fail(err, CI_EFILE, source->folder,
-                   "vocab.json and merges.txt of a %s cannot be read; a tokenizer.json (save_pretrained of its fast class) can",
-                   source->class_name);
+    return ci_fail(
+        err, CI_EFILE, source->folder,
+        "vocab.json and merges.txt of a %s cannot be read; a tokenizer.json (save_pretrained of its fast class) can",
+        source->class_name);
   ci_pipeline *p = t->state = ci_alloc_zeroed(1, sizeof *p);
   if (!p) return ci_fail_memory(err);
   p->bpe.vocabulary = &t->vocabulary;

@@ -64,7 +64,8 @@ static ci_status decode_replace(const void *state, const ci_spans *tokens, ci_sp
   for (size_t i = 0; i < tokens->count && !status; i++) {
     size_t before = out->text.length;
     status = ci_spans_add(out, "", 0, -1, i == 0, err);
-    if (!status) status = part->kind->normalize(part->state, text_of(tokens, i), tokens->items[i].length, &out->text, err);
+    if (!status)
+      status = part->kind->normalize(part->state, text_of(tokens, i), tokens->items[i].length, &out->text, err);
     if (!status) out->items[out->count - 1].length = out->text.length - before;
   }
   return status;
@@ -143,7 +144,8 @@ static ci_status open_strip(void *state, const json_t *settings, const char *whe
   s->length = strlen(content);
   uint32_t c;
   if (!s->length || ci_utf8_next(content, s->length, 0, &c) != s->length)
-    return ci_fail(err, CI_EFILE, where, "the decoder Strip has the content \"%.20s\", expected one character", content);
+    return ci_fail(err, CI_EFILE, where, "the decoder Strip has the content \"%.20s\", expected one character",
+                   content);
   memcpy(s->content, content, s->length);
   return CI_OK;
 }
@@ -154,10 +156,11 @@ static ci_status decode_strip(const void *state, const ci_spans *tokens, ci_span
   for (size_t i = 0; i < tokens->count && !status; i++) {
     const char *token = text_of(tokens, i);
     size_t start = 0, end = tokens->items[i].length;
-    for (int64_t k = 0; k < s->start && end - start >= s->length && memcmp(token + start, s->content, s->length) == 0; k++)
-      start += s->length;
-    for (int64_t k = 0; k < s->stop && end - start >= s->length && memcmp(token + end - s->length, s->content, s->length) == 0;
+    for (int64_t k = 0; k < s->start && end - start >= s->length && memcmp(token + start, s->content, s->length) == 0;
          k++)
+      start += s->length;
+    for (int64_t k = 0;
+         k < s->stop && end - start >= s->length && memcmp(token + end - s->length, s->content, s->length) == 0; k++)
       end -= s->length;
     status = ci_spans_add(out, token + start, end - start, -1, i == 0, err);
   }

@@ -7,9 +7,10 @@
 #include "tokenizers/vocabulary.h"
 
 typedef struct {
-  const char *files[4]; /* all of them must be in the folder; NULL-terminated */
+  const char *files[4];       /* all of them must be in the folder; NULL-terminated */
   const char *fallback_class; /* when neither tokenizer_config.json nor config.json tells the class */
-  /* Fills vocabulary and state, and calls ci_tokenizer_add_tokens; what was allocated before an error is closed by close. */
+  /* Fills vocabulary and state, and calls ci_tokenizer_add_tokens; what was allocated before an error is closed by
+   * close. */
   ci_status (*open)(ci_tokenizer *tokenizer, const ci_tokenizer_source *source, ci_error *err);
   void (*close)(void *state);
   /* text: valid UTF-8 */
@@ -18,6 +19,8 @@ typedef struct {
   ci_status (*decode)(const ci_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special, ci_text *text,
                       ci_error *err);
   ci_status (*to_text)(const ci_tokenizer *tokenizer, const char *token, ci_text *text, ci_error *err);
+  /* The token of an id. NULL: the vocabulary's. */
+  const char *(*token)(const ci_tokenizer *tokenizer, int32_t id, size_t *length);
 } ci_tokenizer_kind;
 
 struct ci_tokenizer {
@@ -26,19 +29,23 @@ struct ci_tokenizer {
   ci_vocabulary vocabulary; /* added tokens included */
   size_t base_size;         /* tokens before any was added: transformers' vocab_size */
   ci_added added;
-  ci_added specials;        /* all_special_tokens, in transformers' order */
-  size_t role_count;        /* of the specials: those that have a role; the rest are additional_special_tokens */
-  bool *special_ids;        /* [vocabulary.limit] */
-  const char **by_length;   /* [specials.count] longest first */
+  ci_added specials;      /* all_special_tokens, in transformers' order */
+  size_t role_count;      /* of the specials: those that have a role; the rest are additional_special_tokens */
+  bool *special_ids;      /* [vocabulary.limit] */
+  const char **by_length; /* [specials.count] longest first */
   ci_tokenizer_facts facts;
   char *class_name;
 };
 
 /* Adds added_tokens_decoder and the special tokens to tokenizer->added, and to the vocabulary those that it lacks.
- * Numbers as transformers' slow classes (number of tokens) or as the tokenizers library (after the largest added id). */
+ * Numbers as transformers' slow classes (number of tokens) or as the tokenizers library (after the largest added id).
+ */
 ci_status ci_tokenizer_add_tokens(ci_tokenizer *tokenizer, const ci_tokenizer_source *source, bool slow, ci_error *err);
 /* One added token. id < 0: the vocabulary's, or the next free one by the rule above. */
-ci_status ci_tokenizer_add_token(ci_tokenizer *tokenizer, const char *where, ci_added_token token, bool slow, ci_error *err);
+ci_status ci_tokenizer_add_token(ci_tokenizer *tokenizer, const char *where, ci_added_token token, bool slow,
+                                 ci_error *err);
+/* The token of an id and its length; NULL: none. */
+const char *ci_tokenizer_text(const ci_tokenizer *tokenizer, int32_t id, size_t *length);
 /* The id of a special token's role ("bos_token", ...), -1: none. */
 int32_t ci_tokenizer_role(const ci_tokenizer *tokenizer, const ci_tokenizer_source *source, const char *role);
 

@@ -1,8 +1,7 @@
-/* LlamaTokenizer: tokenizer.model is a SentencePiece BPE with byte fallback. AutoTokenizer would convert the file to a fast
- * tokenizer, which gives the same ids; decoded text is the slow class's here: it drops the space that the model put in
- * front and one more at the start, where the fast one drops the first only.
- * legacy (the default) puts SentencePiece's own space before each part between special tokens; legacy: false one before the
- * whole text. */
+/* LlamaTokenizer: tokenizer.model is a SentencePiece BPE with byte fallback. AutoTokenizer would convert the file to a
+ * fast tokenizer, which gives the same ids; decoded text is the slow class's here: it drops the space that the model
+ * put in front and one more at the start, where the fast one drops the first only. legacy (the default) puts
+ * SentencePiece's own space before each part between special tokens; legacy: false one before the whole text. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "tokenizers/slow.h"
@@ -51,7 +50,8 @@ static ci_status part(const ci_tokenizer *t, const void *context, const char *te
   ci_text_add(&whole, l->unknown);
   ci_text_add_n(&whole, text, length);
   to.skip = l->unknown_pieces;
-  ci_status status = whole.failed ? ci_fail_memory(err) : ci_spm_encode(l->spm, whole.data, whole.length, take, &to, err);
+  ci_status status =
+      whole.failed ? ci_fail_memory(err) : ci_spm_encode(l->spm, whole.data, whole.length, take, &to, err);
   ci_text_free(&whole);
   return status;
 }
@@ -79,7 +79,8 @@ static ci_status encode_new(const ci_tokenizer *t, const char *text, size_t leng
   return CI_OK;
 }
 
-static ci_status encode(const ci_tokenizer *t, const char *text, size_t length, unsigned flags, ci_ids *ids, ci_error *err) {
+static ci_status encode(const ci_tokenizer *t, const char *text, size_t length, unsigned flags, ci_ids *ids,
+                        ci_error *err) {
   const llama *l = t->state;
   ci_status status = CI_OK;
   if (flags & CI_ENCODE_SPECIAL && l->add_bos) status = ci_ids_add(ids, t->facts.bos, err);
@@ -170,10 +171,11 @@ static ci_status require_role(const ci_tokenizer *t, const ci_tokenizer_source *
 
 static ci_status open_llama(ci_tokenizer *t, const ci_tokenizer_source *source, ci_error *err) {
   if (strcmp(source->class_name, "LlamaTokenizer"))
-    return ci_fail(err, CI_EFILE, source->folder,
-                   "tokenizer.model of a %s cannot be read, only LlamaTokenizer's; a tokenizer.json (save_pretrained of its "
-                   "fast class) can",
-                   source->class_name);
+    return ci_fail(
+        err, CI_EFILE, source->folder,
+        "tokenizer.model of a %s cannot be read, only LlamaTokenizer's; a tokenizer.json (save_pretrained of its "
+        "fast class) can",
+        source->class_name);
   llama *l = t->state = ci_alloc_zeroed(1, sizeof *l);
   char *path = ci_join_path(source->folder, "tokenizer.model");
   ci_status status = l && path ? read_flags(l, source, err) : ci_fail_memory(err);

@@ -21,7 +21,9 @@ static ci_status open_prepend(void *state, const json_t *settings, const char *w
   return p->text ? CI_OK : ci_fail_memory(err);
 }
 
-static void close_prepend(void *state) { ci_free(((prepend *)state)->text); }
+static void close_prepend(void *state) {
+  ci_free(((prepend *)state)->text);
+}
 
 static ci_status run_prepend(const void *state, const char *text, size_t length, ci_text *out, ci_error *err) {
   const prepend *p = state;
@@ -45,7 +47,8 @@ typedef struct {
 static ci_status open_replace(void *state, const json_t *settings, const char *where, ci_error *err) {
   replace *r = state;
   const json_t *content = json_object_get(settings, "content");
-  if (!json_is_string(content)) return ci_fail(err, CI_EFILE, where, "the normalizer Replace has no string \"content\"");
+  if (!json_is_string(content))
+    return ci_fail(err, CI_EFILE, where, "the normalizer Replace has no string \"content\"");
   r->length = json_string_length(content);
   r->content = ci_duplicate_n(json_string_value(content), r->length);
   if (!r->content) return ci_fail_memory(err);

@@ -6,7 +6,8 @@
 enum { DEEPEST = 64 };
 
 ci_status ci_spans_add(ci_spans *spans, const char *text, size_t length, int32_t id, bool first, ci_error *err) {
-  if (ci_reserve((void **)&spans->items, &spans->capacity, spans->count + 1, sizeof *spans->items)) return ci_fail_memory(err);
+  if (ci_reserve((void **)&spans->items, &spans->capacity, spans->count + 1, sizeof *spans->items))
+    return ci_fail_memory(err);
   spans->items[spans->count++] = (ci_span){spans->text.length, length, id, first};
   ci_text_add_n(&spans->text, text, length);
   return spans->text.failed ? ci_fail_memory(err) : CI_OK;
@@ -23,8 +24,10 @@ void ci_spans_free(ci_spans *spans) {
   *spans = (ci_spans){0};
 }
 
-static ci_status open_part(ci_stage *stage, const ci_part_kind *kind, const json_t *value, const char *where, ci_error *err) {
-  if (ci_reserve((void **)&stage->items, &stage->capacity, stage->count + 1, sizeof *stage->items)) return ci_fail_memory(err);
+static ci_status open_part(ci_stage *stage, const ci_part_kind *kind, const json_t *value, const char *where,
+                           ci_error *err) {
+  if (ci_reserve((void **)&stage->items, &stage->capacity, stage->count + 1, sizeof *stage->items))
+    return ci_fail_memory(err);
   void *state = ci_alloc_zeroed(1, kind->size);
   if (!state) return ci_fail_memory(err);
   stage->items[stage->count++] = (ci_part){kind, state};
@@ -34,8 +37,8 @@ static ci_status open_part(ci_stage *stage, const ci_part_kind *kind, const json
 static ci_status unknown_part(const ci_stage_kind *kind, const char *type, const char *where, ci_error *err) {
   ci_text known = {0};
   for (const ci_part_kind *const *k = kind->kinds; *k; k++) ci_text_add_format(&known, ", %s", (*k)->type);
-  ci_status status = ci_fail(err, CI_EFILE, where, "the %s \"%s\" is not supported (known: Sequence%s)", kind->key, type,
-                             known.data ? known.data : "");
+  ci_status status = ci_fail(err, CI_EFILE, where, "the %s \"%s\" is not supported (known: Sequence%s)", kind->key,
+                             type, known.data ? known.data : "");
   ci_text_free(&known);
   return status;
 }
@@ -58,7 +61,8 @@ static ci_status open_nested(ci_stage *stage, const ci_stage_kind *kind, const j
   return status;
 }
 
-ci_status ci_stage_open(ci_stage *stage, const ci_stage_kind *kind, const json_t *value, const char *where, ci_error *err) {
+ci_status ci_stage_open(ci_stage *stage, const ci_stage_kind *kind, const json_t *value, const char *where,
+                        ci_error *err) {
   return open_nested(stage, kind, value, where, 0, err);
 }
 

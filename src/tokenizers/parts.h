@@ -1,5 +1,5 @@
-/* The parts of a tokenizer.json pipeline. A part is a descriptor in a file and a row in its stage's .def; what it does not
- * know it refuses by name. */
+/* The parts of a tokenizer.json pipeline. A part is a descriptor in a file and a row in its stage's .def; what it does
+ * not know it refuses by name. */
 #ifndef CI_TOKENIZERS_PARTS_H
 #define CI_TOKENIZERS_PARTS_H
 #include "base/json.h"
@@ -48,15 +48,16 @@ typedef struct {
 } ci_stage;
 
 typedef struct {
-  const char *key;     /* in tokenizer.json: "normalizer" */
-  const char *members; /* of its Sequence: "normalizers" */
+  const char *key;                  /* in tokenizer.json: "normalizer" */
+  const char *members;              /* of its Sequence: "normalizers" */
   const ci_part_kind *const *kinds; /* NULL-terminated */
 } ci_stage_kind;
 
 extern const ci_stage_kind ci_normalizers, ci_pre_tokenizers, ci_post_processors, ci_decoders;
 
 /* value: the stage's object, NULL or null for an empty stage. */
-ci_status ci_stage_open(ci_stage *stage, const ci_stage_kind *kind, const json_t *value, const char *where, ci_error *err);
+ci_status ci_stage_open(ci_stage *stage, const ci_stage_kind *kind, const json_t *value, const char *where,
+                        ci_error *err);
 void ci_stage_close(ci_stage *stage);
 
 /* A pattern of tokenizer.json: {"String": ...} or {"Regex": ...} */
@@ -74,7 +75,8 @@ typedef struct {
 } ci_matches;
 
 ci_status ci_matches_add(ci_matches *matches, size_t start, size_t end, bool match, ci_error *err);
-ci_status ci_regex_open(const char *pattern, size_t length, bool literal, const char *where, ci_regex **regex, ci_error *err);
+ci_status ci_regex_open(const char *pattern, size_t length, bool literal, const char *where, ci_regex **regex,
+                        ci_error *err);
 ci_status ci_regex_open_json(const json_t *pattern, const char *where, ci_regex **regex, ci_error *err);
 /* text: valid UTF-8. Appends to matches. */
 ci_status ci_regex_cut(const ci_regex *regex, const char *text, size_t length, ci_matches *matches, ci_error *err);
@@ -85,7 +87,8 @@ typedef void (*ci_behavior)(ci_matches *matches);
 ci_status ci_behavior_named(const json_t *settings, const char *fallback, const char *where, ci_behavior *behavior,
                             ci_error *err);
 /* Applies the behaviour and adds the pieces that are left to *out. */
-ci_status ci_split_by(ci_matches *matches, ci_behavior behavior, const char *text, bool first, ci_spans *out, ci_error *err);
+ci_status ci_split_by(ci_matches *matches, ci_behavior behavior, const char *text, bool first, ci_spans *out,
+                      ci_error *err);
 
 /* GPT-2's pattern as the tokenizers library has it. */
 extern const char ci_gpt2_pattern[];

@@ -36,7 +36,8 @@ static ci_status normalize(const ci_pipeline *p, const char *text, size_t length
 static bool is_word(uint32_t c) {
   if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
   utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
-  return (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_NL) || k == UTF8PROC_CATEGORY_PC || c == 0x200C || c == 0x200D;
+  return (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_NL) || k == UTF8PROC_CATEGORY_PC || c == 0x200C ||
+         c == 0x200D;
 }
 
 /* Where the character before `at` begins. */
@@ -60,7 +61,8 @@ static bool between_words(const char *text, size_t length, size_t start, size_t 
 }
 
 /* lstrip and rstrip: the white space that goes with the token. */
-static void widen(const ci_added_token *token, const char *text, size_t length, size_t done, size_t *start, size_t *end) {
+static void widen(const ci_added_token *token, const char *text, size_t length, size_t done, size_t *start,
+                  size_t *end) {
   uint32_t c;
   while (token->lstrip && *start > done) {
     size_t before = back(text, *start);
@@ -153,7 +155,8 @@ ci_status ci_pipeline_encode(const ci_tokenizer *t, const char *text, size_t len
     status = ci_ids_add(ids, p->before.items[i], err);
   for (size_t i = 0; i < words.count && !status; i++) {
     ci_span span = words.items[i];
-    status = span.id >= 0 ? ci_ids_add(ids, span.id, err) : ci_bpe_encode(&p->bpe, text_of(&words, i), span.length, ids, err);
+    status = span.id >= 0 ? ci_ids_add(ids, span.id, err)
+                          : ci_bpe_encode(&p->bpe, text_of(&words, i), span.length, ids, err);
   }
   for (size_t i = 0; flags & CI_ENCODE_SPECIAL && i < p->after.count && !status; i++)
     status = ci_ids_add(ids, p->after.items[i], err);
@@ -230,7 +233,8 @@ ci_status ci_pipeline_wrap(ci_tokenizer *t, const ci_tokenizer_source *source, b
   for (int i = 0; i < 2; i++) {
     if (!(i ? eos : bos)) continue;
     int32_t id = ci_tokenizer_role(t, source, roles[i]);
-    if (id < 0) return ci_fail(err, CI_EFILE, source->config_path, "add_%s is true, but there is no %s", roles[i], roles[i]);
+    if (id < 0)
+      return ci_fail(err, CI_EFILE, source->config_path, "add_%s is true, but there is no %s", roles[i], roles[i]);
     ci_status status = ci_ids_add(i ? &p->after : &p->before, id, err);
     if (status) return status;
   }

@@ -16,13 +16,14 @@ typedef struct {
 /* Builds the tries from tokenizer->added: the last step of opening. */
 ci_status ci_pipeline_finish(ci_tokenizer *tokenizer, ci_error *err);
 /* bos before and eos after every text, as the classes with add_bos_token and add_eos_token do. */
-ci_status ci_pipeline_wrap(ci_tokenizer *tokenizer, const ci_tokenizer_source *source, bool bos, bool eos, ci_error *err);
+ci_status ci_pipeline_wrap(ci_tokenizer *tokenizer, const ci_tokenizer_source *source, bool bos, bool eos,
+                           ci_error *err);
 /* Members of ci_tokenizer_kind; the state is a ci_pipeline. */
 void ci_pipeline_close(void *state);
-ci_status ci_pipeline_encode(const ci_tokenizer *tokenizer, const char *text, size_t length, unsigned flags, ci_ids *ids,
-                             ci_error *err);
-ci_status ci_pipeline_decode(const ci_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special, ci_text *text,
-                             ci_error *err);
+ci_status ci_pipeline_encode(const ci_tokenizer *tokenizer, const char *text, size_t length, unsigned flags,
+                             ci_ids *ids, ci_error *err);
+ci_status ci_pipeline_decode(const ci_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special,
+                             ci_text *text, ci_error *err);
 ci_status ci_pipeline_to_text(const ci_tokenizer *tokenizer, const char *token, ci_text *text, ci_error *err);
 
 #endif

@@ -22,7 +22,9 @@ static ci_status open_byte_level(void *state, const json_t *settings, const char
   return ci_regex_open(ci_gpt2_pattern, strlen(ci_gpt2_pattern), false, where, &b->words, err);
 }
 
-static void close_byte_level(void *state) { ci_regex_close(((byte_level *)state)->words); }
+static void close_byte_level(void *state) {
+  ci_regex_close(((byte_level *)state)->words);
+}
 
 static ci_status add_letters(const char *text, size_t length, bool first, ci_spans *out, ci_error *err) {
   size_t before = out->text.length;
@@ -76,9 +78,12 @@ static ci_status open_split(void *state, const json_t *settings, const char *whe
   return status ? status : ci_regex_open_json(json_object_get(settings, "pattern"), where, &s->pattern, err);
 }
 
-static void close_split(void *state) { ci_regex_close(((split *)state)->pattern); }
+static void close_split(void *state) {
+  ci_regex_close(((split *)state)->pattern);
+}
 
-static ci_status split_split(const void *state, const char *text, size_t length, bool first, ci_spans *out, ci_error *err) {
+static ci_status split_split(const void *state, const char *text, size_t length, bool first, ci_spans *out,
+                             ci_error *err) {
   const split *s = state;
   ci_matches matches = {0};
   ci_status status = ci_regex_cut(s->pattern, text, length, &matches, err);
@@ -126,7 +131,8 @@ static bool is_number(uint32_t c) {
 }
 
 static bool is_punctuation(uint32_t c) {
-  if (c < 0x80) return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
+  if (c < 0x80)
+    return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
   utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
   return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
 }
@@ -138,7 +144,8 @@ static ci_status open_digits(void *state, const json_t *settings, const char *wh
   return status ? status : ci_behavior_named(NULL, individual ? "Isolated" : "Contiguous", where, &c->behavior, err);
 }
 
-static ci_status split_digits(const void *state, const char *text, size_t length, bool first, ci_spans *out, ci_error *err) {
+static ci_status split_digits(const void *state, const char *text, size_t length, bool first, ci_spans *out,
+                              ci_error *err) {
   return split_at_characters(is_number, ((const characters *)state)->behavior, text, length, first, out, err);
 }
 
@@ -175,7 +182,8 @@ const ci_part_kind ci_part_pre_tokenizer_punctuation = {
 /* Whitespace: runs of word characters and runs of others, white space dropped. Rust's \w spelled out for PCRE2. */
 
 static ci_status open_whitespace(void *state, const json_t *settings, const char *where, ci_error *err) {
-  static const char words[] = "[\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200C}\\x{200D}]+|[^\\s\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200C}\\x{200D}]+";
+  static const char words[] = "[\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200C}\\x{200D}]+|[^\\s\\p{L}\\p{M}\\p{Nd}\\p{Nl}"
+                              "\\p{Pc}\\x{200C}\\x{200D}]+";
   (void)settings;
   split *s = state;
   s->invert = true;
@@ -209,7 +217,8 @@ static ci_status read_scheme(const json_t *settings, const char *where, prepend_
   if (!name) return CI_OK;
   for (size_t i = 0; i < 3; i++)
     if (strcmp(names[i], name) == 0) return *scheme = (prepend_scheme)i, CI_OK;
-  return ci_fail(err, CI_EFILE, where, "Metaspace has the prepend_scheme \"%s\", expected always, first or never", name);
+  return ci_fail(err, CI_EFILE, where, "Metaspace has the prepend_scheme \"%s\", expected always, first or never",
+                 name);
 }
 
 static ci_status open_metaspace(void *state, const json_t *settings, const char *where, ci_error *err) {
@@ -233,12 +242,14 @@ static void close_metaspace(void *state) {
   ci_regex_close(m->marks);
 }
 
-static ci_status mark_spaces(const metaspace *m, const char *text, size_t length, bool first, ci_text *out, ci_error *err) {
+static ci_status mark_spaces(const metaspace *m, const char *text, size_t length, bool first, ci_text *out,
+                             ci_error *err) {
   ci_matches matches = {0};
   ci_status status = ci_regex_cut(m->spaces, text, length, &matches, err);
   bool marked = (matches.count && matches.items[0].match) ||
                 (length >= m->mark.length && memcmp(text, m->mark.data, m->mark.length) == 0);
-  if (!marked && (m->scheme == ALWAYS || (m->scheme == FIRST && first))) ci_text_add_n(out, m->mark.data, m->mark.length);
+  if (!marked && (m->scheme == ALWAYS || (m->scheme == FIRST && first)))
+    ci_text_add_n(out, m->mark.data, m->mark.length);
   for (size_t i = 0; i < matches.count; i++) {
     ci_match s = matches.items[i];
     if (s.match) {

@@ -1,7 +1,7 @@
-/* The patterns of tokenizer.json are Oniguruma's; PCRE2 runs them, with the few constructs rewritten or refused in which
- * the two differ. Where a pattern is a plain string it is searched for as it stands. */
+/* The patterns of tokenizer.json are Oniguruma's; PCRE2 runs them, with the few constructs rewritten or refused in
+ * which the two differ. Where a pattern is a plain string it is searched for as it stands. */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#define _GNU_SOURCE /* memmem */
+#define _GNU_SOURCE           /* memmem */
 #include "base/memory.h"
 #include "tokenizers/parts.h"
 #include <pcre2.h>
@@ -40,7 +40,8 @@ static ci_status translate(const char *pattern, size_t length, ci_text *out, con
         ci_text_add(out, in_class ? "0-9A-Fa-f" : "[0-9A-Fa-f]");
       } else { /* with the braces of \p{..} and \x{..}, which are no interval */
         size_t stop = i + 1 < length ? i + 1 : length;
-        const char *brace = stop < length && pattern[stop] == '{' && strchr("pPx", next) ? strchr(pattern + stop, '}') : NULL;
+        const char *brace =
+            stop < length && pattern[stop] == '{' && strchr("pPx", next) ? strchr(pattern + stop, '}') : NULL;
         if (brace) stop = (size_t)(brace - pattern) + 1;
         ci_text_add_n(out, pattern + i - 1, stop - (i - 1));
         i = stop - 1;
@@ -51,7 +52,8 @@ static ci_status translate(const char *pattern, size_t length, ci_text *out, con
     if (in_class && c == '&' && next == '&') refused = "an intersection of classes (&&)";
     if (in_class && c == '[' && next != ':') refused = "a class within a class";
     if (!in_class && c == '}' && next == '+') refused = "an interval followed by +";
-    if (refused) return ci_fail(err, CI_EFILE, where, "the pattern %.60s has %s, which is not supported", pattern, refused);
+    if (refused)
+      return ci_fail(err, CI_EFILE, where, "the pattern %.60s has %s, which is not supported", pattern, refused);
     ci_text_add_n(out, &c, 1);
     if (!in_class && c == '[') {
       in_class = true;
@@ -78,12 +80,13 @@ static ci_status compile(ci_regex *regex, const char *pattern, size_t length, co
   int problem = 0;
   PCRE2_SIZE at = 0;
   if (!status) {
-    regex->code = pcre2_compile((PCRE2_SPTR)translated.data, translated.length, PCRE2_UTF | PCRE2_UCP, &problem, &at, NULL);
+    regex->code =
+        pcre2_compile((PCRE2_SPTR)translated.data, translated.length, PCRE2_UTF | PCRE2_UCP, &problem, &at, NULL);
     if (!regex->code) {
       PCRE2_UCHAR message[128];
       pcre2_get_error_message(problem, message, sizeof message);
-      status = ci_fail(err, CI_EFILE, where, "the pattern %.80s cannot be compiled: %s at %zu", pattern, (char *)message,
-                       (size_t)at);
+      status = ci_fail(err, CI_EFILE, where, "the pattern %.80s cannot be compiled: %s at %zu", pattern,
+                       (char *)message, (size_t)at);
     } else {
       (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* without JIT it is interpreted */
     }

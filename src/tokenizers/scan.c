@@ -71,7 +71,8 @@ static ci_status take_string(ci_scan *s, ci_text *buffer, const char **text, siz
   bool escaped = false;
   for (;;) {
     size_t run = s->at;
-    while (s->at < s->length && s->bytes[s->at] != '"' && s->bytes[s->at] != '\\' && (unsigned char)s->bytes[s->at] >= 0x20)
+    while (s->at < s->length && s->bytes[s->at] != '"' && s->bytes[s->at] != '\\' &&
+           (unsigned char)s->bytes[s->at] >= 0x20)
       s->at++;
     if (s->at >= s->length || (unsigned char)s->bytes[s->at] < 0x20) return broken(s, "the end of a string", err);
     bool end = s->bytes[s->at] == '"';
@@ -231,8 +232,8 @@ static ci_status find_member(ci_scan *s, const char *key, bool *found, ci_error 
   return status;
 }
 
-ci_status ci_scan_locate(const ci_scan *from, const char *outer, const char *inner, bool *found, size_t *begin, size_t *end,
-                         ci_error *err) {
+ci_status ci_scan_locate(const ci_scan *from, const char *outer, const char *inner, bool *found, size_t *begin,
+                         size_t *end, ci_error *err) {
   ci_scan s = *from;
   ci_status status = find_member(&s, outer, found, err);
   if (!status && *found && peek(&s) != '{') *found = false; /* whoever reads the rest says what is wrong */

@@ -1,5 +1,6 @@
 /* The long parts of tokenizer files (vocabularies and merges of 50,000 and more members), read without building a tree:
- * jansson takes 1 microsecond a member, which was most of the time of opening GPT-2. What is short stays with jansson. */
+ * jansson takes 1 microsecond a member, which was most of the time of opening GPT-2. What is short stays with jansson.
+ */
 #ifndef CI_TOKENIZERS_SCAN_H
 #define CI_TOKENIZERS_SCAN_H
 #include "base/json.h"
@@ -20,9 +21,9 @@ ci_status ci_scan_vocabulary_file(const char *folder, const char *name, ci_vocab
 typedef ci_status ci_scan_take_pair(void *context, const char *a, size_t a_length, const char *b, size_t b_length,
                                     ci_error *err);
 ci_status ci_scan_pairs(ci_scan *scan, ci_scan_take_pair *take, void *context, ci_error *err);
-/* The value of object[outer][inner]: *found, and the place where it begins and ends. Only what has to be skipped is looked
- * at, and only for its brackets and strings. */
-ci_status ci_scan_locate(const ci_scan *scan, const char *outer, const char *inner, bool *found, size_t *begin, size_t *end,
-                         ci_error *err);
+/* The value of object[outer][inner]: *found, and the place where it begins and ends. Only what has to be skipped is
+ * looked at, and only for its brackets and strings. */
+ci_status ci_scan_locate(const ci_scan *scan, const char *outer, const char *inner, bool *found, size_t *begin,
+                         size_t *end, ci_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* See sentencepiece.h. No exception leaves this file, and the library's own messages on stderr are switched off by loading
- * from memory and by handing every status on. */
+/* See sentencepiece.h. No exception leaves this file, and the library's own messages on stderr are switched off by
+ * loading from memory and by handing every status on. */
 #include <exception>
 #include <new>
 #include <sentencepiece_processor.h>
@@ -40,18 +40,19 @@ extern "C" ci_status ci_spm_open(const char *path, bool dummy_prefix, ci_spm **s
       *spm = opened;
     } else {
       delete opened;
-      status = ci_fail(err, CI_EFILE, path, "is not a SentencePiece model (%zu bytes): %s", mapping.length, result.error_message());
+      status = ci_fail(err, CI_EFILE, path, "is not a SentencePiece model (%zu bytes): %s", mapping.length,
+                       result.error_message());
     }
-  } catch (const std::bad_alloc &) {
-    status = ci_fail_memory(err);
-  } catch (const std::exception &problem) {
+  } catch (const std::bad_alloc &) { status = ci_fail_memory(err); } catch (const std::exception &problem) {
     status = library_failed(path, "cannot be loaded", problem.what(), err);
   }
   ci_unmap_file(&mapping);
   return status;
 }
 
-extern "C" void ci_spm_close(ci_spm *spm) { delete spm; }
+extern "C" void ci_spm_close(ci_spm *spm) {
+  delete spm;
+}
 
 extern "C" ci_status ci_spm_encode(const ci_spm *spm, const char *text, size_t length,
                                    ci_status (*take)(void *context, ci_piece piece), void *context, ci_error *err) {
@@ -64,14 +65,13 @@ extern "C" ci_status ci_spm_encode(const ci_spm *spm, const char *text, size_t l
       if (status) return status;
     }
     return CI_OK;
-  } catch (const std::bad_alloc &) {
-    return ci_fail_memory(err);
-  } catch (const std::exception &problem) {
+  } catch (const std::bad_alloc &) { return ci_fail_memory(err); } catch (const std::exception &problem) {
     return library_failed("sentencepiece", "cannot encode", problem.what(), err);
   }
 }
 
-extern "C" ci_status ci_spm_decode(const ci_spm *spm, const ci_piece *pieces, size_t count, ci_text *text, ci_error *err) {
+extern "C" ci_status ci_spm_decode(const ci_spm *spm, const ci_piece *pieces, size_t count, ci_text *text,
+                                   ci_error *err) {
   if (!count) return CI_OK;
   try {
     std::vector<std::string> list;
@@ -82,14 +82,14 @@ extern "C" ci_status ci_spm_decode(const ci_spm *spm, const ci_piece *pieces, si
     if (!result.ok()) return library_failed("sentencepiece", "cannot decode", result.error_message(), err);
     ci_text_add_n(text, decoded.data(), decoded.size());
     return CI_OK;
-  } catch (const std::bad_alloc &) {
-    return ci_fail_memory(err);
-  } catch (const std::exception &problem) {
+  } catch (const std::bad_alloc &) { return ci_fail_memory(err); } catch (const std::exception &problem) {
     return library_failed("sentencepiece", "cannot decode", problem.what(), err);
   }
 }
 
-extern "C" int32_t ci_spm_count(const ci_spm *spm) { return spm->processor.GetPieceSize(); }
+extern "C" int32_t ci_spm_count(const ci_spm *spm) {
+  return spm->processor.GetPieceSize();
+}
 
 extern "C" ci_piece ci_spm_piece(const ci_spm *spm, int32_t id) {
   const std::string &piece = spm->processor.IdToPiece(id);

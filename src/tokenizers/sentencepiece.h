@@ -23,12 +23,12 @@ typedef struct {
 ci_status ci_spm_open(const char *path, bool dummy_prefix, ci_spm **spm, ci_error *err);
 void ci_spm_close(ci_spm *spm);
 /* Calls take(context, piece) for each piece of the text; a status that is not CI_OK ends it and is returned. */
-ci_status ci_spm_encode(const ci_spm *spm, const char *text, size_t length, ci_status (*take)(void *context, ci_piece piece),
-                        void *context, ci_error *err);
+ci_status ci_spm_encode(const ci_spm *spm, const char *text, size_t length,
+                        ci_status (*take)(void *context, ci_piece piece), void *context, ci_error *err);
 /* Appends the text of the pieces. */
 ci_status ci_spm_decode(const ci_spm *spm, const ci_piece *pieces, size_t count, ci_text *text, ci_error *err);
 int32_t ci_spm_count(const ci_spm *spm);
-ci_piece ci_spm_piece(const ci_spm *spm, int32_t id); /* 0 <= id < count; lives as the model */
+ci_piece ci_spm_piece(const ci_spm *spm, int32_t id);                   /* 0 <= id < count; lives as the model */
 int32_t ci_spm_id(const ci_spm *spm, const char *piece, size_t length); /* the unknown piece's when there is none */
 
 #ifdef __cplusplus

@@ -14,7 +14,8 @@ typedef struct {
 
 static ci_status add_span(spans *list, size_t start, size_t end, ci_error *err) {
   if (start == end) return CI_OK;
-  if (ci_reserve((void **)&list->items, &list->capacity, list->count + 1, sizeof *list->items)) return ci_fail_memory(err);
+  if (ci_reserve((void **)&list->items, &list->capacity, list->count + 1, sizeof *list->items))
+    return ci_fail_memory(err);
   list->items[list->count++] = (span){start, end};
   return CI_OK;
 }
@@ -89,8 +90,8 @@ ci_status ci_slow_trie(const ci_tokenizer *t, ci_trie *trie, ci_error *err) {
   return status;
 }
 
-ci_status ci_slow_encode(const ci_tokenizer *t, const ci_trie *trie, const char *text, size_t length, ci_slow_part *part,
-                         const void *context, ci_ids *ids, ci_error *err) {
+ci_status ci_slow_encode(const ci_tokenizer *t, const ci_trie *trie, const char *text, size_t length,
+                         ci_slow_part *part, const void *context, ci_ids *ids, ci_error *err) {
   spans parts = {0};
   ci_status status = cut(trie, text, length, &parts, err);
   if (!status) settle_borders(t, text, &parts);
@@ -123,9 +124,10 @@ static ci_status gather(const ci_tokenizer *t, const int32_t *ids, size_t count,
   *kept = 0;
   for (size_t i = 0; i < count; i++) {
     ci_piece token;
-    token.text = ci_vocabulary_text(&t->vocabulary, ids[i], &token.length);
+    token.text = ci_tokenizer_text(t, ids[i], &token.length);
     if (!token.text && !unknown)
-      return ci_fail(err, CI_EINVAL, "ids", "%d is not an id of the vocabulary (0 to %zu)", ids[i], t->vocabulary.limit - 1);
+      return ci_fail(err, CI_EINVAL, "ids", "%d is not an id of the vocabulary (0 to %zu)", ids[i],
+                     t->vocabulary.limit - 1);
     if (!token.text) token = (ci_piece){unknown, strlen(unknown)};
     if (skip_special && (ci_tokenizer_is_special(t, ids[i]) || ci_slow_is_special(t, token))) continue;
     tokens[(*kept)++] = token;

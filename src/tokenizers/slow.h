@@ -8,7 +8,8 @@
 typedef ci_status ci_slow_part(const ci_tokenizer *tokenizer, const void *context, const char *text, size_t length,
                                ci_ids *ids, ci_error *err);
 /* convert_tokens_to_string. tokens may be changed; count > 0. */
-typedef ci_status ci_slow_join(const ci_tokenizer *tokenizer, ci_piece *tokens, size_t count, ci_text *text, ci_error *err);
+typedef ci_status ci_slow_join(const ci_tokenizer *tokenizer, ci_piece *tokens, size_t count, ci_text *text,
+                               ci_error *err);
 
 /* A trie of the contents of tokenizer->added, for ci_slow_encode. */
 ci_status ci_slow_trie(const ci_tokenizer *tokenizer, ci_trie *trie, ci_error *err);
@@ -16,8 +17,8 @@ ci_status ci_slow_trie(const ci_tokenizer *tokenizer, ci_trie *trie, ci_error *e
 ci_status ci_slow_encode(const ci_tokenizer *tokenizer, const ci_trie *trie, const char *text, size_t length,
                          ci_slow_part *part, const void *context, ci_ids *ids, ci_error *err);
 /* PreTrainedTokenizer._decode with spaces_between_special_tokens; unknown ids read as `unknown` (NULL: an error). */
-ci_status ci_slow_decode(const ci_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special, bool spaces,
-                         const char *unknown, ci_slow_join *join, ci_text *text, ci_error *err);
+ci_status ci_slow_decode(const ci_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special,
+                         bool spaces, const char *unknown, ci_slow_join *join, ci_text *text, ci_error *err);
 /* In all_special_tokens? */
 bool ci_slow_is_special(const ci_tokenizer *tokenizer, ci_piece token);
 

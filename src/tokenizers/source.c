@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const ci_tokenizer_class classes[] = {
-#define CI_CLASS(name, types, unk, bos, eos, pad, fast, template, add_bos, byte_level)                                       \
+#define CI_CLASS(name, types, unk, bos, eos, pad, fast, template, add_bos, byte_level)                                 \
   {name, types, unk, bos, eos, pad, fast, template, add_bos, byte_level},
 #include "tokenizers/classes.def"
 #undef CI_CLASS
@@ -15,7 +15,7 @@ static const ci_tokenizer_class classes[] = {
 
 enum { CLASSES = sizeof classes / sizeof *classes };
 
-const char *const ci_special_roles[CI_ROLES] = {"bos_token", "eos_token", "unk_token",  "sep_token",
+const char *const ci_special_roles[CI_ROLES] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                                 "pad_token", "cls_token", "mask_token"};
 
 static const ci_tokenizer_class *class_of_model(const char *model_type) {
@@ -120,7 +120,8 @@ static ci_status read_decoder(ci_tokenizer_source *source, const json_t *decoder
     char *end;
     long id = strtol(key, &end, 10);
     if (end == key || *end || id < 0 || id > INT32_MAX)
-      return ci_fail(err, CI_EFILE, source->config_path, "\"added_tokens_decoder\" has the key \"%.40s\", expected an id", key);
+      return ci_fail(err, CI_EFILE, source->config_path,
+                     "\"added_tokens_decoder\" has the key \"%.40s\", expected an id", key);
     ci_added_token token;
     ci_status status = ci_added_read(value, source->config_path, false, &token, err);
     token.id = (int32_t)id;
@@ -150,7 +151,8 @@ ci_status ci_source_open(ci_tokenizer_source *source, const char *folder, const 
   if (!source->folder) return ci_fail_memory(err);
   json_t *file;
   ci_status status = ci_source_json(source, "tokenizer_config.json", &file, &source->config_path, err);
-  if (!status && file && !json_is_object(file)) status = ci_fail(err, CI_EFILE, source->config_path, "is not an object");
+  if (!status && file && !json_is_object(file))
+    status = ci_fail(err, CI_EFILE, source->config_path, "is not an object");
   if (!status) {
     source->settings = file ? json_deep_copy(file) : json_object();
     if (!source->settings) status = ci_fail_memory(err);
@@ -161,8 +163,8 @@ ci_status ci_source_open(ci_tokenizer_source *source, const char *folder, const 
     ci_added *decoder = &source->decoder;
     if (decoder->count) qsort(decoder->items, decoder->count, sizeof *decoder->items, by_id);
     for (size_t i = 0; i < decoder->count && !status; i++) /* the index follows the new order */
-      status = ci_vocabulary_add(&decoder->index, source->config_path, decoder->items[i].content, decoder->items[i].length,
-                                 (int64_t)i, err);
+      status = ci_vocabulary_add(&decoder->index, source->config_path, decoder->items[i].content,
+                                 decoder->items[i].length, (int64_t)i, err);
   }
   json_decref(file);
   return status;
@@ -176,7 +178,8 @@ void ci_source_close(ci_tokenizer_source *source) {
   ci_added_free(&source->decoder);
 }
 
-ci_status ci_source_json(const ci_tokenizer_source *source, const char *name, json_t **value, char **path, ci_error *err) {
+ci_status ci_source_json(const ci_tokenizer_source *source, const char *name, json_t **value, char **path,
+                         ci_error *err) {
   *value = NULL;
   *path = ci_join_path(source->folder, name);
   return *path ? ci_json_read_file_if_there(*path, value, err) : ci_fail_memory(err);
@@ -200,6 +203,7 @@ ci_status ci_source_special(const ci_tokenizer_source *source, const char *role,
   return CI_OK;
 }
 
-ci_status ci_source_flag(const ci_tokenizer_source *source, const char *key, bool fallback, bool *value, ci_error *err) {
+ci_status ci_source_flag(const ci_tokenizer_source *source, const char *key, bool fallback, bool *value,
+                         ci_error *err) {
   return ci_json_get_bool(source->settings, source->config_path, key, fallback, value, err);
 }

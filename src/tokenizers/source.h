@@ -8,12 +8,12 @@
 
 /* A class of transformers and the defaults of its constructor. */
 typedef struct {
-  const char *name; /* of the slow class */
+  const char *name;        /* of the slow class */
   const char *model_types; /* " gpt2 gpt_neo ": whose tokenizer it is when no file names a class */
   const char *unk, *bos, *eos, *pad;
-  bool fast;     /* there is a fast class, which AutoTokenizer prefers */
-  bool template; /* the fast class replaces the post-processor of tokenizer.json by add_bos_token and add_eos_token */
-  bool add_bos;  /* default of add_bos_token */
+  bool fast;       /* there is a fast class, which AutoTokenizer prefers */
+  bool template;   /* the fast class replaces the post-processor of tokenizer.json by add_bos_token and add_eos_token */
+  bool add_bos;    /* default of add_bos_token */
   bool byte_level; /* vocab.json + merges.txt are GPT-2's byte-level BPE */
 } ci_tokenizer_class;
 
@@ -22,10 +22,10 @@ extern const char *const ci_special_roles[CI_ROLES]; /* in the order of all_spec
 
 typedef struct {
   char *folder, *config_path; /* config_path: of tokenizer_config.json, for errors */
-  json_t *settings;      /* what the class's constructor would get */
-  ci_added decoder;      /* added_tokens_decoder, by id */
-  ci_tokenizer_class row;  /* of the class, or one without defaults that has its name */
-  char *class_name;      /* as named in the files, without "Fast" where the row is known */
+  json_t *settings;           /* what the class's constructor would get */
+  ci_added decoder;           /* added_tokens_decoder, by id */
+  ci_tokenizer_class row;     /* of the class, or one without defaults that has its name */
+  char *class_name;           /* as named in the files, without "Fast" where the row is known */
 
 } ci_tokenizer_source;
 
@@ -36,7 +36,8 @@ void ci_source_close(ci_tokenizer_source *source);
 ci_status ci_source_special(const ci_tokenizer_source *source, const char *role, bool *found, ci_added_token *token,
                             ci_error *err);
 /* Reads folder/name as JSON. */
-ci_status ci_source_json(const ci_tokenizer_source *source, const char *name, json_t **value, char **path, ci_error *err);
+ci_status ci_source_json(const ci_tokenizer_source *source, const char *name, json_t **value, char **path,
+                         ci_error *err);
 ci_status ci_source_flag(const ci_tokenizer_source *source, const char *key, bool fallback, bool *value, ci_error *err);
 
 #endif

@@ -9,7 +9,9 @@ static void removed(ci_matches *m) {
   m->count = kept;
 }
 
-static void isolated(ci_matches *m) { (void)m; }
+static void isolated(ci_matches *m) {
+  (void)m;
+}
 
 /* The first match after something else joins what is before it. */
 static void merged_with_previous(ci_matches *m) {
@@ -79,7 +81,8 @@ ci_status ci_behavior_named(const json_t *settings, const char *fallback, const 
   return ci_fail(err, CI_EFILE, where, "the split behavior \"%s\" is unknown", name ? name : "");
 }
 
-ci_status ci_split_by(ci_matches *matches, ci_behavior behavior, const char *text, bool first, ci_spans *out, ci_error *err) {
+ci_status ci_split_by(ci_matches *matches, ci_behavior behavior, const char *text, bool first, ci_spans *out,
+                      ci_error *err) {
   if (matches->count) behavior(matches);
   ci_status status = CI_OK;
   for (size_t i = 0; i < matches->count && !status; i++) {

@@ -48,7 +48,7 @@ static ci_status has_files(const char *folder, const ci_tokenizer_kind *kind, bo
 static ci_status find_kind(const char *folder, size_t *kind, ci_error *err) {
   for (size_t i = 0; i < KINDS; i++) {
     bool has;
-    ci_status status = has_files(folder, kinds[*kind = i], &has, err);
+    ci_status status = has_files(folder, kinds[ *kind = i], &has, err);
     if (status || has) return status;
   }
   ci_text looked_for = {0};
@@ -57,8 +57,8 @@ static ci_status find_kind(const char *folder, size_t *kind, ci_error *err) {
     for (const char *const *name = kinds[i]->files; *name; name++)
       ci_text_add_format(&looked_for, "%s%s", name == kinds[i]->files ? "" : " + ", *name);
   }
-  ci_status status = ci_fail(err, CI_EFILE, folder, "has no tokenizer files: looked for %s",
-                             looked_for.data ? looked_for.data : "");
+  ci_status status =
+      ci_fail(err, CI_EFILE, folder, "has no tokenizer files: looked for %s", looked_for.data ? looked_for.data : "");
   ci_text_free(&looked_for);
   return status;
 }
@@ -77,7 +77,8 @@ ci_status ci_tokenizer_add_token(ci_tokenizer *t, const char *where, ci_added_to
   int64_t id = token.id;
   int32_t there = ci_vocabulary_id(&t->vocabulary, token.content, token.length);
   if (id < 0) id = there >= 0 ? there : next_id(t, slow);
-  ci_status status = there == id ? CI_OK : ci_vocabulary_add(&t->vocabulary, where, token.content, token.length, id, err);
+  ci_status status =
+      there == id ? CI_OK : ci_vocabulary_add(&t->vocabulary, where, token.content, token.length, id, err);
   token.id = (int32_t)id;
   return status ? status : ci_added_put(&t->added, &token, err);
 }
@@ -200,8 +201,8 @@ ci_status ci_tokenizer_encode(const ci_tokenizer *t, const char *text, size_t le
   if (ci_utf8_valid(text, length)) return t->kind->encode(t, text, length, flags, ids, err);
   ci_text repaired = {0};
   ci_text_add_utf8_lossy(&repaired, text, length);
-  ci_status status = repaired.failed ? ci_fail_memory(err)
-                                     : t->kind->encode(t, repaired.data, repaired.length, flags, ids, err);
+  ci_status status =
+      repaired.failed ? ci_fail_memory(err) : t->kind->encode(t, repaired.data, repaired.length, flags, ids, err);
   ci_text_free(&repaired);
   return status;
 }
@@ -217,7 +218,13 @@ ci_status ci_tokenizer_token_to_text(const ci_tokenizer *t, const char *token, c
   return !status && text->failed ? ci_fail_memory(err) : status;
 }
 
-const char *ci_tokenizer_token(const ci_tokenizer *t, int32_t id) { return ci_vocabulary_text(&t->vocabulary, id, NULL); }
+const char *ci_tokenizer_text(const ci_tokenizer *t, int32_t id, size_t *length) {
+  return t->kind->token ? t->kind->token(t, id, length) : ci_vocabulary_text(&t->vocabulary, id, length);
+}
+
+const char *ci_tokenizer_token(const ci_tokenizer *t, int32_t id) {
+  return ci_tokenizer_text(t, id, NULL);
+}
 
 int32_t ci_tokenizer_id(const ci_tokenizer *t, const char *token) {
   return ci_vocabulary_id(&t->vocabulary, token, strlen(token));
@@ -232,7 +239,9 @@ const char *const *ci_tokenizer_specials(const ci_tokenizer *t, size_t *count) {
   return t->by_length;
 }
 
-const ci_tokenizer_facts *ci_tokenizer_get_facts(const ci_tokenizer *t) { return &t->facts; }
+const ci_tokenizer_facts *ci_tokenizer_get_facts(const ci_tokenizer *t) {
+  return &t->facts;
+}
 
 const ci_tokenizer_row *ci_tokenizer_rows(size_t *count) {
   *count = KINDS;

@@ -17,7 +17,9 @@ typedef struct {
   json_t *rest;         /* the file without what stands in them */
 } document;
 
-static ci_scan scan_of(const document *d) { return (ci_scan){d->path, (const char *)d->file.bytes, d->file.length, 0}; }
+static ci_scan scan_of(const document *d) {
+  return (ci_scan){d->path, (const char *)d->file.bytes, d->file.length, 0};
+}
 
 static ci_status locate(const document *d, const char *name, extent *e, ci_error *err) {
   ci_scan scan = scan_of(d);
@@ -28,8 +30,8 @@ static ci_status locate(const document *d, const char *name, extent *e, ci_error
   return status;
 }
 
-/* Jansson reads the file without the insides of the two long members; when it finds a fault it reads it again with blanks
- * in their place, so that the byte it names is the file's. */
+/* Jansson reads the file without the insides of the two long members; when it finds a fault it reads it again with
+ * blanks in their place, so that the byte it names is the file's. */
 static ci_status parse_rest(document *d, bool blank, ci_error *err) {
   const char *bytes = (const char *)d->file.bytes;
   const extent *first = d->vocab.begin <= d->merges.begin ? &d->vocab : &d->merges;
@@ -51,7 +53,8 @@ static ci_status parse_rest(document *d, bool blank, ci_error *err) {
   return status;
 }
 
-static ci_status take_merge(void *context, const char *a, size_t a_length, const char *b, size_t b_length, ci_error *err) {
+static ci_status take_merge(void *context, const char *a, size_t a_length, const char *b, size_t b_length,
+                            ci_error *err) {
   return ci_bpe_add_merge(context, "tokenizer.json", a, a_length, b, b_length, true, err);
 }
 
@@ -69,7 +72,8 @@ static ci_status read_flags(ci_bpe *bpe, const json_t *model, const char *where,
   if (!status) status = ci_json_get_bool(model, where, "byte_fallback", false, &bpe->byte_fallback, err);
   if (!status) status = ci_json_get_bool(model, where, "ignore_merges", false, &bpe->ignore_merges, err);
   if (!status) status = ci_json_get_real(model, where, "dropout", 0, &dropout, err);
-  if (!status && dropout != 0) status = ci_fail(err, CI_EFILE, where, "the BPE model has dropout, which is not supported");
+  if (!status && dropout != 0)
+    status = ci_fail(err, CI_EFILE, where, "the BPE model has dropout, which is not supported");
   if (!status) status = copy_text(model, where, "continuing_subword_prefix", &bpe->prefix, err);
   if (!status) status = copy_text(model, where, "end_of_word_suffix", &bpe->suffix, err);
   return status;
@@ -112,8 +116,8 @@ static ci_status open_added(ci_tokenizer *t, const document *d, ci_error *err) {
   return status;
 }
 
-/* A ByteLevel that stands alone gets tokenizer_config.json's add_prefix_space (default false); one in a Sequence keeps its
- * own. So PreTrainedTokenizerFast does it. */
+/* A ByteLevel that stands alone gets tokenizer_config.json's add_prefix_space (default false); one in a Sequence keeps
+ * its own. So PreTrainedTokenizerFast does it. */
 static ci_status set_prefix_space(const document *d, const ci_tokenizer_source *source, ci_error *err) {
   json_t *part = json_object_get(d->rest, "pre_tokenizer");
   const char *type = json_string_value(json_object_get(part, "type"));
@@ -133,7 +137,8 @@ static ci_status open_wrapping(ci_tokenizer *t, const document *d, const ci_toke
     return status ? status : ci_pipeline_wrap(t, source, bos, eos, err);
   }
   ci_stage stage = {0};
-  ci_status status = ci_stage_open(&stage, &ci_post_processors, json_object_get(d->rest, "post_processor"), d->path, err);
+  ci_status status =
+      ci_stage_open(&stage, &ci_post_processors, json_object_get(d->rest, "post_processor"), d->path, err);
   for (size_t i = 0; i < stage.count && !status; i++)
     status = stage.items[i].kind->wrap(stage.items[i].state, &p->before, &p->after, err);
   ci_stage_close(&stage);
@@ -152,9 +157,11 @@ static ci_status open_document(ci_tokenizer *t, document *d, const ci_tokenizer_
   const struct {
     ci_stage *stage;
     const ci_stage_kind *kind;
-  } stages[] = {{&p->normalizers, &ci_normalizers}, {&p->pre_tokenizers, &ci_pre_tokenizers}, {&p->decoders, &ci_decoders}};
+  } stages[] = {
+      {&p->normalizers, &ci_normalizers}, {&p->pre_tokenizers, &ci_pre_tokenizers}, {&p->decoders, &ci_decoders}};
   for (size_t i = 0; i < 3 && !status; i++)
-    status = ci_stage_open(stages[i].stage, stages[i].kind, json_object_get(d->rest, stages[i].kind->key), d->path, err);
+    status =
+        ci_stage_open(stages[i].stage, stages[i].kind, json_object_get(d->rest, stages[i].kind->key), d->path, err);
   if (!status) status = open_wrapping(t, d, source, err);
   return status ? status : ci_pipeline_finish(t, err);
 }

@@ -51,7 +51,8 @@ static int set_id(ci_vocabulary *v, size_t entry, int32_t id) {
 ci_status ci_vocabulary_add(ci_vocabulary *v, const char *where, const char *text, size_t length, int64_t id,
                             ci_error *err) {
   if (id < 0 || id > LARGEST_ID)
-    return ci_fail(err, CI_EFILE, where, "token \"%.40s\" has id %lld, expected 0 to %d", text, (long long)id, LARGEST_ID);
+    return ci_fail(err, CI_EFILE, where, "token \"%.40s\" has id %lld, expected 0 to %d", text, (long long)id,
+                   LARGEST_ID);
   if (length >= UINT32_MAX) return ci_fail(err, CI_EFILE, where, "has a token of %zu bytes", length);
   if (grow_slots(v, v->count + 1)) return ci_fail_memory(err);
   uint32_t hash = hash_of(text, length);
@@ -80,7 +81,8 @@ ci_status ci_vocabulary_add_object(ci_vocabulary *v, const char *where, const js
   json_t *value;
   json_object_keylen_foreach((json_t *)object, key, length, value) {
     int64_t id;
-    if (!ci_json_as_int(value, &id)) return ci_fail(err, CI_EFILE, where, "the id of token \"%.40s\" is not an integer", key);
+    if (!ci_json_as_int(value, &id))
+      return ci_fail(err, CI_EFILE, where, "the id of token \"%.40s\" is not an integer", key);
     ci_status status = ci_vocabulary_add(v, where, key, length, id, err);
     if (status) return status;
   }

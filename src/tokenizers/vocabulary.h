@@ -19,7 +19,7 @@ typedef struct {
   size_t count, entries_capacity;
   uint32_t *slots; /* entry + 1; 0: free. A power of two of them, at most half full */
   size_t slot_count;
-  uint32_t *by_id; /* [limit] entry + 1; 0: no token has this id */
+  uint32_t *by_id;              /* [limit] entry + 1; 0: no token has this id */
   size_t limit, by_id_capacity; /* limit: the largest id + 1 */
 } ci_vocabulary;
 

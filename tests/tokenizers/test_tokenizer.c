@@ -40,12 +40,14 @@ static void expect_ids(const char *name, const char *text, const ci_ids *ids, co
   fail_msg("expected %s", list);
 }
 
-static void expect_decoded(const ci_tokenizer *t, const char *name, const ci_ids *ids, bool skip, const json_t *wanted) {
+static void expect_decoded(const ci_tokenizer *t, const char *name, const ci_ids *ids, bool skip,
+                           const json_t *wanted) {
   if (!wanted) return;
   ci_text text = {0};
   ci_error err = {0};
   if (ci_tokenizer_decode(t, ids->items, ids->count, skip, &text, &err)) fail_msg("%s: %s", name, err.message);
-  if (text.length != json_string_length(wanted) || (text.length && memcmp(text.data, json_string_value(wanted), text.length)))
+  if (text.length != json_string_length(wanted) ||
+      (text.length && memcmp(text.data, json_string_value(wanted), text.length)))
     fail_msg("%s: decoded \"%s\", expected \"%s\"", name, text.data ? text.data : "", json_string_value(wanted));
   ci_text_free(&text);
 }
@@ -73,7 +75,8 @@ static void expect_rows(const ci_tokenizer *t, const char *name, const json_t *r
   }
 }
 
-static void expect_folder(const char *folder, const char *expected, unsigned flags, const char *kind, const char *class_name) {
+static void expect_folder(const char *folder, const char *expected, unsigned flags, const char *kind,
+                          const char *class_name) {
   ci_tokenizer *t = open_folder(folder, NULL, NULL);
   assert_string_equal(ci_tokenizer_get_facts(t)->kind, kind);
   assert_string_equal(ci_tokenizer_get_facts(t)->class_name, class_name);
@@ -103,7 +106,8 @@ static void test_smollm2(void **state) {
 /* Both files of the folder: tokenizer.json is taken, and its ids are those of tokenizer.model. */
 static void test_stories(void **state) {
   (void)state;
-  expect_folder(MODELS "/stories260K", DATA "stories260K-fast.json", CI_ENCODE_SPECIAL, "tokenizer_json", "LlamaTokenizerFast");
+  expect_folder(MODELS "/stories260K", DATA "stories260K-fast.json", CI_ENCODE_SPECIAL, "tokenizer_json",
+                "LlamaTokenizerFast");
   expect_folder(DATA "llama-spm", DATA "stories260K.json", CI_ENCODE_SPECIAL, "llama_spm", "LlamaTokenizerFast");
   ci_tokenizer *t = open_folder(MODELS "/stories260K", NULL, NULL);
   json_t *rows = read_json(DATA "stories260K.json"), *row;
@@ -145,8 +149,9 @@ static void copy_file(const char *from, const char *folder, const char *name) {
 }
 
 static void remove_folder(const char *folder) {
-  static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",   "tokenizer.model",   "vocab.json", "merges.txt",
-                                      "source.spm",     "special_tokens_map.json", "added_tokens.json", "target.spm", "target_vocab.json"};
+  static const char *const names[] = {
+      "tokenizer.json", "tokenizer_config.json",   "tokenizer.model",   "vocab.json", "merges.txt",
+      "source.spm",     "special_tokens_map.json", "added_tokens.json", "target.spm", "target_vocab.json"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char *path = ci_join_path(folder, names[i]);
     unlink(path);
@@ -209,7 +214,8 @@ static void expect_specials(const ci_tokenizer *t, const json_t *one) {
   assert_int_equal(count, json_array_size(wanted));
   for (size_t i = 0; i < count; i++) {
     bool found = false;
-    for (size_t k = 0; k < count; k++) found = found || strcmp(specials[k], json_string_value(json_array_get(wanted, i))) == 0;
+    for (size_t k = 0; k < count; k++)
+      found = found || strcmp(specials[k], json_string_value(json_array_get(wanted, i))) == 0;
     assert_true(found);
     assert_true(i == 0 || strlen(specials[i]) <= strlen(specials[i - 1]));
   }
@@ -230,7 +236,8 @@ static void test_settings(void **state) {
     make_folder(folder);
     snprintf(base, sizeof base, DATA "%s", json_string_value(json_object_get(one, "folder")));
     json_t *files = json_object_get(one, "files"), *config = json_object_get(one, "config");
-    for (size_t i = 0; i < json_array_size(files); i++) copy_file(base, folder, json_string_value(json_array_get(files, i)));
+    for (size_t i = 0; i < json_array_size(files); i++)
+      copy_file(base, folder, json_string_value(json_array_get(files, i)));
     write_json(folder, "tokenizer_config.json", json_object_get(one, "tokenizer_config"));
     json_object_foreach(json_object_get(one, "others"), key, value) write_json(folder, key, value);
     ci_tokenizer *t = open_folder(folder, json_is_object(config) ? config : NULL, NULL);
@@ -268,10 +275,19 @@ static void test_token_to_text(void **state) {
     const char *folder, *token, *text;
   } cases[] = {{DATA "gpt2", "\xC4\xA0world", " world"},
                {DATA "gpt2", "\xC4\x8A", "\n"},
-               {DATA "opus-mt-en-mg", "\xE2\x96\x81" "a", "a"},
+               {DATA "opus-mt-en-mg",
+                "\xE2\x96\x81"
+                "a",
+                "a"},
                {DATA "opus-mt-en-mg", "</s>", "</s>"},
-               {MODELS "/stories260K", "\xE2\x96\x81" "a", "a"},
-               {DATA "llama-spm", "\xE2\x96\x81" "a", "a"},
+               {MODELS "/stories260K",
+                "\xE2\x96\x81"
+                "a",
+                "a"},
+               {DATA "llama-spm",
+                "\xE2\x96\x81"
+                "a",
+                "a"},
                {DATA "llama-spm", "<0x0A>", "\n"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ci_tokenizer *t = open_folder(cases[i].folder, NULL, NULL);
@@ -324,7 +340,9 @@ static void test_missing_files(void **state) {
   (void)state;
   char folder[64];
   make_folder(folder);
-  expect_refused(folder, "source.spm + target.spm + vocab.json; or tokenizer.json; or vocab.json + merges.txt; or tokenizer.model");
+  expect_refused(
+      folder,
+      "source.spm + target.spm + vocab.json; or tokenizer.json; or vocab.json + merges.txt; or tokenizer.model");
   remove_folder(folder);
 }
 
@@ -337,12 +355,15 @@ static void test_unknown_parts(void **state) {
       {"normalizer", "{\"type\":\"Precompiled\"}", "normalizer \"Precompiled\""},
       {"normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Magic\"}]}", "normalizer \"Magic\""},
       {"normalizer", "[]", "normalizer has no \"type\""},
-      {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}", "cannot be compiled"},
+      {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}",
+       "cannot be compiled"},
       {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Eaten\"}", "\"Eaten\""},
-      {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":\"Isolated\"}", "intersection"},
+      {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":\"Isolated\"}",
+       "intersection"},
       {"pre_tokenizer", "{\"type\":\"UnicodeScripts\"}", "\"UnicodeScripts\""},
       {"decoder", "{\"type\":\"CTC\"}", "decoder \"CTC\""},
-      {"post_processor", "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}]}", "special token \"x\""},
+      {"post_processor", "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}]}",
+       "special token \"x\""},
       {"model", "{\"type\":\"Unigram\",\"vocab\":[]}", "\"Unigram\""},
       {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}", "the second is not in the vocabulary"},
       {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"ab\"]}", "a merge of two tokens"},
