@@ -1,12 +1,7 @@
-/* The element types of tensors: names, sizes, widening to float32.
- * F16 and BF16 have a kernel for CPUs with AVX2 and F16C, chosen at run time, and a portable twin; both give the same
- * bits for all 65536 values (a signalling NaN comes out quiet, as IEEE 754 conversions do). */
+/* The element types of tensors: names, sizes, widening to float32 (a signalling NaN comes out quiet, as IEEE 754 conversions
+ * do). For vectors and result files: products with weights have kernels of their own (kernels/weight_types.c). */
 #include "formats/format.h"
 #include <string.h>
-#if defined(__x86_64__) || defined(__i386__)
-#include <immintrin.h>
-#define CI_WIDEN_AVX2 1
-#endif
 
 typedef void (*widen_call)(const void *data, size_t first, size_t count, float *out);
 
@@ -101,31 +96,6 @@ static const dtype_row dtypes[] = {
     [CI_F8_E4M3] = {"F8_E4M3", 1, all_f8_e4m3},
 };
 
-#ifdef CI_WIDEN_AVX2
-__attribute__((target("avx2,f16c"))) static void avx2_f16(const void *data, size_t first, size_t count, float *out) {
-  const uint16_t *halves = (const uint16_t *)data + first;
-  size_t i = 0;
-  for (; i + 8 <= count; i += 8)
-    _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(halves + i))));
-  for (; i < count; i++) out[i] = widen_f16(halves[i]);
-}
-
-__attribute__((target("avx2"))) static void avx2_bf16(const void *data, size_t first, size_t count, float *out) {
-  const uint16_t *halves = (const uint16_t *)data + first;
-  const __m256i magnitude = _mm256_set1_epi32(0x7fffffff), infinity = _mm256_set1_epi32(0x7f800000),
-                quiet = _mm256_set1_epi32(0x00400000);
-  size_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(halves + i)));
-    __m256i bits = _mm256_slli_epi32(wide, 16);
-    __m256i is_nan = _mm256_cmpgt_epi32(_mm256_and_si256(bits, magnitude), infinity);
-    bits = _mm256_or_si256(bits, _mm256_and_si256(is_nan, quiet));
-    _mm256_storeu_ps(out + i, _mm256_castsi256_ps(bits));
-  }
-  for (; i < count; i++) out[i] = widen_bf16(halves[i]);
-}
-#endif
-
 const char *ci_dtype_name(ci_dtype type) {
   return dtypes[type].name;
 }
@@ -151,23 +121,6 @@ bool ci_shape_measure(int rank, const size_t *shape, ci_dtype type, size_t *coun
   return !__builtin_mul_overflow(product, ci_dtype_size(type), bytes);
 }
 
-void ci_tensor_widen_portable(const ci_tensor *tensor, size_t first, size_t count, float *out) {
-  dtypes[tensor->type].widen(tensor->data, first, count, out);
-}
-
 void ci_tensor_widen(const ci_tensor *tensor, size_t first, size_t count, float *out) {
-#ifdef CI_WIDEN_AVX2
-  /* Every CPU with AVX2 has F16C; compilers differ in whether they can be asked for the latter. */
-  if (__builtin_cpu_supports("avx2")) {
-    if (tensor->type == CI_F16) {
-      avx2_f16(tensor->data, first, count, out);
-      return;
-    }
-    if (tensor->type == CI_BF16) {
-      avx2_bf16(tensor->data, first, count, out);
-      return;
-    }
-  }
-#endif
-  ci_tensor_widen_portable(tensor, first, count, out);
+  dtypes[tensor->type].widen(tensor->data, first, count, out);
 }

@@ -28,8 +28,6 @@ ci_status ci_tensors_add(ci_tensors *tensors, const ci_tensor *tensor, ci_error 
 bool ci_dtype_find(const char *name, ci_dtype *type);
 /* The product of shape, and that times the element size; false when it does not fit. Empty tensors are allowed. */
 bool ci_shape_measure(int rank, const size_t *shape, ci_dtype type, size_t *count, size_t *bytes);
-/* The twin of the widening kernels that runs on every CPU: what the others are tested against. */
-void ci_tensor_widen_portable(const ci_tensor *tensor, size_t first, size_t count, float *out);
 
 /* One safetensors file in memory. `file` (for messages) and `bytes` must live as long as the collection. */
 ci_status ci_safetensors_parse(const char *file, const uint8_t *bytes, size_t length, ci_tensors *tensors,

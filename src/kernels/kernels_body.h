@@ -93,34 +93,27 @@ static inline float bfloat_to_float(uint16_t h) {
   return f;
 }
 
-static void dot_rows_f16(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out) {
-  for (size_t r = 0; r < rows; r++) {
-    const uint16_t *y = w + r * ld;
-    vf a = {0}, b = {0};
-    size_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-      a += load(x + i) * load_half(y + i);
-      b += load(x + i + LANES) * load_half(y + i + LANES);
-    }
-    float s = lanes_sum(a + b);
-    for (; i < n; i++) s += x[i] * half_to_float(y[i]);
-    out[r] = s;
+/* x against a row stored in two bytes a value; load and widen are inlined. */
+static inline __attribute__((always_inline)) float dot_narrow(const float *x, const uint16_t *y, size_t n, vf (*load_row)(const uint16_t *),
+                                                              float (*widen)(uint16_t)) {
+  vf a = {0}, b = {0};
+  size_t i = 0;
+  for (; i + 2 * LANES <= n; i += 2 * LANES) {
+    __builtin_prefetch(y + i + 2048);
+    a += load(x + i) * load_row(y + i);
+    b += load(x + i + LANES) * load_row(y + i + LANES);
   }
+  float s = lanes_sum(a + b);
+  for (; i < n; i++) s += x[i] * widen(y[i]);
+  return s;
+}
+
+static void dot_rows_f16(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out) {
+  for (size_t r = 0; r < rows; r++) out[r] = dot_narrow(x, w + r * ld, n, load_half, half_to_float);
 }
 
 static void dot_rows_bf16(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out) {
-  for (size_t r = 0; r < rows; r++) {
-    const uint16_t *y = w + r * ld;
-    vf a = {0}, b = {0};
-    size_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-      a += load(x + i) * load_bfloat(y + i);
-      b += load(x + i + LANES) * load_bfloat(y + i + LANES);
-    }
-    float s = lanes_sum(a + b);
-    for (; i < n; i++) s += x[i] * bfloat_to_float(y[i]);
-    out[r] = s;
-  }
+  for (size_t r = 0; r < rows; r++) out[r] = dot_narrow(x, w + r * ld, n, load_bfloat, bfloat_to_float);
 }
 
 static void axpy(float a, const float *x, float *y, size_t n) {

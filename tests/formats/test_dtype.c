@@ -31,8 +31,8 @@ static double value_of(unsigned code, int exponent_bits, int fraction_bits, int 
 
 static void check_all(ci_dtype type, size_t count, int exponent_bits, int fraction_bits, int has_infinity) {
   uint16_t *halves = malloc(ALL * sizeof *halves);
-  float *fast = malloc(ALL * sizeof *fast), *portable = malloc(ALL * sizeof *portable);
-  assert_true(halves && fast && portable);
+  float *fast = malloc(ALL * sizeof *fast);
+  assert_true(halves && fast);
   for (size_t i = 0; i < count; i++) {
     if (ci_dtype_size(type) == 1)
       ((uint8_t *)halves)[i] = (uint8_t)i;
@@ -41,8 +41,6 @@ static void check_all(ci_dtype type, size_t count, int exponent_bits, int fracti
   }
   ci_tensor tensor = {.name = "t", .type = type, .rank = 1, .shape = {count}, .count = count, .data = halves};
   ci_tensor_widen(&tensor, 0, count, fast);
-  ci_tensor_widen_portable(&tensor, 0, count, portable);
-  assert_memory_equal(fast, portable, count * sizeof *fast);
   for (size_t i = 0; i < count; i++) {
     double wanted = value_of((unsigned)i, exponent_bits, fraction_bits, has_infinity);
     if (isnan(wanted))
@@ -52,7 +50,6 @@ static void check_all(ci_dtype type, size_t count, int exponent_bits, int fracti
   }
   free(halves);
   free(fast);
-  free(portable);
 }
 
 static void test_f16(void **state) {
