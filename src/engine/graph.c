@@ -22,8 +22,6 @@ static void mark_inputs(ci_graph *graph, const ci_node *node) {
 
 /* Scratch slots. Values used within their section take the section's slots by turns. Those that cross into later sections take
  * a slot of their own until their last reader is done: the plan that keeps only keys and values has them in scratch too. */
-enum { MOST_CROSSING = 64 };
-
 static void mark_readers(ci_graph *graph) {
   for (int i = 0; i < graph->count; i++) {
     const ci_node *node = &graph->nodes[i];
@@ -35,8 +33,15 @@ static void mark_readers(ci_graph *graph) {
   }
 }
 
+/* Whether an earlier value in this slot of its own is read at node `at` or later. */
+static bool is_busy(const ci_graph *graph, int slot, int at) {
+  for (int i = 0; i < at; i++)
+    if (graph->nodes[i].slot == -1 - slot && graph->nodes[i].last_reader >= at) return true;
+  return false;
+}
+
 static void assign_slots(ci_graph *graph) {
-  int busy_until[MOST_CROSSING] = {0}, crossing = 0, within = 0, most = 0;
+  int crossing = 0, within = 0, most = 0;
   for (int i = 0; i < graph->count; i++) {
     ci_node *node = &graph->nodes[i];
     within = i && graph->nodes[i - 1].section == node->section ? within + 1 : 0;
@@ -46,9 +51,8 @@ static void assign_slots(ci_graph *graph) {
       continue;
     }
     int slot = 0;
-    while (slot < crossing && busy_until[slot] >= i) slot++;
-    if (slot == crossing && crossing < MOST_CROSSING) crossing++;
-    busy_until[slot] = node->last_reader;
+    while (is_busy(graph, slot, i)) slot++;
+    if (slot == crossing) crossing++;
     node->slot = -1 - slot;
   }
   for (int i = 0; i < graph->count; i++)
