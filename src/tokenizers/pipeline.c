@@ -4,6 +4,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
+enum { LARGEST_GROWTH = 1000 }; /* a Sequence of doubling Replaces would take all memory */
+
 static const char *text_of(const ci_spans *spans, size_t i) {
   return spans->text.data ? spans->text.data + spans->items[i].start : "";
 }
@@ -19,6 +21,9 @@ static ci_status normalize(const ci_pipeline *p, const char *text, size_t length
     ci_text_add(&next, "");
     status = part->kind->normalize(part->state, now.data, now.length, &next, err);
     if (next.failed || now.failed) status = ci_fail_memory(err);
+    if (!status && next.length / LARGEST_GROWTH > length + LARGEST_GROWTH)
+      status = ci_fail(err, CI_EINVAL, NULL, "the tokenizer's normalizers make the text over %d times as long",
+                       LARGEST_GROWTH);
     ci_text swap = now;
     now = next;
     next = swap;
