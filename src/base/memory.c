@@ -16,8 +16,9 @@ void *ci_alloc(size_t count, size_t size) {
 }
 
 void *ci_alloc_zeroed(size_t count, size_t size) {
-  if (!count || !size) count = size = 1;
-  return calloc(count, size);
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) return NULL; /* calloc says so too, but a sanitizer's ends the program */
+  return calloc(1, bytes ? bytes : 1);
 }
 
 void *ci_resize(void *old, size_t count, size_t size) {
