@@ -1,0 +1,277 @@
+/* Opening model folders as the hub has them and as nobody should have them: names with or without the base prefix, buffers and
+ * tied copies that transformers ignores, and an error that names file, tensor or key for everything else. */
+#include "models/model.h"
+#include "support/edited_model.h"
+#include "support/golden_model.h"
+
+#define GOLDEN TEST_DATA "/golden/"
+
+typedef struct {
+  int count;
+  char last[600];
+} warnings;
+
+static void keep_warning(void *context, const char *message) {
+  warnings *w = context;
+  w->count++;
+  snprintf(w->last, sizeof w->last, "%s", message);
+}
+
+static void folders_open(void **state) {
+  (void)state;
+  static const struct {
+    const char *folder, *architecture;
+    size_t vocabulary, parameters;
+    int layers;
+    bool pair;
+  } cases[] = {
+      {GOLDEN "models/gpt2", "gpt2", 480, 0, 2, false},          {GOLDEN "models/llama", "llama", 480, 0, 2, false},
+      {GOLDEN "models/llama_tied", "llama", 480, 0, 2, false},   {GOLDEN "models/marian", "marian", 1581, 0, 2, true},
+      {GOLDEN "formats/llama-f16", "llama", 480, 0, 2, false},   {GOLDEN "formats/llama-bf16", "llama", 480, 0, 2, false},
+      {GOLDEN "formats/llama-sharded", "llama", 480, 0, 2, false}, {MODELS "/stories260K", "llama", 512, 0, 5, false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ci_error err = {0};
+    warnings w = {0};
+    ci_model *model;
+    if (ci_model_open(cases[i].folder, NULL, NULL, keep_warning, &w, &model, &err)) fail_msg("%s: %s", err.where, err.message);
+    if (w.count) fail_msg("%s: a warning: %s", cases[i].folder, w.last);
+    assert_string_equal(model->architecture->id, cases[i].architecture);
+    assert_int_equal(model->vocabulary, cases[i].vocabulary);
+    assert_int_equal(model->graph.layers[CI_DECODER], cases[i].layers);
+    assert_int_equal(model->graph.encoder_decoder, cases[i].pair);
+    assert_true(ci_model_parameters(model) > 10000);
+    assert_true(model->eos >= 0 && model->pad >= 0);
+    assert_int_equal(model->decoder_start >= 0, cases[i].pair);
+    ci_model_close(model);
+  }
+  ci_model_close(NULL);
+}
+
+/* The logits of the last row of a text. */
+static void logits_of(const char *folder, const json_t *kwargs, warnings *w, float *out, size_t *vocabulary) {
+  ci_error err = {0};
+  ci_model *model;
+  ci_compute compute;
+  golden_subject g;
+  if (ci_model_open(folder, kwargs, NULL, keep_warning, w, &model, &err)) fail_msg("%s: %s", err.where, err.message);
+  assert_int_equal(ci_compute_open(&compute, 1, "auto", NULL, &err), CI_OK);
+  golden_subject_open(&g, model, &compute);
+  assert_int_equal(ci_subject_forward(&g.subject, CI_KEEP_KEYS, &err), CI_OK);
+  *vocabulary = model->vocabulary;
+  memcpy(out, ci_run_logits(g.subject.run, g.output_rows[2]), model->vocabulary * sizeof(float));
+  golden_subject_close(&g);
+  ci_compute_close(&compute);
+  ci_model_close(model);
+}
+
+enum { MOST_LOGITS = 2000 };
+
+static void same_as_before(const char *folder, const model_edit *e) {
+  warnings before = {0}, after = {0};
+  float expected[MOST_LOGITS], found[MOST_LOGITS];
+  size_t n;
+  logits_of(folder, NULL, &before, expected, &n);
+  char *edited = edited_model(folder, e);
+  logits_of(edited, NULL, &after, found, &n);
+  edited_remove(edited);
+  if (after.count) fail_msg("%s: a warning: %s", folder, after.last);
+  assert_memory_equal(found, expected, n * sizeof(float));
+}
+
+static void names_match_without_prefix(void **state) {
+  (void)state;
+  same_as_before(GOLDEN "models/gpt2", &(model_edit){.strip = "transformer."});
+  same_as_before(GOLDEN "models/llama", &(model_edit){.strip = "model."});
+  same_as_before(GOLDEN "models/marian", &(model_edit){.strip = "model."});
+}
+
+static void buffers_and_tied_copies_are_ignored(void **state) {
+  (void)state;
+  same_as_before(GOLDEN "models/gpt2",
+                 &(model_edit){.copied = "transformer.h.0.ln_1.weight",
+                               .added = {"transformer.h.0.attn.bias", "transformer.h.1.attn.masked_bias", "h.0.attn.bias", "lm_head.weight"}});
+  same_as_before(GOLDEN "models/llama_tied", &(model_edit){.copied = "model.embed_tokens.weight", .added = {"lm_head.weight", "model.layers.0.self_attn.rotary_emb.inv_freq"}});
+  same_as_before(GOLDEN "models/marian",
+                 &(model_edit){.copied = "model.shared.weight",
+                               .added = {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight",
+                                         "model.encoder.embed_positions.weight"}});
+}
+
+static void left_over_tensors_are_warned_of(void **state) {
+  (void)state;
+  float logits[MOST_LOGITS];
+  size_t n;
+  warnings w = {0};
+  char *edited = edited_model(GOLDEN "models/llama", &(model_edit){.copied = "model.norm.weight", .added = {"model.layers.0.adapter.weight", "zz"}});
+  logits_of(edited, NULL, &w, logits, &n);
+  edited_remove(edited);
+  assert_int_equal(w.count, 1);
+  assert_non_null(strstr(w.last, "2 tensors"));
+  assert_true(strstr(w.last, "model.layers.0.adapter.weight") || strstr(w.last, "\"zz\""));
+}
+
+static void refused(const char *folder, const model_edit *e, ci_status status, const char *named) {
+  ci_error err = {0};
+  ci_model *model = NULL;
+  char *edited = edited_model(folder, e);
+  ci_status found = ci_model_open(edited, NULL, NULL, NULL, NULL, &model, &err);
+  edited_remove(edited);
+  if (found != status || err.code != (int)status) fail_msg("%s: status %d, expected %d: %s %s", named, (int)found, (int)status, err.where, err.message);
+  if (!strstr(err.where, named) && !strstr(err.message, named)) fail_msg("expected %s to be named: %s: %s", named, err.where, err.message);
+}
+
+/* Every tensor that is not tied or optional. */
+static void missing_tensors_are_named(void **state) {
+  const char *folder = *state;
+  ci_error err = {0};
+  ci_tensors *tensors;
+  assert_int_equal(ci_tensors_open(folder, &tensors, &err), CI_OK);
+  size_t dropped = 0;
+  for (size_t i = 0; i < ci_tensors_count(tensors); i++) {
+    const char *name = ci_tensors_at(tensors, i)->name;
+    if (strcmp(name, "final_logits_bias") == 0 || ci_ends_with(name, "embed_tokens.weight") || ci_ends_with(name, "embed_positions.weight")) continue;
+    if (ci_ends_with(name, "lm_head.weight") && strstr(folder, "marian")) continue;
+    refused(folder, &(model_edit){.drop = name}, CI_EMODEL, name);
+    dropped++;
+  }
+  assert_true(dropped > 15);
+  ci_tensors_close(tensors);
+}
+
+static void wrong_shapes_and_types_are_named(void **state) {
+  (void)state;
+  const char *gpt2 = GOLDEN "models/gpt2", *llama = GOLDEN "models/llama", *marian = GOLDEN "models/marian";
+  refused(gpt2, &(model_edit){.reshaped = "transformer.h.0.attn.c_attn.weight"}, CI_EMODEL, "transformer.h.0.attn.c_attn.weight");
+  refused(gpt2, &(model_edit){.reshaped = "transformer.h.0.attn.c_attn.bias"}, CI_EMODEL, "[96, 1], expected [96]");
+  refused(gpt2, &(model_edit){.retyped = "transformer.wte.weight"}, CI_EMODEL, "I32");
+  refused(llama, &(model_edit){.reshaped = "model.layers.1.self_attn.k_proj.weight"}, CI_EMODEL, "[512, 1], expected [16, 32]");
+  refused(llama, &(model_edit){.retyped = "model.norm.weight"}, CI_EMODEL, "model.norm.weight");
+  refused(marian, &(model_edit){.reshaped = "model.encoder.layers.0.fc1.weight"}, CI_EMODEL, "[1536, 1], expected [48, 32]");
+}
+
+static void wrong_configurations_are_named(void **state) {
+  (void)state;
+  static const struct {
+    const char *folder, *config, *named;
+    ci_status status;
+  } cases[] = {
+      {GOLDEN "models/gpt2", "{\"model_type\": \"gpt3\"}", "\"gpt3\" is not supported, expected one of gpt2, llama, marian", CI_EMODEL},
+      {GOLDEN "models/gpt2", "{\"model_type\": null}", "\"model_type\" is missing", CI_EMODEL},
+      {GOLDEN "models/gpt2", "{\"model_type\": 3}", "model_type", CI_EINVAL},
+      {GOLDEN "models/gpt2", "{\"n_embd\": 31}", "31", CI_EMODEL},
+      {GOLDEN "models/gpt2", "{\"n_head\": 5}", "n_head 5", CI_EMODEL},
+      {GOLDEN "models/gpt2", "{\"n_layer\": 3}", "transformer.h.2.", CI_EMODEL},
+      {GOLDEN "models/gpt2", "{\"n_layer\": 0}", "n_layer", CI_EINVAL},
+      {GOLDEN "models/gpt2", "{\"n_layer\": \"two\"}", "expected an integer", CI_EINVAL},
+      {GOLDEN "models/gpt2", "{\"activation_function\": \"mish\"}", "unknown activation \"mish\"", CI_EMODEL},
+      {GOLDEN "models/gpt2", "{\"add_cross_attention\": true}", "add_cross_attention", CI_EMODEL},
+      {GOLDEN "models/gpt2", "{\"vocab_size\": 481}", "[480, 32], expected [481, 32]", CI_EMODEL},
+      {GOLDEN "models/llama", "{\"hidden_size\": null}", "\"hidden_size\" is missing", CI_EMODEL},
+      {GOLDEN "models/llama", "{\"num_key_value_heads\": 3}", "num_key_value_heads 3", CI_EMODEL},
+      {GOLDEN "models/llama", "{\"head_dim\": 7}", "head_dim 7 is odd", CI_EMODEL},
+      {GOLDEN "models/llama", "{\"rope_scaling\": {\"rope_type\": \"yarn\"}}", "rope_scaling", CI_EMODEL},
+      {GOLDEN "models/llama", "{\"num_hidden_layers\": 1e9}", "num_hidden_layers", CI_EINVAL},
+      {GOLDEN "models/llama", "{\"attention_bias\": true}", "q_proj.bias", CI_EMODEL},
+      {GOLDEN "models/llama", "{\"attention_bias\": \"yes\"}", "attention_bias", CI_EINVAL},
+      {GOLDEN "models/marian", "{\"normalize_before\": true}", "normalize_before", CI_EMODEL},
+      {GOLDEN "models/marian", "{\"decoder_attention_heads\": 5}", "decoder_attention_heads 5", CI_EMODEL},
+      {GOLDEN "models/marian", "{\"d_model\": null}", "\"d_model\" is missing", CI_EMODEL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) refused(cases[i].folder, &(model_edit){.config = cases[i].config}, cases[i].status, cases[i].named);
+}
+
+static void missing_files_are_named(void **state) {
+  (void)state;
+  const char *gpt2 = GOLDEN "models/gpt2";
+  refused(gpt2, &(model_edit){.left_out = "config.json"}, CI_EFILE, "config.json");
+  refused(gpt2, &(model_edit){.left_out = "model.safetensors"}, CI_EFILE, "model.safetensors");
+  refused(gpt2, &(model_edit){.left_out = "tokenizer.json"}, CI_EFILE, "tokenizer.json");
+  refused(GOLDEN "models/marian", &(model_edit){.left_out = "source.spm"}, CI_EFILE, "source.spm");
+  ci_error err = {0};
+  ci_model *model;
+  assert_int_equal(ci_model_open("/nowhere/model", NULL, NULL, NULL, NULL, &model, &err), CI_EINVAL);
+  assert_string_equal(err.where, "/nowhere/model");
+}
+
+/* Files that the hub's folders often lack. */
+static void optional_files(void **state) {
+  (void)state;
+  static const char *const files[] = {"generation_config.json", "tokenizer_config.json", "special_tokens_map.json"}, *const folders[] = {"gpt2", "llama", "marian"};
+  for (size_t i = 0; i < 3; i++)
+    for (size_t k = 0; k < 3; k++) {
+      char folder[300];
+      snprintf(folder, sizeof folder, GOLDEN "models/%s", folders[k]);
+      char *edited = edited_model(folder, &(model_edit){.left_out = files[i]});
+      ci_error err = {0};
+      ci_model *model;
+      if (ci_model_open(edited, NULL, NULL, NULL, NULL, &model, &err)) fail_msg("%s without %s: %s: %s", folders[k], files[i], err.where, err.message);
+      if (i == 0) assert_null(model->generation_config);
+      ci_model_close(model);
+      edited_remove(edited);
+    }
+}
+
+/* model_kwargs lie over config.json: fewer layers leave tensors over. */
+static void kwargs_override(void **state) {
+  (void)state;
+  json_t *kwargs = json_pack("{s:i}", "n_layer", 1);
+  warnings w = {0}, none = {0};
+  float one[MOST_LOGITS], two[MOST_LOGITS];
+  size_t n;
+  logits_of(GOLDEN "models/gpt2", NULL, &none, two, &n);
+  logits_of(GOLDEN "models/gpt2", kwargs, &w, one, &n);
+  json_decref(kwargs);
+  assert_int_equal(w.count, 1);
+  assert_non_null(strstr(w.last, "transformer.h.1."));
+  assert_memory_not_equal(one, two, n * sizeof(float));
+}
+
+/* The same weights in shards give the same bits; in half precision nearly the same. */
+static void formats_agree(void **state) {
+  (void)state;
+  warnings w = {0};
+  float llama[MOST_LOGITS], other[MOST_LOGITS];
+  size_t n;
+  logits_of(GOLDEN "models/llama", NULL, &w, llama, &n);
+  logits_of(GOLDEN "formats/llama-sharded", NULL, &w, other, &n);
+  assert_memory_equal(llama, other, n * sizeof(float));
+  logits_of(GOLDEN "formats/llama-f16", NULL, &w, other, &n);
+  for (size_t i = 0; i < n; i++) assert_float_equal(other[i], llama[i], 0.02);
+  logits_of(GOLDEN "formats/llama-bf16", NULL, &w, other, &n);
+  for (size_t i = 0; i < n; i++) assert_float_equal(other[i], llama[i], 0.2);
+  assert_int_equal(w.count, 0);
+}
+
+static void architectures(void **state) {
+  (void)state;
+  size_t n = 0;
+  for (const ci_architecture *a; (a = ci_architecture_at(n)) != NULL; n++) {
+    assert_non_null(a->id);
+    assert_non_null(a->class_name);
+    assert_non_null(a->help);
+    assert_non_null(a->build);
+    assert_true(ci_ends_with(a->prefix, "."));
+  }
+  assert_true(n >= 3);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(folders_open),
+      cmocka_unit_test(names_match_without_prefix),
+      cmocka_unit_test(buffers_and_tied_copies_are_ignored),
+      cmocka_unit_test(left_over_tensors_are_warned_of),
+      {"missing tensors are named, gpt2", missing_tensors_are_named, NULL, NULL, (void *)(GOLDEN "models/gpt2")},
+      {"missing tensors are named, llama", missing_tensors_are_named, NULL, NULL, (void *)(GOLDEN "models/llama")},
+      {"missing tensors are named, marian", missing_tensors_are_named, NULL, NULL, (void *)(GOLDEN "models/marian")},
+      cmocka_unit_test(wrong_shapes_and_types_are_named),
+      cmocka_unit_test(wrong_configurations_are_named),
+      cmocka_unit_test(missing_files_are_named),
+      cmocka_unit_test(optional_files),
+      cmocka_unit_test(kwargs_override),
+      cmocka_unit_test(formats_agree),
+      cmocka_unit_test(architectures),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
