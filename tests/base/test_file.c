@@ -140,7 +140,7 @@ static void facts(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(written_beside_and_renamed), cmocka_unit_test(unwritable_paths), cmocka_unit_test(reading),
-                                     cmocka_unit_test(facts)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(written_beside_and_renamed), cmocka_unit_test(unwritable_paths),
+                                     cmocka_unit_test(reading), cmocka_unit_test(facts)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

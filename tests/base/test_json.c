@@ -28,7 +28,8 @@ static void refused(const char *text, size_t length) {
 /* "model_max_length": 10^30 is in thousands of tokenizer_config.json files. */
 static void numbers_too_large_for_64_bits(void **state) {
   (void)state;
-  json_t *value = parse("{\"model_max_length\": 1000000000000000019884624838656, \"pad\": 7, \"big\": 9223372036854775807}");
+  json_t *value =
+      parse("{\"model_max_length\": 1000000000000000019884624838656, \"pad\": 7, \"big\": 9223372036854775807}");
   int64_t n = 0;
   double real = 0;
   ci_error err = {0};
@@ -50,7 +51,7 @@ static void whole_numbers(void **state) {
     const char *text;
     bool whole;
     int64_t value;
-  } cases[] = {{"3", true, 3},         {"3.0", true, 3},  {"-2e3", true, -2000}, {"3.5", false, 0}, {"1e300", false, 0},
+  } cases[] = {{"3", true, 3},      {"3.0", true, 3},   {"-2e3", true, -2000}, {"3.5", false, 0}, {"1e300", false, 0},
                {"\"3\"", false, 0}, {"true", false, 0}, {"null", false, 0},    {"[3]", false, 0}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     json_t *value = parse(cases[i].text);
@@ -144,7 +145,7 @@ static void files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(numbers_too_large_for_64_bits), cmocka_unit_test(whole_numbers), cmocka_unit_test(look_ups),
+      cmocka_unit_test(numbers_too_large_for_64_bits),     cmocka_unit_test(whole_numbers), cmocka_unit_test(look_ups),
       cmocka_unit_test(wrong_types_say_what_was_expected), cmocka_unit_test(hostile_texts), cmocka_unit_test(files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

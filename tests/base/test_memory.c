@@ -9,7 +9,9 @@
 
 static void overflow(void **state) {
   (void)state;
-  static const size_t sizes[][2] = {{SIZE_MAX, 2}, {SIZE_MAX / 2 + 1, 2}, {SIZE_MAX / 4 + 1, 4}, {(size_t)1 << 33, (size_t)1 << 33}, {SIZE_MAX, 1}, {SIZE_MAX - 32, 1}};
+  static const size_t sizes[][2] = {{SIZE_MAX, 2},         {SIZE_MAX / 2 + 1, 2},
+                                    {SIZE_MAX / 4 + 1, 4}, {(size_t)1 << 33, (size_t)1 << 33},
+                                    {SIZE_MAX, 1},         {SIZE_MAX - 32, 1}};
   ci_arena *arena = ci_arena_create();
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     assert_null(ci_alloc(sizes[i][0], sizes[i][1]));
@@ -96,7 +98,8 @@ static void texts_and_facts(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(overflow), cmocka_unit_test(small_sizes), cmocka_unit_test(reserve_grows), cmocka_unit_test(arenas),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(overflow), cmocka_unit_test(small_sizes),
+                                     cmocka_unit_test(reserve_grows), cmocka_unit_test(arenas),
                                      cmocka_unit_test(texts_and_facts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

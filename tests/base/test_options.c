@@ -1,4 +1,5 @@
-/* Option tables: defaults, every type, ranges and choices, what an unknown key gets, values from the command line's text. */
+/* Option tables: defaults, every type, ranges and choices, what an unknown key gets, values from the command line's
+ * text. */
 #include "base/options.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,8 @@ typedef struct {
 static const ci_option table[] = {
     {"flag", NULL, CI_BOOL, offsetof(options, flag), "true", 0, 0, NULL, ""},
     {"n_steps", "-n", CI_INT, offsetof(options, steps), "50", 1, 1000, NULL, ""},
-    {"limit", NULL, CI_INT, offsetof(options, limit), "-1", 0, 10, NULL, ""}, /* the default stands outside: "not given" */
+    {"limit", NULL, CI_INT, offsetof(options, limit), "-1", 0, 10, NULL,
+     ""}, /* the default stands outside: "not given" */
     {"rate", NULL, CI_REAL, offsetof(options, rate), "0.5", 0, 1, NULL, ""},
     {"method", NULL, CI_WORD, offsetof(options, method), "\"greedy\"", 0, 0, "greedy|beam|sample", ""},
     {"path", NULL, CI_WORD, offsetof(options, path), "null", 0, 0, NULL, ""},
@@ -71,7 +73,8 @@ static void every_type(void **state) {
   (void)state;
   parsed p;
   assert_int_equal(parse(&p,
-                         "{\"flag\": false, \"n_steps\": 7.0, \"limit\": 10, \"rate\": 1, \"method\": \"beam\", \"path\": \"/x\", \"words\": \"b\", "
+                         "{\"flag\": false, \"n_steps\": 7.0, \"limit\": 10, \"rate\": 1, \"method\": \"beam\", "
+                         "\"path\": \"/x\", \"words\": \"b\", "
                          "\"ids\": 4, \"table\": {\"k\": 1}, \"any\": [1, \"x\"]}",
                          NULL),
                    CI_OK);
@@ -143,10 +146,12 @@ static void from_text(void **state) {
   static const struct {
     const char *option, *text, *value; /* value as JSON; NULL: refused */
   } cases[] = {
-      {"flag", "true", "true"},   {"flag", "YES", "true"},      {"flag", "1", "true"},         {"flag", "False", "false"}, {"flag", "no", "false"},
-      {"flag", "maybe", NULL},    {"n_steps", "12", "12"},      {"n_steps", "twelve", NULL},   {"rate", "0.25", "0.25"},   {"method", "beam", "\"beam\""},
-      {"path", "12", "\"12\""},   {"path", "\xff", NULL},       {"words", "a b", "\"a b\""},   {"ids", "[1, 2]", "[1, 2]"}, {"table", "{\"a\": 1}", "{\"a\": 1}"},
-      {"table", "{a: 1}", NULL},  {"any", "[null]", "[null]"},
+      {"flag", "true", "true"},       {"flag", "YES", "true"},     {"flag", "1", "true"},
+      {"flag", "False", "false"},     {"flag", "no", "false"},     {"flag", "maybe", NULL},
+      {"n_steps", "12", "12"},        {"n_steps", "twelve", NULL}, {"rate", "0.25", "0.25"},
+      {"method", "beam", "\"beam\""}, {"path", "12", "\"12\""},    {"path", "\xff", NULL},
+      {"words", "a b", "\"a b\""},    {"ids", "[1, 2]", "[1, 2]"}, {"table", "{\"a\": 1}", "{\"a\": 1}"},
+      {"table", "{a: 1}", NULL},      {"any", "[null]", "[null]"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     json_t *value = NULL;
@@ -166,14 +171,16 @@ static void from_text(void **state) {
     json_decref(value);
   }
   json_t *value = NULL;
-  assert_int_equal(ci_option_from_text(ci_options_find(table, "table"), "f", "{", &value, NULL), CI_EINVAL); /* no error asked for */
+  assert_int_equal(ci_option_from_text(ci_options_find(table, "table"), "f", "{", &value, NULL),
+                   CI_EINVAL); /* no error asked for */
   assert_null(ci_options_find(table, "nothing"));
   assert_null(ci_options_find(NULL, "nothing"));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(defaults), cmocka_unit_test(every_type), cmocka_unit_test(refusals), cmocka_unit_test(unknown_keys_can_be_collected),
+      cmocka_unit_test(defaults),  cmocka_unit_test(every_type),
+      cmocka_unit_test(refusals),  cmocka_unit_test(unknown_keys_can_be_collected),
       cmocka_unit_test(from_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,28 +21,32 @@ static const struct {
     {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
     {"\x80", BAD},
     {"\xBF\x80", BAD BAD},
-    {"\xC0\x80", BAD BAD},                        /* overlong NUL */
+    {"\xC0\x80", BAD BAD}, /* overlong NUL */
     {"\xC1\xBF", BAD BAD},
-    {"\xC3", BAD},                                /* cut */
+    {"\xC3", BAD}, /* cut */
     {"\xC3(", BAD "("},
-    {"\xE0\x80\x80", BAD BAD BAD},                /* overlong */
-    {"\xE0\xA0", BAD},                            /* cut: one for the maximal prefix */
+    {"\xE0\x80\x80", BAD BAD BAD}, /* overlong */
+    {"\xE0\xA0", BAD},             /* cut: one for the maximal prefix */
     {"\xE2\x82", BAD},
     {"\xE2\x82(", BAD "("},
     {"\xE2(\xA1", BAD "(" BAD},
-    {"\xED\xA0\x80", BAD BAD BAD},                /* a surrogate */
+    {"\xED\xA0\x80", BAD BAD BAD}, /* a surrogate */
     {"\xED\x9F\xBF", "\xED\x9F\xBF"},
-    {"\xF0\x80\x80\x80", BAD BAD BAD BAD},        /* overlong */
+    {"\xF0\x80\x80\x80", BAD BAD BAD BAD}, /* overlong */
     {"\xF0\x9F\x98", BAD},
     {"\xF0\x9F\x98z", BAD "z"},
     {"\xF0\x9F", BAD},
     {"\xF0", BAD},
-    {"\xF4\x8F\xBF\xBF", "\xF4\x8F\xBF\xBF"},     /* U+10FFFF */
-    {"\xF4\x90\x80\x80", BAD BAD BAD BAD},        /* above it */
+    {"\xF4\x8F\xBF\xBF", "\xF4\x8F\xBF\xBF"}, /* U+10FFFF */
+    {"\xF4\x90\x80\x80", BAD BAD BAD BAD},    /* above it */
     {"\xF5\x80\x80\x80", BAD BAD BAD BAD},
     {"\xFF\xFE", BAD BAD},
-    {"a\xE6\x88" "b\xE6\x88\x91" "c", "a" BAD "b\xE6\x88\x91" "c"},
-    {BAD, BAD},                                   /* itself, well-formed */
+    {"a\xE6\x88"
+     "b\xE6\x88\x91"
+     "c",
+     "a" BAD "b\xE6\x88\x91"
+     "c"},
+    {BAD, BAD}, /* itself, well-formed */
 };
 
 static void utf8_is_replaced_as_python_does(void **state) {
@@ -123,8 +127,11 @@ static void nearest_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(utf8_is_replaced_as_python_does), cmocka_unit_test(every_code_point_goes_round), cmocka_unit_test(strings_grow),
-      cmocka_unit_test(ends),                            cmocka_unit_test(nearest_names),
+      cmocka_unit_test(utf8_is_replaced_as_python_does),
+      cmocka_unit_test(every_code_point_goes_round),
+      cmocka_unit_test(strings_grow),
+      cmocka_unit_test(ends),
+      cmocka_unit_test(nearest_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* The pool: every part runs once, on a thread that exists, in thousands of rounds, asleep or awake; sums are the same for
- * every number of threads. */
+/* The pool: every part runs once, on a thread that exists, in thousands of rounds, asleep or awake; sums are the same
+ * for every number of threads. */
 #include "base/threads.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,8 +23,10 @@ typedef struct {
 
 static void count_part(void *context, size_t part, int thread) {
   job *j = context;
-  if (part >= j->count || thread < 0 || thread >= j->threads) atomic_fetch_add(&j->wrong, 1);
-  else atomic_fetch_add(&j->seen[part], 1);
+  if (part >= j->count || thread < 0 || thread >= j->threads)
+    atomic_fetch_add(&j->wrong, 1);
+  else
+    atomic_fetch_add(&j->seen[part], 1);
 }
 
 static void run_round(ci_pool *pool, job *j, size_t count) {
@@ -107,7 +109,8 @@ static void all_processors(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_part_once), cmocka_unit_test(asleep_and_awake), cmocka_unit_test(results_do_not_depend_on_threads),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_part_once), cmocka_unit_test(asleep_and_awake),
+                                     cmocka_unit_test(results_do_not_depend_on_threads),
                                      cmocka_unit_test(all_processors)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* One backward for all targets: whole models against finite differences, also where interventions stand in the way; and what
- * it costs: rows and calls of products counted against a formula. */
+/* One backward for all targets: whole models against finite differences, also where interventions stand in the way; and
+ * what it costs: rows and calls of products counted against a formula. */
 #include "support/differences.h"
 #include "support/golden_model.h"
 
@@ -37,7 +37,10 @@ static const layout decoders[] = {
 };
 static const layout pairs[] = {
     {.id = "one source",
-     .steps = {{STEP_BRANCH, CI_ENCODER, -1, 0, -1}, {STEP_TOKENS, CI_ENCODER, 0, 5, 0}, {STEP_BRANCH, CI_DECODER, -1, 0, 0}, {STEP_TOKENS, CI_DECODER, 0, 4, 0}},
+     .steps = {{STEP_BRANCH, CI_ENCODER, -1, 0, -1},
+               {STEP_TOKENS, CI_ENCODER, 0, 5, 0},
+               {STEP_BRANCH, CI_DECODER, -1, 0, 0},
+               {STEP_TOKENS, CI_DECODER, 0, 4, 0}},
      .targets = {{0, 0, 0}, {0, 2, 0}, {0, 3, 0}},
      .target_count = 3},
     {.id = "two sources",
@@ -82,7 +85,8 @@ static void whole_model(void **state) {
     for (int plan = 0; plan < 2; plan++) {
       char what[96];
       snprintf(what, sizeof what, "%s, %s", folder, plan ? "boundaries kept" : "all kept");
-      difference_case c = {.graph = &model.graph, .compute = &compute, .layout = layout_at(&model.graph, i), .what = what, .seed = 4};
+      difference_case c = {
+          .graph = &model.graph, .compute = &compute, .layout = layout_at(&model.graph, i), .what = what, .seed = 4};
       c.keep = plan ? CI_KEEP_BOUNDARIES : CI_KEEP_ALL;
       check_leaves(&model.graph, &c);
     }
@@ -92,8 +96,8 @@ static void whole_model(void **state) {
 /* Interventions in the middle of the model: no gradient, or a part of it, passes there. */
 static void interventions(void **state) {
   const char *folder = *state;
-  static const char *const names[] = {"decoder.0.self_attn.value", "decoder.1.self_attn.query", "decoder.0.self_attn.residual",
-                                      "decoder.0.self_attn"};
+  static const char *const names[] = {"decoder.0.self_attn.value", "decoder.1.self_attn.query",
+                                      "decoder.0.self_attn.residual", "decoder.0.self_attn"};
   static const ci_intervention_kind kinds[] = {CI_SET, CI_ZERO, CI_INTERPOLATE};
   ci_model model;
   golden_open(&model, folder);
@@ -105,15 +109,29 @@ static void interventions(void **state) {
       for (size_t k = 0; k < 3; k++)
         for (int columns = 0; columns < 2; columns++) {
           const layout *l = layout_at(&model.graph, i);
-          ci_intervention v = {.kind = kinds[k], .node = ci_graph_find(&model.graph, names[n]), .first = 1, .count = 3, .values = values, .alpha = 0.4f};
+          ci_intervention v = {.kind = kinds[k],
+                               .node = ci_graph_find(&model.graph, names[n]),
+                               .first = 1,
+                               .count = 3,
+                               .values = values,
+                               .alpha = 0.4f};
           if (v.node < 0) fail_msg("%s has no node %s", folder, names[n]);
           if (columns) v.column = 8, v.columns = 8;
           ci_intervention both[2] = {v, v};
           both[1].branch = (int)l->targets[l->target_count - 1].branch; /* the last branch too, if there are several */
           both[1].first = 2;
           char what[128];
-          snprintf(what, sizeof what, "%s, %s of %s%s", folder, k == 0 ? "set" : k == 1 ? "zero" : "interpolate", names[n], columns ? ", some columns" : "");
-          difference_case c = {.graph = &model.graph, .compute = &compute, .layout = l, .what = what, .seed = 4, .keep = k == 1 ? CI_KEEP_BOUNDARIES : CI_KEEP_ALL};
+          snprintf(what, sizeof what, "%s, %s of %s%s", folder,
+                   k == 0   ? "set"
+                   : k == 1 ? "zero"
+                            : "interpolate",
+                   names[n], columns ? ", some columns" : "");
+          difference_case c = {.graph = &model.graph,
+                               .compute = &compute,
+                               .layout = l,
+                               .what = what,
+                               .seed = 4,
+                               .keep = k == 1 ? CI_KEEP_BOUNDARIES : CI_KEEP_ALL};
           c.interventions = both;
           c.intervention_count = both[1].branch ? 2 : 1;
           check_leaves(&model.graph, &c);
@@ -121,8 +139,8 @@ static void interventions(void **state) {
   golden_close(&model);
 }
 
-/* What a backward must cost: `groups` targets, `full` and `source` adjoint rows, `layers` blocks. One row a target at the top
- * of the last block, all rows where keys and values of a block come from. */
+/* What a backward must cost: `groups` targets, `full` and `source` adjoint rows, `layers` blocks. One row a target at
+ * the top of the last block, all rows where keys and values of a block come from. */
 typedef struct {
   size_t rows, calls;
 } cost;
@@ -137,9 +155,11 @@ static cost llama_cost(size_t groups, size_t full, size_t source, size_t layers)
   return (cost){groups + (layers - 1) * 7 * full + 5 * groups + 2 * full, 1 + 7 * layers};
 }
 
-/* Decoder: self query, key, value, output; cross query, output; fc1, fc2; cross key and value on source rows. Encoder: six. */
+/* Decoder: self query, key, value, output; cross query, output; fc1, fc2; cross key and value on source rows. Encoder:
+ * six. */
 static cost marian_cost(size_t groups, size_t full, size_t source, size_t layers) {
-  size_t decoder = (layers - 1) * 8 * full + 6 * groups + 2 * full, cross = layers * 2 * source, encoder = layers * 6 * source;
+  size_t decoder = (layers - 1) * 8 * full + 6 * groups + 2 * full, cross = layers * 2 * source,
+         encoder = layers * 6 * source;
   return (cost){groups + decoder + cross + encoder, 1 + layers * 16};
 }
 
@@ -169,8 +189,11 @@ static void check_cost(const cost_case *c, const ci_model *model, size_t target_
   ci_adjoint_group groups[GOLDEN_ROWS];
   size_t full = 0, source = 0;
   for (size_t t = 0; t < target_count; t++) {
-    groups[t] = (ci_adjoint_group){
-        .branch = g.subject.branch, .target = t, .predictor = g.subject.first_target + t - 1, .first = first, .output_row = g.output_rows[t]};
+    groups[t] = (ci_adjoint_group){.branch = g.subject.branch,
+                                   .target = t,
+                                   .predictor = g.subject.first_target + t - 1,
+                                   .first = first,
+                                   .output_row = g.output_rows[t]};
     full += groups[t].predictor + 1 - first; /* the reachable (t, p) */
     source += g.subject.source_count;
   }
@@ -214,10 +237,17 @@ static void any_node_can_be_a_leaf(void **state) {
   (void)state;
   ci_model model;
   golden_open(&model, "models/llama");
-  static const char *const names[] = {"decoder.0.self_attn.value", "decoder.1.input_layernorm", "decoder.0.output", "decoder.1.mlp.gate"};
+  static const char *const names[] = {"decoder.0.self_attn.value", "decoder.1.input_layernorm", "decoder.0.output",
+                                      "decoder.1.mlp.gate"};
   for (size_t i = 0; i < 4; i++) {
     int node = ci_graph_find(&model.graph, names[i]);
-    difference_case c = {.graph = &model.graph, .compute = &compute, .layout = &decoders[i % 3], .what = names[i], .leaves = {node, -1, -1, -1}, .keep = CI_KEEP_BOUNDARIES, .seed = 5};
+    difference_case c = {.graph = &model.graph,
+                         .compute = &compute,
+                         .layout = &decoders[i % 3],
+                         .what = names[i],
+                         .leaves = {node, -1, -1, -1},
+                         .keep = CI_KEEP_BOUNDARIES,
+                         .seed = 5};
     check_differences(&c);
   }
   golden_close(&model);
@@ -226,7 +256,8 @@ static void any_node_can_be_a_leaf(void **state) {
   golden_subject_open(&g, &model, &compute);
   ci_error err = {0};
   assert_int_equal(ci_subject_forward(&g.subject, CI_KEEP_ALL, &err), CI_OK);
-  /* the last rows of the decoder: the gradient of the first target by them does not exist; by its own embedding it does */
+  /* the last rows of the decoder: the gradient of the first target by them does not exist; by its own embedding it does
+   */
   ci_adjoint_group group = {.branch = g.subject.branch, .output_row = g.output_rows[0]};
   ci_adjoint adjoint;
   assert_int_equal(ci_adjoint_open(g.subject.run, &group, 1, &adjoint, &err), CI_OK);

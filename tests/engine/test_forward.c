@@ -46,7 +46,8 @@ static void forward(ci_run *run) {
 
 static void close_to(const char *what, const float *a, const float *b, size_t n) {
   for (size_t i = 0; i < n; i++)
-    if (!(fabsf(a[i] - b[i]) <= 2e-5f * (1 + fabsf(b[i])))) fail_msg("%s, column %zu: %g, expected %g", what, i, (double)a[i], (double)b[i]);
+    if (!(fabsf(a[i] - b[i]) <= 2e-5f * (1 + fabsf(b[i]))))
+      fail_msg("%s, column %zu: %g, expected %g", what, i, (double)a[i], (double)b[i]);
 }
 
 /* All kept values of decoder positions [0, n) of a branch are those of another run's. */
@@ -54,8 +55,9 @@ static void same_rows(const ci_run *a, int branch_a, const ci_run *b, int branch
   for (int node = 0; node < a->graph->count; node++) {
     if (a->graph->nodes[node].space != CI_DECODER || !a->keeps[node] || !b->keeps[node]) continue;
     for (size_t p = 0; p < n; p++)
-      close_to(a->graph->nodes[node].name, ci_run_row(a, node, (size_t)a->spaces[CI_DECODER].branches[branch_a].rows[p]),
-               ci_run_row(b, node, (size_t)b->spaces[CI_DECODER].branches[branch_b].rows[p]), a->graph->nodes[node].width);
+      close_to(
+          a->graph->nodes[node].name, ci_run_row(a, node, (size_t)a->spaces[CI_DECODER].branches[branch_a].rows[p]),
+          ci_run_row(b, node, (size_t)b->spaces[CI_DECODER].branches[branch_b].rows[p]), a->graph->nodes[node].width);
   }
 }
 
@@ -68,7 +70,8 @@ static void token_by_token(void **state) {
   size_t expected[GOLDEN_ROWS], row;
   int branch = open_branch(whole);
   append(whole, branch, golden_text, GOLDEN_ROWS);
-  for (size_t p = 0; p < GOLDEN_ROWS; p++) assert_int_equal(ci_run_want_logits(whole, branch, p, &expected[p], &err), CI_OK);
+  for (size_t p = 0; p < GOLDEN_ROWS; p++)
+    assert_int_equal(ci_run_want_logits(whole, branch, p, &expected[p], &err), CI_OK);
   forward(whole);
   for (int plan = 0; plan < 3; plan++)
     for (int drop = 0; drop < 2; drop++) {
@@ -112,7 +115,10 @@ static void branches_share_prefixes(void **state) {
     int branch;
     size_t count;
     int32_t ids[8];
-  } expected[] = {{root, 7, {golden_text[0], golden_text[1], golden_text[2], golden_text[3], golden_text[4], golden_text[5], golden_text[6]}},
+  } expected[] = {{root,
+                   7,
+                   {golden_text[0], golden_text[1], golden_text[2], golden_text[3], golden_text[4], golden_text[5],
+                    golden_text[6]}},
                   {child, 5, {golden_text[0], golden_text[1], 70, 71, 74}},
                   {grandchild, 5, {golden_text[0], golden_text[1], 70, 72, 73}}};
   for (size_t i = 0; i < 3; i++) {
@@ -146,7 +152,8 @@ static void interventions_change_their_rows(void **state) {
       ci_run *run = open_run(&model, CI_KEEP_ALL);
       int own = open_branch(run);
       append(run, own, golden_text, GOLDEN_ROWS);
-      ci_intervention v = {.kind = kinds[k], .node = node, .branch = own, .first = 2, .count = 3, .values = values, .alpha = 0.25f};
+      ci_intervention v = {
+          .kind = kinds[k], .node = node, .branch = own, .first = 2, .count = 3, .values = values, .alpha = 0.25f};
       if (part) v.column = 4, v.columns = 7;
       ci_error err = {0};
       assert_int_equal(ci_run_intervene(run, &v, &err), CI_OK);
@@ -182,7 +189,8 @@ static void sections_are_rebuilt(void **state) {
     append(runs[i], branch, golden_text, GOLDEN_ROWS);
     ci_intervention v = {.kind = CI_ZERO, .node = touched, .branch = branch, .first = 3, .count = 2};
     assert_int_equal(ci_run_intervene(runs[i], &v, &err), CI_OK);
-    for (size_t p = 0; p < GOLDEN_ROWS; p++) assert_int_equal(ci_run_want_logits(runs[i], branch, p, &row, &err), CI_OK);
+    for (size_t p = 0; p < GOLDEN_ROWS; p++)
+      assert_int_equal(ci_run_want_logits(runs[i], branch, p, &row, &err), CI_OK);
     forward(runs[i]);
   }
   for (int section = model.graph.sections - 1; section >= 0; section--) {
@@ -191,7 +199,8 @@ static void sections_are_rebuilt(void **state) {
     for (int i = 0; i < model.graph.count; i++) {
       const ci_node *node = &model.graph.nodes[i];
       if (node->section != section) continue;
-      for (size_t r = 0; r < few->spaces[node->space].rows; r++) close_to(node->name, ci_run_row(few, i, r), ci_run_row(all, i, r), node->width);
+      for (size_t r = 0; r < few->spaces[node->space].rows; r++)
+        close_to(node->name, ci_run_row(few, i, r), ci_run_row(all, i, r), node->width);
     }
   }
   ci_run_close(all);
@@ -215,7 +224,8 @@ static void input_values_need_no_rows(void **state) {
   if (model.graph.encoder_decoder) {
     input = model.graph.input_node[CI_ENCODER];
     assert_int_equal(ci_run_input_values(run, CI_ENCODER, golden_source, GOLDEN_SOURCE, values, &err), CI_OK);
-    for (size_t p = 0; p < GOLDEN_SOURCE; p++) close_to("source input", values + p * width, ci_run_row(run, input, p), width);
+    for (size_t p = 0; p < GOLDEN_SOURCE; p++)
+      close_to("source input", values + p * width, ci_run_row(run, input, p), width);
   }
   const int32_t wrong[] = {-1};
   assert_int_equal(ci_run_input_values(run, CI_DECODER, wrong, 1, values, &err), CI_EINVAL);
@@ -242,17 +252,13 @@ static void not_finite_values_are_named(void **state) {
   golden_close(&model);
 }
 
-#define FOR_ALL(test) \
-  {#test ", gpt2", test, NULL, NULL, (void *)"models/gpt2"}, {#test ", llama", test, NULL, NULL, (void *)"models/llama"}, \
-      {#test ", llama BF16", test, NULL, NULL, (void *)"formats/llama-bf16"}, {#test ", marian", test, NULL, NULL, (void *)"models/marian"}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      FOR_ALL(token_by_token),
-      FOR_ALL(branches_share_prefixes),
-      FOR_ALL(interventions_change_their_rows),
-      FOR_ALL(sections_are_rebuilt),
-      FOR_ALL(input_values_need_no_rows),
+      GOLDEN_TESTS(token_by_token),
+      GOLDEN_TESTS(branches_share_prefixes),
+      GOLDEN_TESTS(interventions_change_their_rows),
+      GOLDEN_TESTS(sections_are_rebuilt),
+      GOLDEN_TESTS(input_values_need_no_rows),
       cmocka_unit_test(not_finite_values_are_named),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

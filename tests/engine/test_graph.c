@@ -1,4 +1,5 @@
-/* What a finished graph promises: names, order, and scratch slots that nobody writes while a value is still to be read. */
+/* What a finished graph promises: names, order, and scratch slots that nobody writes while a value is still to be read.
+ */
 #include "support/golden_model.h"
 #include "support/tiny_graph.h"
 
@@ -10,11 +11,13 @@ static void check_slots(const ci_graph *graph) {
     const ci_node *node = &graph->nodes[i];
     for (int k = 0; k < node->input_count; k++) {
       const ci_node *input = &graph->nodes[node->inputs[k]];
-      if (!input->is_key && owner[input->slot] != node->inputs[k]) fail_msg("%s is overwritten before %s reads it", input->name, node->name);
+      if (!input->is_key && owner[input->slot] != node->inputs[k])
+        fail_msg("%s is overwritten before %s reads it", input->name, node->name);
       assert_true(input->last_reader >= i);
       if (input->section != node->section) assert_true(input->keep);
     }
-    if (node->slot < 0 || node->slot >= graph->slots) fail_msg("%s has slot %d of %d", node->name, node->slot, graph->slots);
+    if (node->slot < 0 || node->slot >= graph->slots)
+      fail_msg("%s has slot %d of %d", node->name, node->slot, graph->slots);
     owner[node->slot] = i;
   }
   ci_free(owner);

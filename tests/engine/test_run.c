@@ -76,7 +76,8 @@ static void ids_exist(void **state) {
   close_fixture(&f);
 }
 
-/* Everything that came after the mark is gone: rows, branches, interventions, and tokens of branches that were there. */
+/* Everything that came after the mark is gone: rows, branches, interventions, and tokens of branches that were there.
+ */
 static void truncate_forgets(void **state) {
   fixture f;
   open_fixture(&f, *state, CI_KEEP_ALL);
@@ -94,7 +95,8 @@ static void truncate_forgets(void **state) {
   ci_run_mark mark = ci_run_get_mark(run);
 
   int child = ci_run_branch(run, CI_DECODER, root, 2, source);
-  ci_intervention zero = {.kind = CI_ZERO, .node = f.model.graph.input_node[CI_DECODER], .branch = root, .first = 4, .count = 3};
+  ci_intervention zero = {
+      .kind = CI_ZERO, .node = f.model.graph.input_node[CI_DECODER], .branch = root, .first = 4, .count = 3};
   assert_int_equal(ci_run_intervene(run, &zero, &err), CI_OK);
   assert_int_equal(ci_run_append(run, CI_DECODER, child, golden_text + 5, 3, &err), CI_OK);
   assert_int_equal(ci_run_append(run, CI_DECODER, root, golden_text + 6, 3, &err), CI_OK);
@@ -132,14 +134,18 @@ static void reset_forgets_all(void **state) {
     int branch = ci_run_branch(f.run, CI_DECODER, -1, 0, -1);
     assert_int_equal(branch, 0);
     assert_int_equal(ci_run_append(f.run, CI_DECODER, branch, golden_text, GOLDEN_ROWS, &err), CI_OK);
-    ci_intervention zero = {.kind = CI_ZERO, .node = f.model.graph.input_node[CI_DECODER], .branch = 0, .first = 1, .count = 2};
+    ci_intervention zero = {
+        .kind = CI_ZERO, .node = f.model.graph.input_node[CI_DECODER], .branch = 0, .first = 1, .count = 2};
     if (round == 1) assert_int_equal(ci_run_intervene(f.run, &zero, &err), CI_OK);
     assert_int_equal(ci_run_want_logits(f.run, branch, GOLDEN_ROWS - 1, &row, &err), CI_OK);
     assert_int_equal(ci_run_forward(f.run, &err), CI_OK);
     assert_int_equal(row, 0);
-    if (round == 0) memcpy(first, ci_run_logits(f.run, row), sizeof first);
-    else if (round == 1) assert_memory_not_equal(first, ci_run_logits(f.run, row), sizeof first);
-    else assert_memory_equal(first, ci_run_logits(f.run, row), sizeof first);
+    if (round == 0)
+      memcpy(first, ci_run_logits(f.run, row), sizeof first);
+    else if (round == 1)
+      assert_memory_not_equal(first, ci_run_logits(f.run, row), sizeof first);
+    else
+      assert_memory_equal(first, ci_run_logits(f.run, row), sizeof first);
     ci_run_reset(f.run);
     assert_int_equal(f.run->spaces[CI_DECODER].rows, 0);
   }

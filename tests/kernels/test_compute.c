@@ -1,5 +1,5 @@
-/* Products with weights against sums in double: every type, both layouts, rows and columns with gaps, one row or many, wider
- * than a panel; the same bits for every number of threads; what is counted; the flags. */
+/* Products with weights against sums in double: every type, both layouts, rows and columns with gaps, one row or many,
+ * wider than a panel; the same bits for every number of threads; what is counted; the flags. */
 #include "kernels/compute.h"
 #include "kernels/weight_types.h"
 #include "support/random.h"
@@ -34,9 +34,12 @@ static matrix make_matrix(const product *p, uint64_t *random) {
   uint16_t *halves = x.memory;
   for (size_t i = 0; i < count; i++) {
     double value;
-    if (type->in_place) value = (double)(floats[i] = random_float(random));
-    else if (strcmp(p->type, "F16") == 0) value = half_value(halves[i] = random_half(random));
-    else value = bfloat_value(halves[i] = random_bfloat(random));
+    if (type->in_place)
+      value = (double)(floats[i] = random_float(random));
+    else if (strcmp(p->type, "F16") == 0)
+      value = half_value(halves[i] = random_half(random));
+    else
+      value = bfloat_value(halves[i] = random_bfloat(random));
     if (i % ld < p->b) x.values[i / ld * p->b + i % ld] = value;
   }
   return x;
@@ -46,19 +49,21 @@ static double weight_at(const product *p, const matrix *x, size_t output, size_t
   return p->by_input ? x->values[input * p->b + output] : x->values[output * p->b + input];
 }
 
-static void compare(const product *p, const char *what, const float *y, size_t ld, size_t columns, size_t depth, const double *expected) {
+static void compare(const product *p, const char *what, const float *y, size_t ld, size_t columns, size_t depth,
+                    const double *expected) {
   for (size_t i = 0; i < p->m; i++)
     for (size_t j = 0; j < columns; j++) {
       double found = (double)y[i * ld + j], wanted = expected[i * columns + j];
       if (!(fabs(found - wanted) <= 1e-6 * sqrt((double)depth) * (2 + fabs(wanted))))
-        fail_msg("%s, %s [%zu, %zu]%s, %zu rows, [%zu, %zu]: %.9g, expected %.9g", what, p->type, p->a, p->b, p->by_input ? " by input" : "",
-                 p->m, i, j, found, wanted);
+        fail_msg("%s, %s [%zu, %zu]%s, %zu rows, [%zu, %zu]: %.9g, expected %.9g", what, p->type, p->a, p->b,
+                 p->by_input ? " by input" : "", p->m, i, j, found, wanted);
     }
 }
 
 static void check_forward(ci_compute *c, const product *p, const matrix *x, bool biased, uint64_t *random) {
   size_t inputs = ci_weight_inputs(&x->w), outputs = ci_weight_outputs(&x->w), ldx = inputs + GAP, ldy = outputs + GAP;
-  float *in = malloc(p->m * ldx * sizeof *in), *bias = malloc(outputs * sizeof *bias), *out = malloc(p->m * ldy * sizeof *out);
+  float *in = malloc(p->m * ldx * sizeof *in), *bias = malloc(outputs * sizeof *bias),
+        *out = malloc(p->m * ldy * sizeof *out);
   double *expected = malloc(p->m * outputs * sizeof *expected);
   random_floats(random, in, p->m * ldx, 1);
   random_floats(random, bias, outputs, 1);
@@ -82,7 +87,8 @@ static void check_forward(ci_compute *c, const product *p, const matrix *x, bool
 }
 
 static void check_backward(ci_compute *c, const product *p, const matrix *x, bool accumulate, uint64_t *random) {
-  size_t inputs = ci_weight_inputs(&x->w), outputs = ci_weight_outputs(&x->w), lddx = inputs + GAP, lddy = outputs + GAP;
+  size_t inputs = ci_weight_inputs(&x->w), outputs = ci_weight_outputs(&x->w), lddx = inputs + GAP,
+         lddy = outputs + GAP;
   float *dy = malloc(p->m * lddy * sizeof *dy), *dx = malloc(p->m * lddx * sizeof *dx);
   double *expected = malloc(p->m * inputs * sizeof *expected);
   random_floats(random, dy, p->m * lddy, 1);
@@ -123,7 +129,8 @@ static void products(void **state) {
     for (size_t t = 0; t < 3; t++)
       for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (size_t m = 0; m < sizeof rows / sizeof *rows; m++)
-          for (int by_input = 0; by_input < 2; by_input++) check(&c, &(product){types[t], shapes[s][0], shapes[s][1], by_input, rows[m]});
+          for (int by_input = 0; by_input < 2; by_input++)
+            check(&c, &(product){types[t], shapes[s][0], shapes[s][1], by_input, rows[m]});
     ci_compute_close(&c);
   }
 }
@@ -181,7 +188,8 @@ static void threads_change_nothing(void **state) {
         float *one = bits(&p, 1, &size);
         for (int threads = 2; threads <= 3; threads++) {
           float *many = bits(&p, threads, &size);
-          if (memcmp(one, many, size)) fail_msg("%s%s, %zu rows: %d threads differ from one", p.type, by_input ? " by input" : "", p.m, threads);
+          if (memcmp(one, many, size))
+            fail_msg("%s%s, %zu rows: %d threads differ from one", p.type, by_input ? " by input" : "", p.m, threads);
           free(many);
         }
         free(one);
@@ -252,8 +260,12 @@ static void weight_types(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(products),   cmocka_unit_test(larger_than_a_panel), cmocka_unit_test(threads_change_nothing), cmocka_unit_test(rows_are_covered_once),
-      cmocka_unit_test(flags),      cmocka_unit_test(weight_types),
+      cmocka_unit_test(products),
+      cmocka_unit_test(larger_than_a_panel),
+      cmocka_unit_test(threads_change_nothing),
+      cmocka_unit_test(rows_are_covered_once),
+      cmocka_unit_test(flags),
+      cmocka_unit_test(weight_types),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,17 +18,19 @@ static float *random_array(uint64_t *state, size_t n) {
 static void check(const ci_gemm *g, bool transposed, size_t m, size_t n, size_t k, int beta) {
   uint64_t random = m * 1000 + n * 10 + k;
   size_t lda = k + GAP, ldb = (transposed ? k : n) + GAP, ldc = n + GAP, b_rows = transposed ? n : k;
-  float *a = random_array(&random, (m - 1) * lda + k), *b = random_array(&random, (b_rows - 1) * ldb + (transposed ? k : n));
+  float *a = random_array(&random, (m - 1) * lda + k),
+        *b = random_array(&random, (b_rows - 1) * ldb + (transposed ? k : n));
   float *c = random_array(&random, m * ldc), *old = malloc(m * ldc * sizeof *old);
   memcpy(old, c, m * ldc * sizeof *c);
   g->multiply(transposed, m, n, k, a, lda, b, ldb, c, ldc, beta);
   for (size_t i = 0; i < m; i++) {
     for (size_t j = 0; j < n; j++) {
       double expected = beta ? (double)old[i * ldc + j] : 0, found = (double)c[i * ldc + j];
-      for (size_t l = 0; l < k; l++) expected += (double)a[i * lda + l] * (double)(transposed ? b[j * ldb + l] : b[l * ldb + j]);
+      for (size_t l = 0; l < k; l++)
+        expected += (double)a[i * lda + l] * (double)(transposed ? b[j * ldb + l] : b[l * ldb + j]);
       if (!(fabs(found - expected) <= 1e-6 * sqrt((double)k) * (1 + fabs(expected))))
-        fail_msg("%s%s: %zu x %zu x %zu, beta %d, [%zu, %zu]: %.9g, expected %.9g", g->id, transposed ? " transposed" : "", m, n, k, beta, i, j,
-                 found, expected);
+        fail_msg("%s%s: %zu x %zu x %zu, beta %d, [%zu, %zu]: %.9g, expected %.9g", g->id,
+                 transposed ? " transposed" : "", m, n, k, beta, i, j, found, expected);
     }
     assert_memory_equal(c + i * ldc + n, old + i * ldc + n, GAP * sizeof *c);
   }
@@ -40,7 +42,8 @@ static void check(const ci_gemm *g, bool transposed, size_t m, size_t n, size_t 
 
 static void back_ends(void **state) {
   (void)state;
-  static const size_t rows[] = {1, 2, 3, 7, 14, 15, 16, 17, 31, 46, 64, 97}, columns[] = {1, 2, 15, 16, 17, 63, 130}, depths[] = {1, 3, 16, 33, 100};
+  static const size_t rows[] = {1, 2, 3, 7, 14, 15, 16, 17, 31, 46, 64, 97}, columns[] = {1, 2, 15, 16, 17, 63, 130},
+                      depths[] = {1, 3, 16, 33, 100};
   size_t count = 0;
   for (const ci_gemm *g; (g = ci_gemm_at(count)) != NULL; count++) {
     assert_non_null(g->help);

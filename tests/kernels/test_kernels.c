@@ -1,5 +1,5 @@
-/* The kernels of each instruction set that this CPU has, against loops in double: all lengths from 0 to 70, so that every
- * tail is met; memory is exactly as long as it must be, so that the sanitizer sees a step beyond it. */
+/* The kernels of each instruction set that this CPU has, against loops in double: all lengths from 0 to 70, so that
+ * every tail is met; memory is exactly as long as it must be, so that the sanitizer sees a step beyond it. */
 #include "kernels/kernels.h"
 #include "support/random.h"
 #include <setjmp.h>
@@ -25,7 +25,8 @@ static float *random_array(uint64_t *state, size_t n) {
 }
 
 static void near(const ci_kernels *k, const char *what, size_t n, double found, double expected, double size) {
-  if (!(fabs(found - expected) <= 1e-6 * size + 1e-30)) fail_msg("%s: %s of %zu: %.9g, expected %.9g", k->id, what, n, found, expected);
+  if (!(fabs(found - expected) <= 1e-6 * size + 1e-30))
+    fail_msg("%s: %s of %zu: %.9g, expected %.9g", k->id, what, n, found, expected);
 }
 
 static void sums(void **state) {
@@ -94,9 +95,12 @@ static void rows_of_dots(void **state) {
       uint16_t *half = malloc(count * sizeof *half + 1), *bfloat = malloc(count * sizeof *bfloat + 1);
       for (size_t i = 0; i < count; i++) half[i] = random_half(&random), bfloat[i] = random_bfloat(&random);
       for (int type = 0; type < 3; type++) {
-        if (type == 0) k->dot_rows(x, w, ld, rows, n, out);
-        else if (type == 1) k->dot_rows_f16(x, half, ld, rows, n, out);
-        else k->dot_rows_bf16(x, bfloat, ld, rows, n, out);
+        if (type == 0)
+          k->dot_rows(x, w, ld, rows, n, out);
+        else if (type == 1)
+          k->dot_rows_f16(x, half, ld, rows, n, out);
+        else
+          k->dot_rows_bf16(x, bfloat, ld, rows, n, out);
         for (size_t r = 0; r < rows; r++) {
           double expected = 0, size = 0;
           for (size_t i = 0; i < n; i++) {
@@ -105,7 +109,11 @@ static void rows_of_dots(void **state) {
             expected += (double)x[i] * b;
             size += fabs((double)x[i] * b);
           }
-          near(k, type == 0 ? "dot_rows" : type == 1 ? "dot_rows_f16" : "dot_rows_bf16", n, (double)out[r], expected, size);
+          near(k,
+               type == 0   ? "dot_rows"
+               : type == 1 ? "dot_rows_f16"
+                           : "dot_rows_bf16",
+               n, (double)out[r], expected, size);
         }
       }
       free(x);
@@ -117,10 +125,13 @@ static void rows_of_dots(void **state) {
 }
 
 /* a by rows or by columns, with gaps between rows of b and c, added or written. */
-static void check_matmul(const ci_kernels *k, size_t m, size_t n, size_t depth, bool by_columns, int beta, uint64_t *random) {
+static void check_matmul(const ci_kernels *k, size_t m, size_t n, size_t depth, bool by_columns, int beta,
+                         uint64_t *random) {
   size_t a_row = by_columns ? 1 : depth + GAP, a_column = by_columns ? m + GAP : 1, ldb = n + GAP, ldc = n + 2 * GAP;
-  size_t a_count = m && depth ? (m - 1) * a_row + (depth - 1) * a_column + 1 : 0, b_count = depth ? (depth - 1) * ldb + n : 0;
-  float *a = random_array(random, a_count), *b = random_array(random, b_count), *c = random_array(random, m * ldc), *old = malloc(m * ldc * sizeof *old + 1);
+  size_t a_count = m && depth ? (m - 1) * a_row + (depth - 1) * a_column + 1 : 0,
+         b_count = depth ? (depth - 1) * ldb + n : 0;
+  float *a = random_array(random, a_count), *b = random_array(random, b_count), *c = random_array(random, m * ldc),
+        *old = malloc(m * ldc * sizeof *old + 1);
   if (beta == 0)
     for (size_t i = 0; i < m; i++)
       for (size_t j = 0; j < n; j++) c[i * ldc + j] = NAN; /* not read */
@@ -198,12 +209,16 @@ static void sums_of_exponentials(void **state) {
   }
 }
 
-static double silu(double x) { return x / (1 + exp(-x)); }
+static double silu(double x) {
+  return x / (1 + exp(-x));
+}
 static double silu_slope(double x) {
   double s = 1 / (1 + exp(-x));
   return s * (1 + x * (1 - s));
 }
-static double gelu(double x) { return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
+static double gelu(double x) {
+  return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
 static double gelu_slope(double x) {
   double t = tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)), du = sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
   return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du;
@@ -211,9 +226,11 @@ static double gelu_slope(double x) {
 
 /* Errors by the size of the result or of 1, whichever is larger; and far out the limits. */
 static void check_function(const ci_kernels *k, const char *what, void (*map)(const float *, float *, size_t),
-                           void (*gradient)(const float *, const float *, float *, size_t), double (*f)(double), double (*slope)(double)) {
+                           void (*gradient)(const float *, const float *, float *, size_t), double (*f)(double),
+                           double (*slope)(double)) {
   enum { COUNT = 1 << 16 };
-  float *x = malloc(COUNT * sizeof *x), *y = malloc(COUNT * sizeof *y), *dy = malloc(COUNT * sizeof *dy), *dx = malloc(COUNT * sizeof *dx);
+  float *x = malloc(COUNT * sizeof *x), *y = malloc(COUNT * sizeof *y), *dy = malloc(COUNT * sizeof *dy),
+        *dx = malloc(COUNT * sizeof *dx);
   uint64_t random = 6;
   double worst = 0, worst_slope = 0;
   for (size_t i = 0; i < COUNT; i++) x[i] = 40 * ((float)i / COUNT - 0.5f), dy[i] = random_float(&random);
@@ -227,7 +244,8 @@ static void check_function(const ci_kernels *k, const char *what, void (*map)(co
   assert_true(worst < 3e-7);
   assert_true(worst_slope < 3e-6); /* 1 - tanh^2 cancels where gelu is nearly x */
   for (size_t n = 0; n <= LONGEST; n++) {
-    float *a = random_array(&random, n), *b = malloc(n * sizeof *b + 1), *g = random_array(&random, n), *d = malloc(n * sizeof *d + 1);
+    float *a = random_array(&random, n), *b = malloc(n * sizeof *b + 1), *g = random_array(&random, n),
+          *d = malloc(n * sizeof *d + 1);
     map(a, b, n);
     gradient(a, g, d, n);
     for (size_t i = 0; i < n; i++) {
@@ -257,7 +275,9 @@ static void activations(void **state) {
   check_function(k, "gelu_tanh", k->gelu_tanh, k->gelu_tanh_gradient, gelu, gelu_slope);
 }
 
-static bool same_float(float a, double b) { return isnan(b) ? isnan(a) : (double)a == b && !signbit(a) == !signbit(b); }
+static bool same_float(float a, double b) {
+  return isnan(b) ? isnan(a) : (double)a == b && !signbit(a) == !signbit(b);
+}
 
 /* All 65536 patterns, exactly; lengths with every tail. */
 static void widening(void **state) {
@@ -271,7 +291,8 @@ static void widening(void **state) {
     if (!same_float(y[i], half_value((uint16_t)i))) fail_msg("%s: half %04x is %g", k->id, (unsigned)i, (double)y[i]);
   k->widen_bf16(x, y, ALL);
   for (int i = 0; i < ALL; i++)
-    if (!same_float(y[i], bfloat_value((uint16_t)i))) fail_msg("%s: bfloat %04x is %g", k->id, (unsigned)i, (double)y[i]);
+    if (!same_float(y[i], bfloat_value((uint16_t)i)))
+      fail_msg("%s: bfloat %04x is %g", k->id, (unsigned)i, (double)y[i]);
   for (size_t n = 0; n <= LONGEST; n++) {
     uint16_t *a = malloc(n * sizeof *a + 1);
     float *b = malloc(n * sizeof *b + 1);
@@ -295,14 +316,16 @@ static void tables(void **state) {
   assert_ptr_equal(ci_kernels_named(ci_kernels_best()->id), ci_kernels_best());
 }
 
-#define FOR_ALL(test) \
-  {#test ", portable", test, NULL, NULL, (void *)"portable"}, {#test ", avx2", test, NULL, NULL, (void *)"avx2"}, \
-      {#test ", avx512", test, NULL, NULL, (void *)"avx512"}
+#define FOR_ALL(test)                                                                                                  \
+  {#test ", portable", test, NULL, NULL, (void *)"portable"}, {#test ", avx2", test, NULL, NULL, (void *)"avx2"}, {    \
+#test ", avx512", test, NULL, NULL, (void *)"avx512"                                                               \
+  }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(tables), FOR_ALL(sums),        FOR_ALL(additions),            FOR_ALL(rows_of_dots), FOR_ALL(matmul),
-      FOR_ALL(exponential),     FOR_ALL(sums_of_exponentials), FOR_ALL(activations), FOR_ALL(widening),
+      cmocka_unit_test(tables),      FOR_ALL(sums),        FOR_ALL(additions),
+      FOR_ALL(rows_of_dots),         FOR_ALL(matmul),      FOR_ALL(exponential),
+      FOR_ALL(sums_of_exponentials), FOR_ALL(activations), FOR_ALL(widening),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

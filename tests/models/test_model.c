@@ -1,5 +1,6 @@
-/* Opening model folders as the hub has them and as nobody should have them: names with or without the base prefix, buffers and
- * tied copies that transformers ignores, and an error that names file, tensor or key for everything else. */
+/* Opening model folders as the hub has them and as nobody should have them: names with or without the base prefix,
+ * buffers and tied copies that transformers ignores, and an error that names file, tensor or key for everything else.
+ */
 #include "models/model.h"
 #include "support/edited_model.h"
 #include "support/golden_model.h"
@@ -25,16 +26,21 @@ static void folders_open(void **state) {
     int layers;
     bool pair;
   } cases[] = {
-      {GOLDEN "models/gpt2", "gpt2", 480, 0, 2, false},          {GOLDEN "models/llama", "llama", 480, 0, 2, false},
-      {GOLDEN "models/llama_tied", "llama", 480, 0, 2, false},   {GOLDEN "models/marian", "marian", 1581, 0, 2, true},
-      {GOLDEN "formats/llama-f16", "llama", 480, 0, 2, false},   {GOLDEN "formats/llama-bf16", "llama", 480, 0, 2, false},
-      {GOLDEN "formats/llama-sharded", "llama", 480, 0, 2, false}, {MODELS "/stories260K", "llama", 512, 0, 5, false},
+      {GOLDEN "models/gpt2", "gpt2", 480, 0, 2, false},
+      {GOLDEN "models/llama", "llama", 480, 0, 2, false},
+      {GOLDEN "models/llama_tied", "llama", 480, 0, 2, false},
+      {GOLDEN "models/marian", "marian", 1581, 0, 2, true},
+      {GOLDEN "formats/llama-f16", "llama", 480, 0, 2, false},
+      {GOLDEN "formats/llama-bf16", "llama", 480, 0, 2, false},
+      {GOLDEN "formats/llama-sharded", "llama", 480, 0, 2, false},
+      {MODELS "/stories260K", "llama", 512, 0, 5, false},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ci_error err = {0};
     warnings w = {0};
     ci_model *model;
-    if (ci_model_open(cases[i].folder, NULL, NULL, keep_warning, &w, &model, &err)) fail_msg("%s: %s", err.where, err.message);
+    if (ci_model_open(cases[i].folder, NULL, NULL, keep_warning, &w, &model, &err))
+      fail_msg("%s: %s", err.where, err.message);
     if (w.count) fail_msg("%s: a warning: %s", cases[i].folder, w.last);
     assert_string_equal(model->architecture->id, cases[i].architecture);
     assert_int_equal(model->vocabulary, cases[i].vocabulary);
@@ -90,12 +96,15 @@ static void buffers_and_tied_copies_are_ignored(void **state) {
   (void)state;
   same_as_before(GOLDEN "models/gpt2",
                  &(model_edit){.copied = "transformer.h.0.ln_1.weight",
-                               .added = {"transformer.h.0.attn.bias", "transformer.h.1.attn.masked_bias", "h.0.attn.bias", "lm_head.weight"}});
-  same_as_before(GOLDEN "models/llama_tied", &(model_edit){.copied = "model.embed_tokens.weight", .added = {"lm_head.weight", "model.layers.0.self_attn.rotary_emb.inv_freq"}});
+                               .added = {"transformer.h.0.attn.bias", "transformer.h.1.attn.masked_bias",
+                                         "h.0.attn.bias", "lm_head.weight"}});
+  same_as_before(GOLDEN "models/llama_tied",
+                 &(model_edit){.copied = "model.embed_tokens.weight",
+                               .added = {"lm_head.weight", "model.layers.0.self_attn.rotary_emb.inv_freq"}});
   same_as_before(GOLDEN "models/marian",
                  &(model_edit){.copied = "model.shared.weight",
-                               .added = {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight",
-                                         "model.encoder.embed_positions.weight"}});
+                               .added = {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight",
+                                         "lm_head.weight", "model.encoder.embed_positions.weight"}});
 }
 
 static void left_over_tensors_are_warned_of(void **state) {
@@ -103,7 +112,8 @@ static void left_over_tensors_are_warned_of(void **state) {
   float logits[MOST_LOGITS];
   size_t n;
   warnings w = {0};
-  char *edited = edited_model(GOLDEN "models/llama", &(model_edit){.copied = "model.norm.weight", .added = {"model.layers.0.adapter.weight", "zz"}});
+  char *edited = edited_model(GOLDEN "models/llama", &(model_edit){.copied = "model.norm.weight",
+                                                                   .added = {"model.layers.0.adapter.weight", "zz"}});
   logits_of(edited, NULL, &w, logits, &n);
   edited_remove(edited);
   assert_int_equal(w.count, 1);
@@ -117,8 +127,10 @@ static void refused(const char *folder, const model_edit *e, ci_status status, c
   char *edited = edited_model(folder, e);
   ci_status found = ci_model_open(edited, NULL, NULL, NULL, NULL, &model, &err);
   edited_remove(edited);
-  if (found != status || err.code != (int)status) fail_msg("%s: status %d, expected %d: %s %s", named, (int)found, (int)status, err.where, err.message);
-  if (!strstr(err.where, named) && !strstr(err.message, named)) fail_msg("expected %s to be named: %s: %s", named, err.where, err.message);
+  if (found != status || err.code != (int)status)
+    fail_msg("%s: status %d, expected %d: %s %s", named, (int)found, (int)status, err.where, err.message);
+  if (!strstr(err.where, named) && !strstr(err.message, named))
+    fail_msg("expected %s to be named: %s: %s", named, err.where, err.message);
 }
 
 /* Every tensor that is not tied or optional. */
@@ -130,7 +142,9 @@ static void missing_tensors_are_named(void **state) {
   size_t dropped = 0;
   for (size_t i = 0; i < ci_tensors_count(tensors); i++) {
     const char *name = ci_tensors_at(tensors, i)->name;
-    if (strcmp(name, "final_logits_bias") == 0 || ci_ends_with(name, "embed_tokens.weight") || ci_ends_with(name, "embed_positions.weight")) continue;
+    if (strcmp(name, "final_logits_bias") == 0 || ci_ends_with(name, "embed_tokens.weight") ||
+        ci_ends_with(name, "embed_positions.weight"))
+      continue;
     if (ci_ends_with(name, "lm_head.weight") && strstr(folder, "marian")) continue;
     refused(folder, &(model_edit){.drop = name}, CI_EMODEL, name);
     dropped++;
@@ -142,12 +156,15 @@ static void missing_tensors_are_named(void **state) {
 static void wrong_shapes_and_types_are_named(void **state) {
   (void)state;
   const char *gpt2 = GOLDEN "models/gpt2", *llama = GOLDEN "models/llama", *marian = GOLDEN "models/marian";
-  refused(gpt2, &(model_edit){.reshaped = "transformer.h.0.attn.c_attn.weight"}, CI_EMODEL, "transformer.h.0.attn.c_attn.weight");
+  refused(gpt2, &(model_edit){.reshaped = "transformer.h.0.attn.c_attn.weight"}, CI_EMODEL,
+          "transformer.h.0.attn.c_attn.weight");
   refused(gpt2, &(model_edit){.reshaped = "transformer.h.0.attn.c_attn.bias"}, CI_EMODEL, "[96, 1], expected [96]");
   refused(gpt2, &(model_edit){.retyped = "transformer.wte.weight"}, CI_EMODEL, "I32");
-  refused(llama, &(model_edit){.reshaped = "model.layers.1.self_attn.k_proj.weight"}, CI_EMODEL, "[512, 1], expected [16, 32]");
+  refused(llama, &(model_edit){.reshaped = "model.layers.1.self_attn.k_proj.weight"}, CI_EMODEL,
+          "[512, 1], expected [16, 32]");
   refused(llama, &(model_edit){.retyped = "model.norm.weight"}, CI_EMODEL, "model.norm.weight");
-  refused(marian, &(model_edit){.reshaped = "model.encoder.layers.0.fc1.weight"}, CI_EMODEL, "[1536, 1], expected [48, 32]");
+  refused(marian, &(model_edit){.reshaped = "model.encoder.layers.0.fc1.weight"}, CI_EMODEL,
+          "[1536, 1], expected [48, 32]");
 }
 
 static void wrong_configurations_are_named(void **state) {
@@ -156,7 +173,8 @@ static void wrong_configurations_are_named(void **state) {
     const char *folder, *config, *named;
     ci_status status;
   } cases[] = {
-      {GOLDEN "models/gpt2", "{\"model_type\": \"gpt3\"}", "\"gpt3\" is not supported, expected one of gpt2, llama, marian", CI_EMODEL},
+      {GOLDEN "models/gpt2", "{\"model_type\": \"gpt3\"}",
+       "\"gpt3\" is not supported, expected one of gpt2, llama, marian", CI_EMODEL},
       {GOLDEN "models/gpt2", "{\"model_type\": null}", "\"model_type\" is missing", CI_EMODEL},
       {GOLDEN "models/gpt2", "{\"model_type\": 3}", "model_type", CI_EINVAL},
       {GOLDEN "models/gpt2", "{\"n_embd\": 31}", "31", CI_EMODEL},
@@ -178,7 +196,8 @@ static void wrong_configurations_are_named(void **state) {
       {GOLDEN "models/marian", "{\"decoder_attention_heads\": 5}", "decoder_attention_heads 5", CI_EMODEL},
       {GOLDEN "models/marian", "{\"d_model\": null}", "\"d_model\" is missing", CI_EMODEL},
   };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) refused(cases[i].folder, &(model_edit){.config = cases[i].config}, cases[i].status, cases[i].named);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    refused(cases[i].folder, &(model_edit){.config = cases[i].config}, cases[i].status, cases[i].named);
 }
 
 static void missing_files_are_named(void **state) {
@@ -197,7 +216,8 @@ static void missing_files_are_named(void **state) {
 /* Files that the hub's folders often lack. */
 static void optional_files(void **state) {
   (void)state;
-  static const char *const files[] = {"generation_config.json", "tokenizer_config.json", "special_tokens_map.json"}, *const folders[] = {"gpt2", "llama", "marian"};
+  static const char *const files[] = {"generation_config.json", "tokenizer_config.json", "special_tokens_map.json"},
+                           *const folders[] = {"gpt2", "llama", "marian"};
   for (size_t i = 0; i < 3; i++)
     for (size_t k = 0; k < 3; k++) {
       char folder[300];
@@ -205,7 +225,8 @@ static void optional_files(void **state) {
       char *edited = edited_model(folder, &(model_edit){.left_out = files[i]});
       ci_error err = {0};
       ci_model *model;
-      if (ci_model_open(edited, NULL, NULL, NULL, NULL, &model, &err)) fail_msg("%s without %s: %s: %s", folders[k], files[i], err.where, err.message);
+      if (ci_model_open(edited, NULL, NULL, NULL, NULL, &model, &err))
+        fail_msg("%s without %s: %s: %s", folders[k], files[i], err.where, err.message);
       if (i == 0) assert_null(model->generation_config);
       ci_model_close(model);
       edited_remove(edited);

@@ -1,5 +1,5 @@
-/* Attention: forward against the formula in double, for branches that share prefixes and rows that lie scattered, all at once
- * and token by token; its vjp for query, key and value apart, against finite differences. */
+/* Attention: forward against the formula in double, for branches that share prefixes and rows that lie scattered, all
+ * at once and token by token; its vjp for query, key and value apart, against finite differences. */
 #include "ops/attention.h"
 #include "support/differences.h"
 #include "support/tiny_graph.h"
@@ -13,33 +13,51 @@ typedef struct {
 static const shape shapes[] = {{1, 1, 4}, {2, 2, 16}, {4, 2, 5}, {6, 1, 3}, {2, 1, 18}, {4, 2, 33}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-#define DECODER(parent, start, source) {STEP_BRANCH, CI_DECODER, parent, start, source}
-#define TOKENS(branch, count) {STEP_TOKENS, CI_DECODER, branch, count, 0}
-#define ENCODER {STEP_BRANCH, CI_ENCODER, -1, 0, -1}
-#define SOURCE(branch, count) {STEP_TOKENS, CI_ENCODER, branch, count, 0}
+#define DECODER(parent, start, source)                                                                                 \
+  { STEP_BRANCH, CI_DECODER, parent, start, source }
+#define TOKENS(branch, count)                                                                                          \
+  { STEP_TOKENS, CI_DECODER, branch, count, 0 }
+#define ENCODER                                                                                                        \
+  { STEP_BRANCH, CI_ENCODER, -1, 0, -1 }
+#define SOURCE(branch, count)                                                                                          \
+  { STEP_TOKENS, CI_ENCODER, branch, count, 0 }
 
 static const layout decoders[] = {
-    {.id = "one branch", .steps = {DECODER(-1, 0, -1), TOKENS(0, 6)}, .targets = {{0, 0, 0}, {0, 3, 0}, {0, 5, 0}, {0, 5, 0}}, .target_count = 4},
+    {.id = "one branch",
+     .steps = {DECODER(-1, 0, -1), TOKENS(0, 6)},
+     .targets = {{0, 0, 0}, {0, 3, 0}, {0, 5, 0}, {0, 5, 0}},
+     .target_count = 4},
     {.id = "one token", .steps = {DECODER(-1, 0, -1), TOKENS(0, 1)}, .targets = {{0, 0, 0}}, .target_count = 1},
     {.id = "longer than a tile",
      .steps = {DECODER(-1, 0, -1), TOKENS(0, 67)},
      .targets = {{0, 5, 0}, {0, 31, 0}, {0, 32, 0}, {0, 66, 0}, {0, 63, 0}},
      .target_count = 5},
-    {.id = "from position 10 on", .steps = {DECODER(-1, 0, -1), TOKENS(0, 40)}, .targets = {{0, 33, 10}, {0, 39, 10}, {0, 11, 10}}, .target_count = 3},
-    {.id = "from the second tile on", .steps = {DECODER(-1, 0, -1), TOKENS(0, 40)}, .targets = {{0, 39, 33}, {0, 35, 33}}, .target_count = 2},
+    {.id = "from position 10 on",
+     .steps = {DECODER(-1, 0, -1), TOKENS(0, 40)},
+     .targets = {{0, 33, 10}, {0, 39, 10}, {0, 11, 10}},
+     .target_count = 3},
+    {.id = "from the second tile on",
+     .steps = {DECODER(-1, 0, -1), TOKENS(0, 40)},
+     .targets = {{0, 39, 33}, {0, 35, 33}},
+     .target_count = 2},
     {.id = "shared prefixes, scattered rows",
-     .steps = {DECODER(-1, 0, -1), TOKENS(0, 4), DECODER(0, 2, -1), TOKENS(1, 3), DECODER(1, 4, -1), TOKENS(2, 1), TOKENS(0, 2), TOKENS(2, 2), TOKENS(1, 1)},
+     .steps = {DECODER(-1, 0, -1), TOKENS(0, 4), DECODER(0, 2, -1), TOKENS(1, 3), DECODER(1, 4, -1), TOKENS(2, 1),
+               TOKENS(0, 2), TOKENS(2, 2), TOKENS(1, 1)},
      .targets = {{0, 1, 0}, {0, 5, 0}, {1, 5, 0}, {2, 3, 0}, {2, 6, 0}},
      .target_count = 5},
 };
 static const layout with_source[] = {
-    {.id = "one source", .steps = {ENCODER, SOURCE(0, 5), DECODER(-1, 0, 0), TOKENS(0, 4)}, .targets = {{0, 0, 0}, {0, 3, 0}}, .target_count = 2},
+    {.id = "one source",
+     .steps = {ENCODER, SOURCE(0, 5), DECODER(-1, 0, 0), TOKENS(0, 4)},
+     .targets = {{0, 0, 0}, {0, 3, 0}},
+     .target_count = 2},
     {.id = "a source longer than a tile",
      .steps = {ENCODER, SOURCE(0, 70), DECODER(-1, 0, 0), TOKENS(0, 35)},
      .targets = {{0, 0, 0}, {0, 34, 0}},
      .target_count = 2},
     {.id = "two sources, scattered rows, one looked at by two branches",
-     .steps = {ENCODER, SOURCE(0, 3), ENCODER, SOURCE(1, 2), SOURCE(0, 2), DECODER(-1, 0, 0), TOKENS(0, 3), DECODER(-1, 0, 1), TOKENS(1, 2), DECODER(0, 2, 0), TOKENS(2, 2)},
+     .steps = {ENCODER, SOURCE(0, 3), ENCODER, SOURCE(1, 2), SOURCE(0, 2), DECODER(-1, 0, 0), TOKENS(0, 3),
+               DECODER(-1, 0, 1), TOKENS(1, 2), DECODER(0, 2, 0), TOKENS(2, 2)},
      .targets = {{0, 0, 0}, {0, 2, 0}, {1, 1, 0}, {2, 1, 0}, {2, 3, 0}},
      .target_count = 5},
 };
@@ -64,7 +82,8 @@ typedef struct {
   int leaves[MOST_LEAVES]; /* query, key, value */
 } attention_graph;
 
-/* below: another attention stands above, so that all rows have gradients. twice: a second attention reads the same nodes. */
+/* below: another attention stands above, so that all rows have gradients. twice: a second attention reads the same
+ * nodes. */
 static void build(attention_graph *a, kind what, const shape *s, bool below, bool twice) {
   tiny_graph *t = &a->t;
   tiny_open(t);
@@ -81,9 +100,11 @@ static void build(attention_graph *a, kind what, const shape *s, bool below, boo
   a->leaves[3] = -1;
   b->space = query;
   double scale = 1 / sqrt((double)s->dim);
-  int x = a->attention = ci_add_attention(b, "op", in[0], in[1], in[2], s->heads, s->kv_heads, s->dim, scale, what == CAUSAL);
+  int x = a->attention =
+      ci_add_attention(b, "op", in[0], in[1], in[2], s->heads, s->kv_heads, s->dim, scale, what == CAUSAL);
   if (twice) {
-    int again = ci_add_attention(b, "again", in[0], in[1], in[2], s->heads, s->kv_heads, s->dim, 1.5 * scale, what == CAUSAL);
+    int again =
+        ci_add_attention(b, "again", in[0], in[1], in[2], s->heads, s->kv_heads, s->dim, 1.5 * scale, what == CAUSAL);
     x = ci_add_sum(b, "both", tiny_linear(t, "mixed", again, 6), tiny_linear(t, "mixed_op", x, 6));
   }
   if (what == BIDIRECTIONAL) {
@@ -114,14 +135,17 @@ static void check_gradients(void **state) {
         for (int only = -1; only < 3; only++) { /* query, key, value alone: all others need nothing */
           char text[160];
           const shape *s = &shapes[n];
-          snprintf(text, sizeof text, "op attention, %s, %zu heads, %zu of keys, dimension %zu, %s, %s, leaf %s", kind_names[what], s->heads,
-                   s->kv_heads, s->dim, way & 1 ? "all rows" : "top rows", way & 2 ? "added to a gradient" : "first to write",
+          snprintf(text, sizeof text, "op attention, %s, %zu heads, %zu of keys, dimension %zu, %s, %s, leaf %s",
+                   kind_names[what], s->heads, s->kv_heads, s->dim, way & 1 ? "all rows" : "top rows",
+                   way & 2 ? "added to a gradient" : "first to write",
                    only < 0 ? "all" : a.t.model.graph.nodes[a.leaves[only]].name);
-          difference_case c = {.graph = &a.t.model.graph, .compute = &compute, .layout = layout_at(what, i), .what = text, .seed = 9};
+          difference_case c = {
+              .graph = &a.t.model.graph, .compute = &compute, .layout = layout_at(what, i), .what = text, .seed = 9};
           c.keep = way & 1 ? CI_KEEP_BOUNDARIES : CI_KEEP_ALL;
           memcpy(c.leaves, a.leaves, sizeof c.leaves);
           if (only >= 0) c.leaves[0] = a.leaves[only], c.leaves[1] = -1;
-          /* One key: the softmax is constant, its inputs have no gradient; the last few of many keys: too small a one. */
+          /* One key: the softmax is constant, its inputs have no gradient; the last few of many keys: too small a one.
+           */
           bool flat = strcmp(c.layout->id, "one token") == 0 || strcmp(c.layout->id, "from the second tile on") == 0;
           if (flat && (only == 0 || only == 1)) continue;
           check_differences(&c);
@@ -131,8 +155,8 @@ static void check_gradients(void **state) {
 }
 
 /* P[p, k] and o[p] of one head, from the values that the run holds. */
-static void formula(const ci_run *run, const attention_graph *a, const shape *s, int branch, size_t position, size_t head, double *p,
-                    double *out, size_t *count) {
+static void formula(const ci_run *run, const attention_graph *a, const shape *s, int branch, size_t position,
+                    size_t head, double *p, double *out, size_t *count) {
   const ci_node *node = &run->graph->nodes[a->attention], *key = &run->graph->nodes[node->inputs[1]];
   const ci_branch *queries = &run->spaces[node->space].branches[branch], *keys = queries;
   if (key->space != node->space) keys = &run->spaces[key->space].branches[queries->source_branch];
@@ -166,9 +190,11 @@ static void check_rows(const ci_run *run, const attention_graph *a, const shape 
         formula(run, a, s, (int)branch, position, head, p, out, &count);
         ci_attention_weights(run, a->attention, (int)branch, position, head, weights);
         for (size_t k = 0; k < count; k++)
-          if (!(fabs(p[k] - (double)weights[k]) < 1e-5)) fail_msg("%s: probability %g, expected %g", what, (double)weights[k], p[k]);
+          if (!(fabs(p[k] - (double)weights[k]) < 1e-5))
+            fail_msg("%s: probability %g, expected %g", what, (double)weights[k], p[k]);
         /* a branch's own outputs: those of the prefix are its parent's, which looked at the same keys */
-        const float *y = ci_run_row(run, a->attention, (size_t)run->spaces[space].branches[branch].rows[position]) + head * s->dim;
+        const float *y =
+            ci_run_row(run, a->attention, (size_t)run->spaces[space].branches[branch].rows[position]) + head * s->dim;
         for (size_t i = 0; i < s->dim; i++)
           if (!(fabs(out[i] - (double)y[i]) < 1e-5)) fail_msg("%s: output %g, expected %g", what, (double)y[i], out[i]);
       }
@@ -180,13 +206,14 @@ static void check_forward_of(kind what, const shape *s, const layout *l, bool st
   ci_run *run;
   ci_error err = {0};
   char text[128];
-  snprintf(text, sizeof text, "%s, %zu heads, %zu of keys, dimension %zu, %s, %s", kind_names[what], s->heads, s->kv_heads, s->dim, l->id,
-           steps ? "token by token" : "at once");
+  snprintf(text, sizeof text, "%s, %zu heads, %zu of keys, dimension %zu, %s, %s", kind_names[what], s->heads,
+           s->kv_heads, s->dim, l->id, steps ? "token by token" : "at once");
   build(&a, what, s, false, false);
   assert_int_equal(ci_run_open(&a.t.model.graph, &compute, CI_KEEP_BOUNDARIES, &run, &err), CI_OK);
   for (size_t i = 0; i < MOST_STEPS && l->steps[i].kind != STEP_END; i++) {
     const layout_step *step = &l->steps[i];
-    if (step->kind == STEP_BRANCH) assert_true(ci_run_branch(run, step->space, step->branch, step->count, step->source) >= 0);
+    if (step->kind == STEP_BRANCH)
+      assert_true(ci_run_branch(run, step->space, step->branch, step->count, step->source) >= 0);
     for (size_t k = 0; step->kind == STEP_TOKENS && k < step->count; k++) {
       int32_t id = (int32_t)((k * 7 + i) % TINY_VOCABULARY);
       assert_int_equal(ci_run_append(run, step->space, step->branch, &id, 1, &err), CI_OK);

@@ -1,6 +1,7 @@
-/* Every op's vjp against finite differences, in every place where the engine calls it: on the rows that predict (top), on all
- * decoder rows, on source rows; first or second to write a gradient; branches that share prefixes; one and two threads.
- * A failure names the op. Rows of ops.def that no case here covers fail too. Attention has a file of its own. */
+/* Every op's vjp against finite differences, in every place where the engine calls it: on the rows that predict (top),
+ * on all decoder rows, on source rows; first or second to write a gradient; branches that share prefixes; one and two
+ * threads. A failure names the op. Rows of ops.def that no case here covers fail too. Attention has a file of its own.
+ */
 #include "support/differences.h"
 #include "support/tiny_graph.h"
 
@@ -30,10 +31,18 @@ static int add_narrow(tiny_graph *t, int x, const char *type, bool by_input) {
   int y = ci_add_linear(&t->b, "op", x, w, NULL);
   return ci_add_scale(&t->b, "smaller", y, 0.2); /* softmax above should not saturate */
 }
-static int add_linear_f16(tiny_graph *t, int x, int y) { return (void)y, add_narrow(t, x, "F16", false); }
-static int add_linear_bf16(tiny_graph *t, int x, int y) { return (void)y, add_narrow(t, x, "BF16", false); }
-static int add_conv1d_f16(tiny_graph *t, int x, int y) { return (void)y, add_narrow(t, x, "F16", true); }
-static int add_conv1d_bf16(tiny_graph *t, int x, int y) { return (void)y, add_narrow(t, x, "BF16", true); }
+static int add_linear_f16(tiny_graph *t, int x, int y) {
+  return (void)y, add_narrow(t, x, "F16", false);
+}
+static int add_linear_bf16(tiny_graph *t, int x, int y) {
+  return (void)y, add_narrow(t, x, "BF16", false);
+}
+static int add_conv1d_f16(tiny_graph *t, int x, int y) {
+  return (void)y, add_narrow(t, x, "F16", true);
+}
+static int add_conv1d_bf16(tiny_graph *t, int x, int y) {
+  return (void)y, add_narrow(t, x, "BF16", true);
+}
 /* Columns of a wider matrix, as GPT-2's query, key and value are. */
 static int add_conv1d_part(tiny_graph *t, int x, int y) {
   (void)y;
@@ -58,22 +67,52 @@ static const float *angles(tiny_graph *t, size_t n) {
   for (size_t i = 0; i < n; i++) f[i] = powf(10, -(float)i / (float)n);
   return f;
 }
-static int add_rope(tiny_graph *t, int x, int y) { return (void)y, ci_add_rope(&t->b, "op", x, 3, 8, angles(t, 4), 8); }
-static int add_rope_part(tiny_graph *t, int x, int y) { return (void)y, ci_add_rope(&t->b, "op", x, 2, 9, angles(t, 3), 6); }
-static int add_silu(tiny_graph *t, int x, int y) { return (void)y, ci_add_activation(&t->b, "op", x, "silu"); }
-static int add_swish(tiny_graph *t, int x, int y) { return (void)y, ci_add_activation(&t->b, "op", x, "swish"); }
-static int add_gelu_new(tiny_graph *t, int x, int y) { return (void)y, ci_add_activation(&t->b, "op", x, "gelu_new"); }
-static int add_gelu_tanh(tiny_graph *t, int x, int y) { return (void)y, ci_add_activation(&t->b, "op", x, "gelu_pytorch_tanh"); }
-static int add_gelu_fast(tiny_graph *t, int x, int y) { return (void)y, ci_add_activation(&t->b, "op", x, "gelu_fast"); }
-static int add_gelu(tiny_graph *t, int x, int y) { return (void)y, ci_add_activation(&t->b, "op", x, "gelu"); }
-static int add_relu(tiny_graph *t, int x, int y) { return (void)y, ci_add_activation(&t->b, "op", x, "relu"); }
-static int add_tanh(tiny_graph *t, int x, int y) { return (void)y, ci_add_activation(&t->b, "op", x, "tanh"); }
-static int add_multiply(tiny_graph *t, int x, int y) { return ci_add_multiply(&t->b, "op", x, y); }
-static int add_square(tiny_graph *t, int x, int y) { return (void)y, ci_add_multiply(&t->b, "op", x, x); }
-static int add_sum(tiny_graph *t, int x, int y) { return ci_add_sum(&t->b, "op", x, y); }
-static int add_double(tiny_graph *t, int x, int y) { return (void)y, ci_add_sum(&t->b, "op", x, x); }
+static int add_rope(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_rope(&t->b, "op", x, 3, 8, angles(t, 4), 8);
+}
+static int add_rope_part(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_rope(&t->b, "op", x, 2, 9, angles(t, 3), 6);
+}
+static int add_silu(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_activation(&t->b, "op", x, "silu");
+}
+static int add_swish(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_activation(&t->b, "op", x, "swish");
+}
+static int add_gelu_new(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_activation(&t->b, "op", x, "gelu_new");
+}
+static int add_gelu_tanh(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_activation(&t->b, "op", x, "gelu_pytorch_tanh");
+}
+static int add_gelu_fast(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_activation(&t->b, "op", x, "gelu_fast");
+}
+static int add_gelu(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_activation(&t->b, "op", x, "gelu");
+}
+static int add_relu(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_activation(&t->b, "op", x, "relu");
+}
+static int add_tanh(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_activation(&t->b, "op", x, "tanh");
+}
+static int add_multiply(tiny_graph *t, int x, int y) {
+  return ci_add_multiply(&t->b, "op", x, y);
+}
+static int add_square(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_multiply(&t->b, "op", x, x);
+}
+static int add_sum(tiny_graph *t, int x, int y) {
+  return ci_add_sum(&t->b, "op", x, y);
+}
+static int add_double(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_sum(&t->b, "op", x, x);
+}
 /* The op that is tested is the one which every graph ends with. */
-static int add_nothing(tiny_graph *t, int x, int y) { return (void)t, (void)y, x; }
+static int add_nothing(tiny_graph *t, int x, int y) {
+  return (void)t, (void)y, x;
+}
 
 static const op_case cases[] = {
     {"position", "position", 7, add_position},
@@ -148,8 +187,8 @@ static const layout two_sources = {.id = "two sources",
 typedef enum { TOP, BELOW_ATTENTION, IN_ENCODER, PLACES } place;
 static const char *const place_names[] = {"top", "below attention", "in the encoder"};
 
-/* x and y are not the leaves themselves, whose gradients always have all rows. Twice: the op's input is read once more, by
- * an addition that comes later: backward has written there before. */
+/* x and y are not the leaves themselves, whose gradients always have all rows. Twice: the op's input is read once more,
+ * by an addition that comes later: backward has written there before. */
 static void build(tiny_graph *t, const op_case *c, place where, bool twice, int *leaves) {
   tiny_open(t);
   ci_builder *b = &t->b;
@@ -159,8 +198,10 @@ static void build(tiny_graph *t, const op_case *c, place where, bool twice, int 
   leaves[2] = leaves[3] = -1;
   int x = ci_add_scale(b, "scaled_x", leaves[0], 0.9), y = ci_add_scale(b, "scaled_y", leaves[1], 1.1);
   int z = c->add(t, x, y);
-  if (twice) z = ci_add_sum(b, "twice", tiny_linear(t, "mixed", z, c->width), ci_add_sum(b, "inputs", x, y));
-  else z = ci_add_sum(b, "once", tiny_linear(t, "mixed_z", z, 8), tiny_linear(t, "mixed_y", y, 8));
+  if (twice)
+    z = ci_add_sum(b, "twice", tiny_linear(t, "mixed", z, c->width), ci_add_sum(b, "inputs", x, y));
+  else
+    z = ci_add_sum(b, "once", tiny_linear(t, "mixed_z", z, 8), tiny_linear(t, "mixed_y", y, 8));
   if (where != TOP) {
     if (where == IN_ENCODER) {
       ci_build_section(b, CI_DECODER, "decoder.", 0);
@@ -228,7 +269,8 @@ static void every_op_is_covered(void **state) {
   assert_int_equal(seen, 12);
 }
 
-static const char *const activations[] = {"silu", "swish", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu", "relu", "tanh"};
+static const char *const activations[] = {"silu",      "swish", "gelu_new", "gelu_pytorch_tanh",
+                                          "gelu_fast", "gelu",  "relu",     "tanh"};
 
 static void every_activation_is_covered(void **state) {
   (void)state;

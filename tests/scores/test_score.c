@@ -1,5 +1,5 @@
-/* Step functions: values against their formulas in double, gradients against central differences of those formulas; every row
- * of scores.def must be known here. */
+/* Step functions: values against their formulas in double, gradients against central differences of those formulas;
+ * every row of scores.def must be known here. */
 #include "scores/score.h"
 #include "support/random.h"
 #include <setjmp.h>
@@ -17,11 +17,21 @@ static double log_sum(const double *z, size_t n) {
   return top + log(total);
 }
 
-static double logit(const double *z, size_t n, size_t y) { return (void)n, z[y]; }
-static double log_probability(const double *z, size_t n, size_t y) { return z[y] - log_sum(z, n); }
-static double probability(const double *z, size_t n, size_t y) { return exp(log_probability(z, n, y)); }
-static double crossentropy(const double *z, size_t n, size_t y) { return -log_probability(z, n, y); }
-static double perplexity(const double *z, size_t n, size_t y) { return pow(2, crossentropy(z, n, y)); }
+static double logit(const double *z, size_t n, size_t y) {
+  return (void)n, z[y];
+}
+static double log_probability(const double *z, size_t n, size_t y) {
+  return z[y] - log_sum(z, n);
+}
+static double probability(const double *z, size_t n, size_t y) {
+  return exp(log_probability(z, n, y));
+}
+static double crossentropy(const double *z, size_t n, size_t y) {
+  return -log_probability(z, n, y);
+}
+static double perplexity(const double *z, size_t n, size_t y) {
+  return pow(2, crossentropy(z, n, y));
+}
 static double entropy(const double *z, size_t n, size_t y) {
   (void)y;
   double h = 0, all = log_sum(z, n);
@@ -88,8 +98,8 @@ static void check_case(size_t number, size_t vocabulary, int kind) {
   }
   for (size_t i = 0; i < vocabulary; i++)
     if (!(fabs((double)slope[i] - differences[i]) <= 2e-5 * size + 1e-7))
-      fail_msg("%s %s, logits %d: slope %zu is %.9g, differences say %.9g", score->id, cases[number].options, kind, i, (double)slope[i],
-               differences[i]);
+      fail_msg("%s %s, logits %d: slope %zu is %.9g, differences say %.9g", score->id, cases[number].options, kind, i,
+               (double)slope[i], differences[i]);
   json_decref(object);
   json_decref(keep);
 }

@@ -1,8 +1,8 @@
 /* Gradients of a graph against finite differences in random directions.
  *
  * The values of some nodes (leaves) are set by interventions, a direction is added to them, and the derivative of each
- * target's weighted logits along it is compared with what ci_run_backward says. Differences of fourth order in float32 are
- * good to about 1e-4: an error of 1 % fails. */
+ * target's weighted logits along it is compared with what ci_run_backward says. Differences of fourth order in float32
+ * are good to about 1e-4: an error of 1 % fails. */
 #ifndef CI_TESTS_DIFFERENCES_H
 #define CI_TESTS_DIFFERENCES_H
 #include "engine/run.h"
@@ -21,9 +21,9 @@ enum { MOST_TARGETS = 8, MOST_STEPS = 12, MOST_LEAVES = 4 };
 typedef struct {
   enum { STEP_END, STEP_BRANCH, STEP_TOKENS } kind;
   ci_space_id space;
-  int branch;           /* tokens: to which; branch: its parent */
-  size_t count;         /* tokens: how many; branch: where it starts */
-  int source;           /* of a decoder branch */
+  int branch;   /* tokens: to which; branch: its parent */
+  size_t count; /* tokens: how many; branch: where it starts */
+  int source;   /* of a decoder branch */
 } layout_step;
 
 typedef struct {
@@ -68,9 +68,12 @@ static inline void layout_fill(ci_run *run, const layout *l, ci_adjoint_group *g
       assert_int_equal(ci_run_append(run, s->space, s->branch, &ids[(k * 5 + i) % 9], 1, &err), CI_OK);
   }
   for (size_t g = 0; g < l->target_count; g++) {
-    groups[g] = (ci_adjoint_group){
-        .branch = l->targets[g].branch, .target = g, .predictor = l->targets[g].predictor, .first = l->targets[g].first};
-    assert_int_equal(ci_run_want_logits(run, groups[g].branch, groups[g].predictor, &groups[g].output_row, &err), CI_OK);
+    groups[g] = (ci_adjoint_group){.branch = l->targets[g].branch,
+                                   .target = g,
+                                   .predictor = l->targets[g].predictor,
+                                   .first = l->targets[g].first};
+    assert_int_equal(ci_run_want_logits(run, groups[g].branch, groups[g].predictor, &groups[g].output_row, &err),
+                     CI_OK);
   }
 }
 
@@ -93,7 +96,8 @@ static inline ci_run *difference_forward(const difference_case *c, float *const 
       assert_int_equal(ci_run_intervene(run, &v, &err), CI_OK);
     }
   }
-  for (size_t i = 0; i < c->intervention_count; i++) assert_int_equal(ci_run_intervene(run, &c->interventions[i], &err), CI_OK);
+  for (size_t i = 0; i < c->intervention_count; i++)
+    assert_int_equal(ci_run_intervene(run, &c->interventions[i], &err), CI_OK);
   if (ci_run_forward(run, &err)) fail_msg("%s: forward: %s", c->what, err.message);
   return run;
 }
@@ -104,7 +108,8 @@ static inline void difference_seeds(const difference_case *c, float *seeds) {
   random_floats(&state, seeds, c->layout->target_count * c->graph->nodes[c->graph->logits].width, 1);
 }
 
-static inline void difference_objective(const difference_case *c, float *const *values, const float *seeds, double *out) {
+static inline void difference_objective(const difference_case *c, float *const *values, const float *seeds,
+                                        double *out) {
   ci_adjoint_group groups[MOST_TARGETS];
   ci_run *run = difference_forward(c, values, groups);
   size_t n = c->graph->nodes[c->graph->logits].width;
@@ -117,14 +122,16 @@ static inline void difference_objective(const difference_case *c, float *const *
 }
 
 /* (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h for each target */
-static inline void difference_slopes(const difference_case *c, const difference_state *s, const float *seeds, double *out) {
+static inline void difference_slopes(const difference_case *c, const difference_state *s, const float *seeds,
+                                     double *out) {
   const float step = 0.03f;
   const double at[] = {1, -1, 2, -2}, weight[] = {8, -8, -1, 1};
   double f[MOST_TARGETS];
   for (size_t g = 0; g < c->layout->target_count; g++) out[g] = 0;
   for (int k = 0; k < 4; k++) {
     for (size_t i = 0; i < s->leaf_count; i++)
-      for (size_t j = 0; j < s->sizes[i]; j++) s->shifted[i][j] = s->values[i][j] + (float)at[k] * step * s->direction[i][j];
+      for (size_t j = 0; j < s->sizes[i]; j++)
+        s->shifted[i][j] = s->values[i][j] + (float)at[k] * step * s->direction[i][j];
     difference_objective(c, s->shifted, seeds, f);
     for (size_t g = 0; g < c->layout->target_count; g++) out[g] += weight[k] * f[g] / (12 * (double)step);
   }
@@ -168,8 +175,8 @@ static inline int gradient_set(const difference_case *c, size_t leaf) {
 }
 
 /* gradient . direction over the adjoint rows of target g, and the gradient's square. */
-static inline double along(const difference_case *c, const difference_state *s, const ci_adjoint *a, const ci_leaf *leaves,
-                           size_t g, double *square) {
+static inline double along(const difference_case *c, const difference_state *s, const ci_adjoint *a,
+                           const ci_leaf *leaves, size_t g, double *square) {
   double sum = 0;
   for (size_t i = 0; i < s->leaf_count; i++) {
     int set = gradient_set(c, i);
@@ -187,10 +194,10 @@ static inline double along(const difference_case *c, const difference_state *s, 
   return sum;
 }
 
-/* Direction 0: the sum of the targets' gradients; then random ones. A target with first > 0 has no gradient before it: the
- * direction is zero there if any target has that. */
-static inline void choose_direction(const difference_case *c, difference_state *s, const ci_adjoint *a, const ci_leaf *leaves,
-                                    int number, uint64_t *state) {
+/* Direction 0: the sum of the targets' gradients; then random ones. A target with first > 0 has no gradient before it:
+ * the direction is zero there if any target has that. */
+static inline void choose_direction(const difference_case *c, difference_state *s, const ci_adjoint *a,
+                                    const ci_leaf *leaves, int number, uint64_t *state) {
   for (size_t i = 0; i < s->leaf_count; i++) {
     size_t width = c->graph->nodes[c->leaves[i]].width;
     float *v = s->direction[i], top = 0;
@@ -199,7 +206,8 @@ static inline void choose_direction(const difference_case *c, difference_state *
       int set = gradient_set(c, i);
       memset(v, 0, s->sizes[i] * sizeof *v);
       for (size_t r = 0; r < a->rows[set]; r++)
-        for (size_t j = 0; j < width; j++) v[(size_t)a->forward[set][r] * width + j] += leaves[i].gradient[r * width + j];
+        for (size_t j = 0; j < width; j++)
+          v[(size_t)a->forward[set][r] * width + j] += leaves[i].gradient[r * width + j];
       for (size_t j = 0; j < s->sizes[i]; j++) top = fmaxf(top, fabsf(v[j]));
       for (size_t j = 0; j < s->sizes[i] && top > 0; j++) v[j] /= top;
     }
@@ -210,8 +218,8 @@ static inline void choose_direction(const difference_case *c, difference_state *
   }
 }
 
-static inline void compare_slopes(const difference_case *c, difference_state *s, const ci_adjoint *a, const ci_leaf *leaves,
-                                  const float *seeds) {
+static inline void compare_slopes(const difference_case *c, difference_state *s, const ci_adjoint *a,
+                                  const ci_leaf *leaves, const float *seeds) {
   uint64_t state = c->seed + 5;
   double slopes[MOST_TARGETS];
   /* of the differences themselves: logits are about 1 and rounded to 1e-7, steps are 0.03 */
@@ -227,8 +235,8 @@ static inline void compare_slopes(const difference_case *c, difference_state *s,
       double usual = fmax(sqrt(square) * size, fabs(d));
       tested = tested || usual > 100 * noise;
       if (!(fabs(d - slopes[g]) <= 2e-3 * usual + noise))
-        fail_msg("%s, layout %s, target %zu, direction %d: gradient says %g, differences say %g (of %g)", c->what, c->layout->id, g,
-                 number, d, slopes[g], usual);
+        fail_msg("%s, layout %s, target %zu, direction %d: gradient says %g, differences say %g (of %g)", c->what,
+                 c->layout->id, g, number, d, slopes[g], usual);
     }
     if (!tested) fail_msg("%s, layout %s: the gradient is zero, nothing is tested", c->what, c->layout->id);
   }

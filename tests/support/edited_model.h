@@ -1,5 +1,5 @@
-/* A copy of a model folder with something changed: tensors renamed, dropped, added, reshaped; keys of config.json replaced;
- * files left out. In a temporary folder, removed by edited_remove. */
+/* A copy of a model folder with something changed: tensors renamed, dropped, added, reshaped; keys of config.json
+ * replaced; files left out. In a temporary folder, removed by edited_remove. */
 #ifndef CI_TESTS_EDITED_MODEL_H
 #define CI_TESTS_EDITED_MODEL_H
 #include "base/file.h"
@@ -17,14 +17,14 @@
 #include <cmocka.h>
 
 typedef struct {
-  const char *strip;     /* taken from the front of names */
-  const char *drop;      /* a tensor that is left out */
-  const char *added[4];  /* copies of `copied` under these names; NULL ends the list */
+  const char *strip;    /* taken from the front of names */
+  const char *drop;     /* a tensor that is left out */
+  const char *added[4]; /* copies of `copied` under these names; NULL ends the list */
   const char *copied;
-  const char *reshaped;  /* a tensor whose last dimension becomes 1 x as many more rows */
-  const char *retyped;   /* a tensor called I32 though its bytes are floats */
-  const char *config;    /* JSON laid over config.json; null removes a key */
-  const char *left_out;  /* a file */
+  const char *reshaped; /* a tensor whose last dimension becomes 1 x as many more rows */
+  const char *retyped;  /* a tensor called I32 though its bytes are floats */
+  const char *config;   /* JSON laid over config.json; null removes a key */
+  const char *left_out; /* a file */
 } model_edit;
 
 /* Without ci_write_file's fsync: there are hundreds of these. */
@@ -35,16 +35,19 @@ static inline void edited_write(const char *path, const char *bytes, size_t leng
   assert_int_equal(fclose(file), 0);
 }
 
-static inline void edited_tensor(json_t *header, ci_text *data, const ci_tensor *t, const char *name, const model_edit *e) {
+static inline void edited_tensor(json_t *header, ci_text *data, const ci_tensor *t, const char *name,
+                                 const model_edit *e) {
   json_t *shape = json_array();
   size_t begin = data->length, bytes = t->count * ci_dtype_size(t->type);
-  bool reshaped = e->reshaped && strcmp(e->reshaped, t->name) == 0, retyped = e->retyped && strcmp(e->retyped, t->name) == 0;
+  bool reshaped = e->reshaped && strcmp(e->reshaped, t->name) == 0,
+       retyped = e->retyped && strcmp(e->retyped, t->name) == 0;
   if (reshaped) json_array_append_new(shape, json_integer((json_int_t)t->count));
   for (int i = 0; i < t->rank && !reshaped; i++) json_array_append_new(shape, json_integer((json_int_t)t->shape[i]));
   if (reshaped) json_array_append_new(shape, json_integer(1));
   ci_text_add_n(data, t->data, bytes);
-  json_object_set_new(header, name, json_pack("{s:s, s:o, s:[I, I]}", "dtype", retyped ? "I32" : ci_dtype_name(t->type), "shape", shape,
-                                              "data_offsets", (json_int_t)begin, (json_int_t)data->length));
+  json_object_set_new(header, name,
+                      json_pack("{s:s, s:o, s:[I, I]}", "dtype", retyped ? "I32" : ci_dtype_name(t->type), "shape",
+                                shape, "data_offsets", (json_int_t)begin, (json_int_t)data->length));
 }
 
 static inline void edited_weights(const char *folder, const char *to, const model_edit *e) {
@@ -59,7 +62,8 @@ static inline void edited_weights(const char *folder, const char *to, const mode
     bool strip = e->strip && ci_starts_with(t->name, e->strip);
     edited_tensor(header, &data, t, t->name + (strip ? strlen(e->strip) : 0), e);
   }
-  for (int i = 0; i < 4 && e->added[i]; i++) edited_tensor(header, &data, ci_tensors_find(tensors, e->copied), e->added[i], e);
+  for (int i = 0; i < 4 && e->added[i]; i++)
+    edited_tensor(header, &data, ci_tensors_find(tensors, e->copied), e->added[i], e);
   char *text = json_dumps(header, JSON_COMPACT);
   uint64_t length = strlen(text);
   ci_text_add_n(&file, (const char *)&length, sizeof length);
@@ -80,8 +84,10 @@ static inline void edited_config(const char *from, const char *to, const char *e
   assert_int_equal(ci_json_read_file(from, &config, &err), CI_OK);
   const char *key;
   json_object_foreach(over, key, value) {
-    if (json_is_null(value)) json_object_del(config, key);
-    else json_object_set(config, key, value);
+    if (json_is_null(value))
+      json_object_del(config, key);
+    else
+      json_object_set(config, key, value);
   }
   char *text = json_dumps(config, 0);
   edited_write(to, text, strlen(text));
@@ -101,9 +107,12 @@ static inline char *edited_model(const char *folder, const model_edit *e) {
     if (entry->d_name[0] == '.' || (e->left_out && strcmp(e->left_out, entry->d_name) == 0)) continue;
     char *from = ci_join_path(folder, entry->d_name), *path = ci_join_path(to, entry->d_name), *bytes;
     size_t length;
-    if (strcmp(entry->d_name, "config.json") == 0) edited_config(from, path, e->config);
-    else if (strcmp(entry->d_name, "model.safetensors") == 0) edited_weights(folder, path, e);
-    else if (ci_read_file(from, (size_t)1 << 30, &bytes, &length, &err)) fail_msg("%s: %s", err.where, err.message);
+    if (strcmp(entry->d_name, "config.json") == 0)
+      edited_config(from, path, e->config);
+    else if (strcmp(entry->d_name, "model.safetensors") == 0)
+      edited_weights(folder, path, e);
+    else if (ci_read_file(from, (size_t)1 << 30, &bytes, &length, &err))
+      fail_msg("%s: %s", err.where, err.message);
     else {
       edited_write(path, bytes, length);
       ci_free(bytes);

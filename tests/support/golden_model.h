@@ -51,6 +51,15 @@ static inline void golden_close(ci_model *model) {
   ci_free(model->path);
 }
 
+/* Rows for a test of each architecture, and of narrow weights. */
+#define GOLDEN_TESTS(test)                                                                                             \
+  {#test ", gpt2", test, NULL, NULL, (void *)"models/gpt2"},                                                           \
+      {#test ", llama", test, NULL, NULL, (void *)"models/llama"},                                                     \
+      {#test ", llama F16", test, NULL, NULL, (void *)"formats/llama-f16"},                                            \
+      {#test ", llama BF16", test, NULL, NULL, (void *)"formats/llama-bf16"}, {                                        \
+#test ", marian", test, NULL, NULL, (void *)"models/marian"                                                        \
+  }
+
 /* A text: source and decoder ids, targets from position 1 (encoder-decoder) or 3 on. */
 enum { GOLDEN_SOURCE = 6, GOLDEN_ROWS = 9, GOLDEN_PROMPT = 3 };
 static const int32_t golden_source[GOLDEN_SOURCE] = {44, 7, 301, 12, 99, 0};
@@ -106,6 +115,8 @@ static inline void golden_subject_open(golden_subject *g, const ci_model *model,
   g->objective.context = &g->context;
 }
 
-static inline void golden_subject_close(golden_subject *g) { ci_run_close(g->subject.run); }
+static inline void golden_subject_close(golden_subject *g) {
+  ci_run_close(g->subject.run);
+}
 
 #endif

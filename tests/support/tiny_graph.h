@@ -1,4 +1,5 @@
-/* Graphs of a few nodes, built by hand with the builder that architectures use; weights are tables of random numbers. */
+/* Graphs of a few nodes, built by hand with the builder that architectures use; weights are tables of random numbers.
+ */
 #ifndef CI_TESTS_TINY_GRAPH_H
 #define CI_TESTS_TINY_GRAPH_H
 #include "kernels/weight_types.h"
@@ -48,16 +49,19 @@ static inline ci_weight tiny_weight(tiny_graph *t, size_t rows, size_t columns, 
 static inline ci_weight tiny_narrow_weight(tiny_graph *t, const char *type, size_t rows, size_t columns) {
   uint16_t *data = ci_build_alloc(&t->b, rows * columns, sizeof *data);
   assert_non_null(data);
-  for (size_t i = 0; i < rows * columns; i++) data[i] = type[0] == 'B' ? random_bfloat(&t->random) : random_half(&t->random);
+  for (size_t i = 0; i < rows * columns; i++)
+    data[i] = type[0] == 'B' ? random_bfloat(&t->random) : random_half(&t->random);
   return (ci_weight){.type = ci_weight_type_named(type), .data = data, .a = rows, .b = columns, .ld = columns};
 }
 
 static inline int tiny_linear(tiny_graph *t, const char *name, int x, size_t outputs) {
   size_t inputs = t->model.graph.nodes[x].width;
-  return ci_add_linear(&t->b, name, x, tiny_weight(t, outputs, inputs, 1.5f / sqrtf((float)inputs)), tiny_vector(t, outputs, 0, 0.3f));
+  return ci_add_linear(&t->b, name, x, tiny_weight(t, outputs, inputs, 1.5f / sqrtf((float)inputs)),
+                       tiny_vector(t, outputs, 0, 0.3f));
 }
 
-/* Another look-up of the tokens: a node whose values tests set, which nothing else depends on. The first is the space's. */
+/* Another look-up of the tokens: a node whose values tests set, which nothing else depends on. The first is the
+ * space's. */
 static inline int tiny_tokens(tiny_graph *t, const char *name, size_t width) {
   int node = ci_add_embedding(&t->b, name, tiny_weight(t, TINY_VOCABULARY, width, 1));
   if (t->model.graph.ids_node[t->b.space] < 0) ci_build_input(&t->b, node, node);
