@@ -11,7 +11,7 @@ typedef struct {
 } arguments;
 
 static const ci_option options_table[] = {
-    {"n_steps", NULL, CI_INT, offsetof(arguments, n_steps), "50", 1, 100000, NULL, "Points on the path."},
+    {"n_steps", NULL, CI_INT, offsetof(arguments, n_steps), "50", 1, 10000, NULL, "Points on the path."},
     {"method", NULL, CI_WORD, offsetof(arguments, method), "\"gausslegendre\"", 0, 0,
      "gausslegendre|riemann_left|riemann_right|riemann_middle|riemann_trapezoid", "Quadrature."},
     {"multiply_by_inputs", NULL, CI_BOOL, offsetof(arguments, multiply_by_inputs), "true", 0, 0, NULL,

@@ -38,6 +38,13 @@ static ci_status encode(const ci_attribution *a, const char *text, unsigned flag
   return status;
 }
 
+/* A prompt that says <s> itself, to a tokenizer that adds one: Inseq keeps one of them (spec 1.3). */
+static void drop_doubled_bos(const ci_model *model, ci_ids *ids, size_t from) {
+  if (ids->count < from + 2 || ids->items[from] != model->bos || ids->items[from + 1] != model->bos) return;
+  memmove(ids->items + from, ids->items + from + 1, (ids->count - from - 1) * sizeof *ids->items);
+  ids->count--;
+}
+
 static const char *text_at(const json_t *texts, size_t index) { return json_string_value(json_array_get(texts, index)); }
 
 /* Where two texts part, with a little of what follows. */
@@ -69,6 +76,7 @@ static ci_status decoder_only(ci_attribution *a, const char *input, const char *
   const ci_model *model = a->job->model;
   ci_ids prompt = {0};
   ci_status status = encode(a, input, 0, &prompt, err);
+  drop_doubled_bos(model, &prompt, 0);
   if (!status && !prompt.count) { /* Inseq: an empty prompt is the beginning of a sentence */
     if (model->bos < 0)
       status = ci_fail(err, CI_EINVAL, "input_texts", "text %zu has no tokens and the model has no bos token to start from", a->job->text_index + 1);
@@ -78,7 +86,9 @@ static ci_status decoder_only(ci_attribution *a, const char *input, const char *
   if (!status && forced) {
     status = strncmp(forced, input, strlen(input)) ? parted(input, forced, err) : CI_OK;
     for (size_t i = 0; !*input && i < prompt.count && !status; i++) status = ci_ids_add(&a->target, prompt.items[i], err);
+    size_t from = a->target.count;
     if (!status) status = encode(a, forced, 0, &a->target, err);
+    drop_doubled_bos(model, &a->target, from);
   } else if (!status && forced_ids) {
     status = add_forced_ids(a, forced_ids, err);
     for (size_t i = 0; i < prompt.count && !status; i++)

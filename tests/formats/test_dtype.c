@@ -1,4 +1,4 @@
-/* Element types: every F16, BF16 and F8_E4M3 value widened, both kernels bit-equal, against a formula of its own. */
+/* Element types: every F16, BF16 and F8_E4M3 value widened against a formula of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
