@@ -176,6 +176,19 @@ static json_t *changed(const char *base, const json_t *change) {
   return file;
 }
 
+/* rows: [{"ids", "full"}] */
+static void expect_decodes(const ci_tokenizer *t, const char *name, const json_t *rows) {
+  for (size_t i = 0; i < json_array_size(rows); i++) {
+    const json_t *list = json_object_get(json_array_get(rows, i), "ids");
+    ci_ids ids = {0};
+    ci_error err = {0};
+    for (size_t k = 0; k < json_array_size(list); k++)
+      assert_int_equal(ci_ids_add(&ids, (int32_t)json_integer_value(json_array_get(list, k)), &err), CI_OK);
+    expect_decoded(t, name, &ids, false, json_object_get(json_array_get(rows, i), "full"));
+    ci_ids_free(&ids);
+  }
+}
+
 static void test_parts(void **state) {
   (void)state;
   json_t *cases = read_json(DATA "parts.json"), *one;
@@ -188,11 +201,12 @@ static void test_parts(void **state) {
     ci_tokenizer *t = open_folder(folder, NULL, NULL);
     expect_rows(t, json_string_value(json_object_get(one, "name")), json_object_get(one, "rows"),
                 json_is_true(json_object_get(one, "special")) ? CI_ENCODE_SPECIAL : 0);
+    expect_decodes(t, json_string_value(json_object_get(one, "name")), json_object_get(one, "decodes"));
     ci_tokenizer_close(t);
     json_decref(file);
     remove_folder(folder);
   }
-  assert_true(json_array_size(cases) > 40);
+  assert_int_equal(json_array_size(cases), 54);
   json_decref(cases);
 }
 
@@ -246,7 +260,7 @@ static void test_settings(void **state) {
     ci_tokenizer_close(t);
     remove_folder(folder);
   }
-  assert_int_equal(json_array_size(cases), 8);
+  assert_int_equal(json_array_size(cases), 10);
   json_decref(cases);
 }
 

@@ -61,19 +61,26 @@ gpt2 = {"tokenizer_class": "GPT2Tokenizer"}
 setting("gpt2_model_type", "gpt2", tr.AutoTokenizer, pair, {}, {"model_type": "gpt2"})
 setting("gpt2_prefix", "gpt2", tr.AutoTokenizer, pair, {**gpt2, "add_prefix_space": True, "add_bos_token": True})
 setting("gpt2_added", "gpt2", tr.AutoTokenizer, pair, {**gpt2, "pad_token": "<pad>", "mask_token": {"content": "<mask>", "lstrip": True, "__type": "AddedToken"}, "unk_token": None}, others={"added_tokens.json": {"<tool>": 50257}})
+marian = {"tokenizer_class": "MarianTokenizer", "source_lang": "en", "target_lang": "mg"}
+setting("marian_codes", "opus-mt-en-mg", tr.MarianTokenizer, ["source.spm", "target.spm", "vocab.json"], {**marian, "additional_special_tokens": ["<x>", "<x>b", "b"]})
+copy(f"{shared}/golden/models/gpt2", "byte-level", "tokenizer.json")
+plain = {"special": False, "lstrip": False, "rstrip": False, "single_word": False, "normalized": False}
+setting("fast_numbering", "byte-level", tr.PreTrainedTokenizerFast, ["tokenizer.json"], {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", "added_tokens_decoder": {
+    "900": {"content": "wo", **plain}, "700": {"content": "<tool>", **plain}, "800": {"content": "<tool> y", **plain}, "0": {"content": "<|endoftext|>", **plain, "rstrip": True, "special": True}}})
 write("settings.json", settings)
 
 # Every part of tokenizer.json: changes to a base file. {case: {base, change: {key: value}, rows}}
-copy(f"{shared}/golden/models/gpt2", "byte-level", "tokenizer.json")
 copy(f"{shared}/models/stories260K", "byte-fallback", "tokenizer.json")
-texts = [t for t in texts if len(t) < 60][:24] + ["Ⅷ ² ₃ ㍿ ™", "\u180e a\u180eb \u0085x", "ſ's it'S", "Straße, 12:34!? 5", "a  <tool>  b<tool>wo wox wo", "x<eot>  y", "ÅÅ  ﬁﬁ", "a--b..c  d", "tab\there\n\nthere "]
+texts = [t for t in texts if len(t) < 60][:24] + ["Ⅷ ² ₃ ㍿ ™", "\u180e a\u180eb \u0085x", "ſ's it'S", "Straße, 12:34!? 5", "a  <tool>  b<tool>wo wox wo", "x<eot>  y", "x<tool>y", "ÅÅ  ﬁﬁ", "a--b..c  d", "tab\there\n\nthere "]
 parts = []
-def part(name, base, special=True, **change):
+def part(name, base, special=True, ids=(), **change):
     with tempfile.TemporaryDirectory() as d:
         t = json.load(open(f"{here}/{base}/tokenizer.json"))
         for k, v in change.items(): t["model"].update(v) if k == "model" else t.__setitem__(k, v)
         json.dump(t, open(f"{d}/tokenizer.json", "w"))
-        parts.append(dict(name=name, base=base, special=special, change=change, rows=rows(tr.PreTrainedTokenizerFast(tokenizer_file=f"{d}/tokenizer.json"), texts, special)))
+        tok = tr.PreTrainedTokenizerFast(tokenizer_file=f"{d}/tokenizer.json")
+        parts.append(dict(name=name, base=base, special=special, change=change, rows=rows(tok, texts, special),
+                          decodes=[dict(ids=i, full=tok.decode(i, clean_up_tokenization_spaces=False)) for i in ids]))
 B, F = "byte-level", "byte-fallback"
 seq = lambda key, *x: {"type": "Sequence", key: list(x)}
 bl = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
@@ -119,4 +126,15 @@ part("template_sequence", B, post_processor=seq("processors", {"type": "ByteLeve
 part("affixes", B, normalizer=None, pre_tokenizer={"type": "WhitespaceSplit"}, decoder=None, model={"continuing_subword_prefix": "##", "end_of_word_suffix": "</w>", "unk_token": "?", "fuse_unk": False,
      "vocab": {"?": 0, "H": 1, "##e": 2, "##l": 3, "##o</w>": 4, "He": 5, "Hel": 6, "##lo</w>": 7, "Hello</w>": 8, "a</w>": 9, "##w": 10, "Hell": 11},
      "merges": [["H", "##e"], ["He", "##l"], ["##l", "##o</w>"], ["Hel", "##lo</w>"]]})
+# Ids that no text gives: bytes that are no UTF-8
+part("bytes", F, ids=[[3 + b for b in x] for x in (b"\xff", b"a\xe2\x96", b"\xe2\x96\x81b", b"\xf0\x9f\x99", b"\xf0\x9f\x99\x82\xff")] + [[1, 3 + 0xe2, 300, 3 + 0x96], [2, 1, 0]])
+part("letters", B, ids=[[220 - i] for i in range(0, 220, 7)] + [[100, 160, 210, 250], [130, 131, 132]])
+# One id a word: where the words are cut
+one = {"vocab": {"?": 0}, "merges": [], "unk_token": "?", "fuse_unk": True}
+for b in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"):
+    part("words_" + b, B, model=one, decoder=None, added_tokens=[], pre_tokenizer={"type": "Split", "pattern": {"Regex": "[\\s\\p{P}]"}, "behavior": b, "invert": False})
+for n in ("Whitespace", "WhitespaceSplit", "Punctuation"): part("words_" + n, B, model=one, decoder=None, added_tokens=[], pre_tokenizer={"type": n})
+for scheme in ("always", "first", "never"):
+    m = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": True}
+    part("metaspace_added_" + scheme, F, normalizer=None, pre_tokenizer=m, decoder=m, added_tokens=added()[1:3])
 write("parts.json", parts)
