@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Beyond this many adjoint rows a product gains nothing from more, and the gradients fall out of the caches. */
-enum { MOST_ADJOINT_ROWS = 1536, MOST_FORWARD_ROWS = 1024 };
+enum { MOST_ADJOINT_ROWS = 1536, MOST_FORWARD_ROWS = 512 };
 
 typedef struct {
   ci_subject *subject;
