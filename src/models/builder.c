@@ -258,6 +258,11 @@ int ci_add_attention(ci_builder *b, const char *name, int query, int key, int va
   node->params = params;
   node->kept_width = heads;
   b->model->graph.heads[b->space] = heads;
+  const ci_node *nodes = b->model->graph.nodes;
+  if (nodes[query].width != heads * head_dim || nodes[key].width != kv_heads * head_dim || nodes[value].width != nodes[key].width)
+    ci_build_fail(b, node->name, "query, key and value do not fit %zu and %zu heads of %zu", heads, kv_heads, head_dim);
+  /* the vjp writes the query's gradient while it adds up the key's and the value's */
+  if (query == key || query == value) ci_build_fail(b, node->name, "the query must be a node of its own");
   return number(b, node);
 }
 
