@@ -115,9 +115,9 @@ def first_failure(program):
     return found.group(1) if found else "it crashes"
 
 
-def run_tests(build, objects):
-    """Which test notices; None: none does."""
-    for test in TESTS:
+def run_tests(build, objects, about=""):
+    """Which test notices; None: none does. The one about the file comes first."""
+    for test in sorted(TESTS, key=lambda name: not (about and name.endswith("_" + about))):
         failure = first_failure(build.program(test, objects))
         if failure:
             return f"{test}: {failure}"
@@ -134,7 +134,7 @@ def mutate(build, copy, path, old, new):
         file.write(text.replace(places[0], new))
     sources = KERNELS if path.endswith(".h") else [path]
     try:
-        return run_tests(build, [build.object_of(s) for s in sources])
+        return run_tests(build, [build.object_of(s) for s in sources], os.path.splitext(os.path.basename(path))[0])
     finally:
         shutil.copyfile(os.path.join(ROOT, path), os.path.join(copy, path))
 
