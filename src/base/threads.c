@@ -1,5 +1,8 @@
-/* A pool of worker threads around one counter. Workers spin for a moment before they sleep: a forward pass of one row calls
- * the pool hundreds of times within a millisecond, and waking a sleeping thread costs more than such a part. */
+/* A pool of worker threads around one counter of parts and one word of state.
+ *
+ * Workers spin for a moment before they sleep: a forward pass of one row calls the pool hundreds of times, and waking a
+ * sleeping thread costs more than such a part. A worker that has not entered a round by the time its parts are taken is
+ * not waited for: on a busy machine it may have lost its processor, and the caller has done the work meanwhile. */
 #define _GNU_SOURCE
 #include "base/threads.h"
 #include "base/memory.h"
@@ -7,8 +10,14 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-enum { MOST_THREADS = 256, SPINS = 20000 };
+enum { MOST_THREADS = 256, SPINS = 4000 };
+
+/* State: the round's number in the upper half; whether it can be entered; how many workers are in it. */
+#define OPEN          ((uint64_t)1 << 31)
+#define ROUND(state)  ((state) >> 32)
+#define INSIDE(state) ((state) & (OPEN - 1))
 
 typedef struct {
   ci_pool *pool;
@@ -25,9 +34,8 @@ struct ci_pool {
   void (*work)(void *, size_t, int);
   void *context;
   size_t count;
-  atomic_size_t next;     /* part to hand out */
-  atomic_int busy;        /* workers that have not finished this round */
-  atomic_uint round;      /* counts the calls of ci_pool_run */
+  atomic_size_t next; /* part to hand out */
+  _Atomic uint64_t state;
   atomic_int sleeping;
   atomic_bool closing;
 };
@@ -46,28 +54,42 @@ static void take_parts(ci_pool *pool, int thread) {
   }
 }
 
-static void wait_for_round(ci_pool *pool, unsigned seen) {
+/* A round after `seen` that can be entered, or the end. */
+static bool called(ci_pool *pool, uint64_t seen) {
+  uint64_t state = atomic_load(&pool->state);
+  return (ROUND(state) != seen && (state & OPEN)) || atomic_load(&pool->closing);
+}
+
+static void wait_for_round(ci_pool *pool, uint64_t seen) {
   for (int i = 0; i < SPINS; i++) {
-    if (atomic_load(&pool->round) != seen || atomic_load(&pool->closing)) return;
+    if (called(pool, seen)) return;
     pause_cpu();
   }
   pthread_mutex_lock(&pool->lock);
   atomic_fetch_add(&pool->sleeping, 1);
-  while (atomic_load(&pool->round) == seen && !atomic_load(&pool->closing)) pthread_cond_wait(&pool->wake, &pool->lock);
+  while (!called(pool, seen)) pthread_cond_wait(&pool->wake, &pool->lock);
   atomic_fetch_sub(&pool->sleeping, 1);
   pthread_mutex_unlock(&pool->lock);
+}
+
+/* Counts this worker into the open round, if there still is one; *seen is its number. */
+static bool enter(ci_pool *pool, uint64_t *seen) {
+  uint64_t state = atomic_load(&pool->state);
+  while (state & OPEN)
+    if (atomic_compare_exchange_weak(&pool->state, &state, state + 1)) return *seen = ROUND(state), true;
+  return false;
 }
 
 static void *worker_main(void *argument) {
   worker *self = argument;
   ci_pool *pool = self->pool;
-  unsigned seen = 0;
+  uint64_t seen = 0;
   for (;;) {
     wait_for_round(pool, seen);
     if (atomic_load(&pool->closing)) return NULL;
-    seen++;
+    if (!enter(pool, &seen)) continue;
     take_parts(pool, self->index);
-    atomic_fetch_sub(&pool->busy, 1);
+    atomic_fetch_sub(&pool->state, 1);
   }
 }
 
@@ -108,7 +130,9 @@ void ci_pool_close(ci_pool *pool) {
   ci_free(pool);
 }
 
-int ci_pool_threads(const ci_pool *pool) { return pool->threads; }
+int ci_pool_threads(const ci_pool *pool) {
+  return pool->threads;
+}
 
 void ci_pool_run(ci_pool *pool, size_t count, void (*work)(void *, size_t, int), void *context) {
   if (pool->threads == 1 || count <= 1) {
@@ -119,14 +143,13 @@ void ci_pool_run(ci_pool *pool, size_t count, void (*work)(void *, size_t, int),
   pool->context = context;
   pool->count = count;
   atomic_store(&pool->next, 0);
-  atomic_store(&pool->busy, pool->threads - 1);
-  atomic_fetch_add(&pool->round, 1);
+  atomic_store(&pool->state, (ROUND(atomic_load(&pool->state)) + 1) << 32 | OPEN);
   if (atomic_load(&pool->sleeping)) {
     pthread_mutex_lock(&pool->lock);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
   }
   take_parts(pool, 0);
-  /* A worker that is still busy may have lost its processor to another process: after a while it gets ours. */
-  for (int i = 0; atomic_load(&pool->busy); i++) i < SPINS ? pause_cpu() : (void)sched_yield();
+  atomic_fetch_and(&pool->state, ~OPEN);
+  for (int i = 0; INSIDE(atomic_load(&pool->state)); i++) i < SPINS ? pause_cpu() : (void)sched_yield();
 }
