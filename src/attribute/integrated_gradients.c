@@ -11,7 +11,7 @@ typedef struct {
 } arguments;
 
 static const ci_option options_table[] = {
-    {"n_steps", NULL, CI_INT, offsetof(arguments, n_steps), "50", 1, 10000, NULL, "Points on the path."},
+    {"n_steps", NULL, CI_INT, offsetof(arguments, n_steps), "50", 1, 1e6, NULL, "Points on the path."},
     {"method", NULL, CI_WORD, offsetof(arguments, method), "\"gausslegendre\"", 0, 0,
      "gausslegendre|riemann_left|riemann_right|riemann_middle|riemann_trapezoid", "Quadrature."},
     {"multiply_by_inputs", NULL, CI_BOOL, offsetof(arguments, multiply_by_inputs), "true", 0, 0, NULL,
@@ -74,6 +74,10 @@ static void as_it_is(const float *x, const float *b, float *g, size_t n) { (void
 
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
   const arguments *arg = options;
+  enum { MOST_LEGENDRE = 10000 }; /* finding the roots takes the square of their number */
+  if (arg->method[0] == 'g' && arg->n_steps > MOST_LEGENDRE)
+    return ci_fail(err, CI_EINVAL, "n_steps", "%lld are more than gausslegendre's %d: take a Riemann sum", (long long)arg->n_steps,
+                   MOST_LEGENDRE);
   ci_point *points = ci_alloc((size_t)arg->n_steps, sizeof *points);
   if (!points) return ci_fail_memory(err);
   fill(arg, points);

@@ -155,7 +155,9 @@ ci_status ci_run_append(ci_run *run, ci_space_id id, int number, const int32_t *
 }
 
 ci_status ci_run_want_logits(ci_run *run, int branch, size_t position, size_t *output_row, ci_error *err) {
-  ci_space *space = &run->spaces[CI_OUTPUT];
+  ci_space *space = &run->spaces[CI_OUTPUT], *decoder = &run->spaces[CI_DECODER];
+  if (run->keep == CI_KEEP_KEYS && (size_t)decoder->branches[branch].rows[position] < decoder->computed)
+    return ci_fail(err, CI_EINVAL, "run", "position %zu was computed before, and this plan keeps only keys and values", position);
   if (reserve_rows(space, space->rows + 1)) return ci_fail_memory(err);
   *output_row = space->rows++;
   space->ids[*output_row] = run->spaces[CI_DECODER].branches[branch].rows[position];

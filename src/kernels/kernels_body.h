@@ -190,9 +190,9 @@ static void matmul(size_t m, size_t n, size_t k, const float *a, size_t a_row, s
   }
 }
 
-/* exp by range reduction to [-ln2/2, ln2/2] and a polynomial of degree 6 (Cephes' expf coefficients): within 2 ulp. */
+/* NaN stays NaN. exp by range reduction to [-ln2/2, ln2/2] and a polynomial of degree 6 (Cephes' expf coefficients): within 2 ulp. */
 static inline vf vexp(vf x) {
-  const vf high = splat(88.3762626647949f), low = splat(-87.3365447504019f);
+  const vf high = splat(88.3762626647949f), low = splat(-87.3365447504019f), given = x;
   vi under = x < low;
   x = (vf)(((vi)x & (x < high)) | ((vi)high & ~(vi)(x < high)));
   x = (vf)(((vi)x & ~under) | ((vi)low & under));
@@ -208,8 +208,9 @@ static inline vf vexp(vf x) {
   p = p * r + splat(1.6666665459e-1f);
   p = p * r + splat(5.0000001201e-1f);
   p = p * (r * r) + r + splat(1.0f);
-  vf scaled = p * (vf)((exponent + 127) << 23);
-  return (vf)((vi)scaled & ~under);
+  vi is_nan = given != given;
+  vf scaled = (vf)((vi)(p * (vf)((exponent + 127) << 23)) & ~under);
+  return (vf)(((vi)scaled & ~is_nan) | ((vi)given & is_nan));
 }
 
 static inline vf load_rest(const float *x, size_t n) {
