@@ -8,6 +8,7 @@
 static const cli_option options[] = {
     CLI_MODEL_OPTION,
     {"save_path", "-o", "word", "null", NULL, "File to save the result in, as Inseq's JSON.", "Output"},
+    {"viz_path", NULL, "word", "null", NULL, "File to save the heat tables in, as one HTML page.", "Output"},
     {"hide_attributions", "--hide", "bool", "false", NULL, "Do not print the tables.", "Output"},
     CLI_VERBOSE_OPTIONS,
     {"color", NULL, "word", "\"auto\"", "auto|always|never",
@@ -26,14 +27,15 @@ static const char *const examples[] = {
     NULL};
 
 /* Learns that a file cannot be written before the work, not after it. */
-static int check_save_path(const cli_command *command, const char *path) {
+static int check_path(const cli_command *command, const json_t *values, const char *name) {
+  const char *path = cli_get_text(values, name);
   if (!path) return CLI_OK;
   const char *slash = strrchr(path, '/');
   char *folder = slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
   int failed = folder ? access(folder, W_OK | X_OK) : 0;
   free(folder);
   if (!failed) return CLI_OK;
-  fprintf(stderr, "cinseq %s: --save_path: cannot write %s: %s\n", command->id, path, strerror(errno));
+  fprintf(stderr, "cinseq %s: --%s: cannot write %s: %s\n", command->id, name, path, strerror(errno));
   return CLI_FAILURE;
 }
 
@@ -65,10 +67,25 @@ static int show(const cli_command *command, const json_t *values, const cinseq_r
   return status ? cli_report(command, &error) : cli_finish_output(command);
 }
 
-static int save(const cli_command *command, const char *path, const cinseq_result *result) {
+static int save(const cli_command *command, const json_t *values, const cinseq_result *result) {
+  const char *path = cli_get_text(values, "save_path");
   cinseq_error error = {0};
+  if (!path) return CLI_OK;
   fprintf(stderr, "Saving attributions to %s\n", path);
   int status = cinseq_result_save(result, path, &error);
+  return status ? cli_report(command, &error) : CLI_OK;
+}
+
+static int save_page(const cli_command *command, const json_t *values, const cinseq_result *result) {
+  const char *path = cli_get_text(values, "viz_path");
+  if (!path) return CLI_OK;
+  char *page = NULL, *json = json_dumps(json_object_get(values, "show"), 0);
+  cinseq_error error = {0};
+  fprintf(stderr, "Saving visualization to %s\n", path);
+  int status = cinseq_result_html(result, json, &page, &error);
+  if (!status) status = cinseq_file_write(path, page, &error);
+  cinseq_free(page);
+  free(json);
   return status ? cli_report(command, &error) : CLI_OK;
 }
 
@@ -90,9 +107,9 @@ static void print_statistics(const json_t *values, const cinseq_result *result) 
 
 static int run(const cli_command *command, const json_t *values) {
   const json_t *given = json_object_get(values, "attribute");
-  const char *path = cli_get_text(values, "save_path");
   if (!json_object_get(given, "input_texts")) return cli_usage_error(command, "--input_texts (-i) is needed");
-  int code = check_save_path(command, path);
+  int code = check_path(command, values, "save_path");
+  if (!code) code = check_path(command, values, "viz_path");
   if (code) return code;
   cli_progress progress;
   cli_progress_start(&progress);
@@ -106,9 +123,9 @@ static int run(const cli_command *command, const json_t *values) {
   cli_progress_end(&progress);
   if (status) code = cli_report(command, &error);
   if (!code && !cli_get_flag(values, "hide_attributions")) code = show(command, values, result);
-  if (result && path) {
-    int saved = save(command, path, result);
-    code = code ? code : saved;
+  if (result) {
+    int drawn = save_page(command, values, result), saved = save(command, values, result);
+    code = code ? code : drawn ? drawn : saved;
   }
   if (!code) print_statistics(values, result);
   cinseq_result_close(result);

@@ -69,6 +69,11 @@ CINSEQ_API void cinseq_result_close(cinseq_result *result);
 /* The heat tables of all sequences as text for a terminal. options_json keys: "color" ("none"|"256"|"truecolor"), "width"
  * (columns; 0: no limit), "clean_tokens" (bool), "min_val", "max_val", and the aggregation keys. *text: free with cinseq_free. */
 CINSEQ_API int cinseq_result_show(const cinseq_result *result, const char *options_json, char **text, cinseq_error *error);
+/* The same as one HTML page that needs no other file, no network and no script. options_json as above; "color" and "width"
+ * mean nothing here. *text: free with cinseq_free. */
+CINSEQ_API int cinseq_result_html(const cinseq_result *result, const char *options_json, char **text, cinseq_error *error);
+/* Writes text to path as a whole or not at all: a file beside it, then renamed. CINSEQ_EFILE with the path. */
+CINSEQ_API int cinseq_file_write(const char *path, const char *text, cinseq_error *error);
 /* {"sequences": n, "source_tokens": n, "target_tokens": n, "attributed_tokens": n, "seconds": s, "peak_bytes": n,
  *  "gemm_rows": n, "gemm_calls": n, ...}; free with cinseq_free. */
 CINSEQ_API char *cinseq_result_statistics(const cinseq_result *result);

@@ -2,6 +2,7 @@
 #include "aggregate/result.h"
 #include "attribute/job.h"
 #include "base/file.h"
+#include "output/html.h"
 #include "output/terminal.h"
 #include <string.h>
 
@@ -79,6 +80,7 @@ int cinseq_result_load(const char *path, cinseq_result **result, cinseq_error *e
 
 void cinseq_result_close(cinseq_result *result) { ci_result_close(result); }
 
+/* The tables of all sequences, one after the other. */
 static ci_status show(const cinseq_result *result, const ci_show_options *options, ci_text *text, ci_error *err) {
   for (size_t i = 0; i < result->count; i++) {
     ci_sequence aggregated = {0};
@@ -90,7 +92,9 @@ static ci_status show(const cinseq_result *result, const ci_show_options *option
   return CI_OK;
 }
 
-int cinseq_result_show(const cinseq_result *result, const char *options_json, char **out, cinseq_error *err) {
+typedef ci_status draw_function(const cinseq_result *result, const ci_show_options *options, ci_text *text, ci_error *err);
+
+static int draw(draw_function *function, const cinseq_result *result, const char *options_json, char **out, cinseq_error *err) {
   json_t *object = NULL, *keep = json_array();
   ci_show_options options = {0};
   ci_text text = {0};
@@ -98,12 +102,24 @@ int cinseq_result_show(const cinseq_result *result, const char *options_json, ch
   ci_status status = keep ? CI_OK : ci_fail_memory(err);
   if (!status && options_json) status = ci_json_parse("options", options_json, strlen(options_json), &object, err);
   if (!status) status = ci_options_parse(ci_show_option_table, "options", object, &options, keep, NULL, err);
-  if (!status) status = show(result, &options, &text, err);
+  if (!status) status = function(result, &options, &text, err);
   if (!status && !(*out = ci_text_take(&text))) status = ci_fail_memory(err);
   ci_text_free(&text);
   json_decref(object);
   json_decref(keep);
   return (int)status;
+}
+
+int cinseq_result_show(const cinseq_result *result, const char *options_json, char **out, cinseq_error *err) {
+  return draw(show, result, options_json, out, err);
+}
+
+int cinseq_result_html(const cinseq_result *result, const char *options_json, char **out, cinseq_error *err) {
+  return draw(ci_html_page, result, options_json, out, err);
+}
+
+int cinseq_file_write(const char *path, const char *text, cinseq_error *err) {
+  return (int)ci_write_file(path, text, strlen(text), err);
 }
 
 char *cinseq_result_statistics(const cinseq_result *result) {

@@ -1,9 +1,12 @@
-/* Colours of the heat tables: Inseq's red_transparent_blue map on white paper, that is
- *   color(s) = white + (red - white) * s / max for s >= 0, white + (blue - white) * s / min below. */
+/* Colours of the heat tables: Inseq's red_transparent_blue map on white paper, and a like one on dark paper, that is
+ *   color(s) = paper + (red - paper) * s / max for s >= 0, paper + (blue - paper) * s / min below. */
 #include "output/heat_color.h"
 #include <math.h>
 
-static const ci_color WHITE = {255, 255, 255}, RED = {178, 24, 43}, BLUE = {33, 102, 172};
+static const ci_color WHITE = {255, 255, 255};
+
+const ci_heat_palette ci_heat_on_white = {{255, 255, 255}, {33, 102, 172}, {178, 24, 43}};
+const ci_heat_palette ci_heat_on_dark = {{22, 24, 29}, {42, 114, 186}, {199, 52, 66}};
 
 /* The steps of a channel in xterm's colour cube: number 16 + 36 red + 6 green + blue. */
 static const uint8_t cube[6] = {0, 95, 135, 175, 215, 255};
@@ -21,22 +24,25 @@ static uint8_t mix(uint8_t from, uint8_t to, double share) {
   return (uint8_t)lround(from + (to - from) * share);
 }
 
-/* How far score is on the way from zero to the limit on its side, 0 to 1. */
-static double share_of(double score, const ci_heat_limits *limits) {
+double ci_heat_share(double score, const ci_heat_limits *limits) {
   if (!(score != 0)) return 0;
   double limit = score > 0 ? limits->max : limits->min;
-  return fabs(score) < fabs(limit) ? score / limit : 1;
+  double share = fabs(score) < fabs(limit) ? score / limit : 1;
+  return score > 0 ? share : -share;
+}
+
+ci_color ci_heat_palette_color(const ci_heat_palette *palette, double share) {
+  ci_color end = share > 0 ? palette->positive : palette->negative, paper = palette->paper;
+  return (ci_color){mix(paper.red, end.red, fabs(share)), mix(paper.green, end.green, fabs(share)),
+                    mix(paper.blue, end.blue, fabs(share))};
 }
 
 ci_color ci_heat_color(double score, const ci_heat_limits *limits) {
-  double share = share_of(score, limits);
-  ci_color end = score > 0 ? RED : BLUE;
-  return (ci_color){mix(WHITE.red, end.red, share), mix(WHITE.green, end.green, share),
-                    mix(WHITE.blue, end.blue, share)};
+  return ci_heat_palette_color(&ci_heat_on_white, ci_heat_share(score, limits));
 }
 
 int ci_heat_color_256(double score, const ci_heat_limits *limits, ci_color *color) {
-  long step = lround(share_of(score, limits) * (STEPS - 1));
+  long step = lround(fabs(ci_heat_share(score, limits)) * (STEPS - 1));
   int number = (score > 0 ? reds : blues)[step], place = number - 16;
   *color = (ci_color){cube[place / 36], cube[place / 6 % 6], cube[place % 6]};
   return number;

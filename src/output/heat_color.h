@@ -16,7 +16,18 @@ typedef struct {
 /* Widens max to the largest finite score (min to its negative). Start from {0, 0}. */
 void ci_heat_limits_include(ci_heat_limits *limits, const float *scores, size_t count);
 
-/* The background of a score that is not NaN; beyond the limits as at the limits. */
+/* What the scale is painted on: paper at zero, negative and positive at the limits. */
+typedef struct {
+  ci_color paper, negative, positive;
+} ci_heat_palette;
+extern const ci_heat_palette ci_heat_on_white; /* Inseq's red_transparent_blue */
+extern const ci_heat_palette ci_heat_on_dark;  /* white reads on all of it with a contrast of 4.5 at least */
+
+/* Where a score that is not NaN lies between the limits: -1 to 1. */
+double ci_heat_share(double score, const ci_heat_limits *limits);
+ci_color ci_heat_palette_color(const ci_heat_palette *palette, double share);
+
+/* The background of a score that is not NaN, on white; beyond the limits as at the limits. */
 ci_color ci_heat_color(double score, const ci_heat_limits *limits);
 
 /* The same on a terminal with 256 colours: the number of the background, and the colour that this is in *color. Seven

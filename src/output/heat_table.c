@@ -3,6 +3,7 @@
 #include "output/display_width.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 void ci_heat_tables(const ci_sequence *s, ci_heat_table tables[2], size_t *count) {
   ci_heat_table both[2] = {{"Source attributions", &s->source_attributions, s->source, NULL, 0, 0},

@@ -19,5 +19,6 @@ const ci_output *ci_output_find(const char *id); /* NULL: unknown */
 
 ci_status ci_inseq_json_write(const ci_result *result, ci_text *out, ci_error *err);
 ci_status ci_inseq_json_read(const char *where, const char *bytes, size_t length, ci_result **result, ci_error *err);
+ci_status ci_html_write(const ci_result *result, ci_text *out, ci_error *err); /* html.h */
 
 #endif
