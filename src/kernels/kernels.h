@@ -28,6 +28,14 @@ typedef struct {
   double (*sum)(const float *x, size_t n);
   double (*sum_squares)(const float *x, size_t n, double mean); /* of x[i] - mean */
   double (*sum_products)(const float *x, const float *y, size_t n);
+  /* Rows of normalisations: y = (x - mean) inverse scale + bias (bias NULL: none); the sums over i of h and h x, h = dy scale;
+   * and dx (+)= inverse (h - a - (x - mean) inverse b). */
+  void (*norm)(const float *x, float mean, float inverse, const float *scale, const float *bias, float *y, size_t n);
+  void (*norm_sums)(const float *dy, const float *scale, const float *x, size_t n, double *sum_h, double *sum_hx);
+  void (*norm_gradient)(const float *dy, const float *scale, const float *x, float mean, float inverse, float a, float b,
+                        float *dx, size_t n, int accumulate);
+  /* y[i] = a[i] b[i], or y[i] += a[i] b[i] */
+  void (*multiply)(const float *a, const float *b, float *y, size_t n, int accumulate);
   /* Activations: y = f(x), and dx = dy f'(x). gelu_tanh is 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks &
    * Gimpel 2016), silu is x sigmoid(x). */
   void (*silu)(const float *x, float *y, size_t n);

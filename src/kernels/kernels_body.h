@@ -285,6 +285,49 @@ static double sum_products(const float *x, const float *y, size_t n) {
   return total;
 }
 
+static void norm(const float *x, float mean, float inverse, const float *scale, const float *bias, float *y, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = (x[i] - mean) * inverse * scale[i];
+  for (size_t i = 0; bias && i < n; i++) y[i] += bias[i];
+}
+
+static void norm_sums(const float *dy, const float *scale, const float *x, size_t n, double *sum_h, double *sum_hx) {
+  double h_part[WIDE] = {0}, hx_part[WIDE] = {0}, h_total = 0, hx_total = 0;
+  size_t i = 0;
+  for (; i + WIDE <= n; i += WIDE)
+    for (size_t j = 0; j < WIDE; j++) {
+      double h = (double)(dy[i + j] * scale[i + j]);
+      h_part[j] += h;
+      hx_part[j] += h * (double)x[i + j];
+    }
+  for (; i < n; i++) {
+    double h = (double)(dy[i] * scale[i]);
+    h_total += h;
+    hx_total += h * (double)x[i];
+  }
+  for (size_t j = 0; j < WIDE; j++) {
+    h_total += h_part[j];
+    hx_total += hx_part[j];
+  }
+  *sum_h = h_total;
+  *sum_hx = hx_total;
+}
+
+static void norm_gradient(const float *dy, const float *scale, const float *x, float mean, float inverse, float a, float b,
+                          float *dx, size_t n, int accumulate) {
+  float slope = inverse * b;
+  if (accumulate)
+    for (size_t i = 0; i < n; i++) dx[i] += inverse * (dy[i] * scale[i] - a - (x[i] - mean) * slope);
+  else
+    for (size_t i = 0; i < n; i++) dx[i] = inverse * (dy[i] * scale[i] - a - (x[i] - mean) * slope);
+}
+
+static void multiply(const float *a, const float *b, float *y, size_t n, int accumulate) {
+  if (accumulate)
+    for (size_t i = 0; i < n; i++) y[i] += a[i] * b[i];
+  else
+    for (size_t i = 0; i < n; i++) y[i] = a[i] * b[i];
+}
+
 static inline vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + vexp(-x)); }
 
 static inline vf silu_of(vf x) { return x * sigmoid(x); }
@@ -355,6 +398,10 @@ const ci_kernels KERNELS_TABLE = {
     .sum = sum,
     .sum_squares = sum_squares,
     .sum_products = sum_products,
+    .norm = norm,
+    .norm_sums = norm_sums,
+    .norm_gradient = norm_gradient,
+    .multiply = multiply,
     .silu = silu,
     .silu_gradient = silu_gradient,
     .gelu_tanh = gelu_tanh,

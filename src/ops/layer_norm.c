@@ -21,7 +21,7 @@ static void forward_rows(void *context, size_t first, size_t last) {
     const float *x = call->in[0] + r * node->width;
     float *y = call->out + r * node->width;
     statistics s = measure(node, call->run->compute->kernels, x);
-    for (size_t i = 0; i < node->width; i++) y[i] = (x[i] - s.mean) * s.inverse * node->scale[i] + node->bias[i];
+    call->run->compute->kernels->norm(x, s.mean, s.inverse, node->scale, node->bias, y, node->width);
   }
 }
 
@@ -36,17 +36,11 @@ static void gradient_row(const ci_backward_call *call, size_t r) {
   const float *x = ci_run_row(call->run, node->inputs[0], (size_t)call->rows[r]), *dy = call->dy + r * width;
   float *dx = call->dx[0] + r * width;
   statistics s = measure(node, kernels, x);
-  double total = 0, along = 0;
-  for (size_t i = 0; i < width; i++) {
-    float h = dy[i] * node->scale[i];
-    total += (double)h;
-    along += (double)(h * ((x[i] - s.mean) * s.inverse));
-  }
-  float a = (float)(total / (double)width), b = (float)(along / (double)width);
-  for (size_t i = 0; i < width; i++) {
-    float d = s.inverse * (dy[i] * node->scale[i] - a - (x[i] - s.mean) * s.inverse * b);
-    dx[i] = call->accumulate[0] ? dx[i] + d : d;
-  }
+  double sum_h, sum_hx, n = (double)width;
+  kernels->norm_sums(dy, node->scale, x, width, &sum_h, &sum_hx);
+  double along = (sum_hx - (double)s.mean * sum_h) * (double)s.inverse; /* sum of h times the normalised x */
+  kernels->norm_gradient(dy, node->scale, x, s.mean, s.inverse, (float)(sum_h / n), (float)(along / n), dx, width,
+                         call->accumulate[0]);
 }
 
 static void gradient_rows(void *context, size_t first, size_t last) {

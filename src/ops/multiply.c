@@ -10,7 +10,8 @@ typedef struct {
 static void forward_rows(void *context, size_t first, size_t last) {
   const ci_forward_call *call = context;
   size_t width = call->node->width;
-  for (size_t i = first * width; i < last * width; i++) call->out[i] = call->in[0][i] * call->in[1][i];
+  call->run->compute->kernels->multiply(call->in[0] + first * width, call->in[1] + first * width, call->out + first * width,
+                                        (last - first) * width, 0);
 }
 
 static void forward(const ci_forward_call *call) {
@@ -25,10 +26,7 @@ static void gradient_rows(void *context, size_t first, size_t last) {
   for (size_t r = first; r < last; r++) {
     const float *x = ci_run_row(call->run, other, (size_t)call->rows[r]), *dy = call->dy + r * width;
     float *dx = call->dx[job->input] + r * width;
-    if (call->accumulate[job->input])
-      for (size_t i = 0; i < width; i++) dx[i] += dy[i] * x[i];
-    else
-      for (size_t i = 0; i < width; i++) dx[i] = dy[i] * x[i];
+    call->run->compute->kernels->multiply(dy, x, dx, width, call->accumulate[job->input]);
   }
 }
 

@@ -15,7 +15,7 @@ static void forward_rows(void *context, size_t first, size_t last) {
   for (size_t r = first; r < last; r++) {
     const float *x = call->in[0] + r * node->width;
     float *y = call->out + r * node->width, s = inverse_root(node, call->run->compute->kernels, x);
-    for (size_t i = 0; i < node->width; i++) y[i] = x[i] * s * node->scale[i];
+    call->run->compute->kernels->norm(x, 0, s, node->scale, NULL, y, node->width);
   }
 }
 
@@ -26,17 +26,14 @@ static void forward(const ci_forward_call *call) {
 static void gradient_rows(void *context, size_t first, size_t last) {
   const ci_backward_call *call = context;
   const ci_node *node = call->node;
+  const ci_kernels *kernels = call->run->compute->kernels;
   size_t width = node->width;
   for (size_t r = first; r < last; r++) {
     const float *x = ci_run_row(call->run, node->inputs[0], (size_t)call->rows[r]), *dy = call->dy + r * width;
-    float *dx = call->dx[0] + r * width, s = inverse_root(node, call->run->compute->kernels, x);
-    double along = 0;
-    for (size_t i = 0; i < width; i++) along += (double)(dy[i] * node->scale[i] * x[i]);
-    float b = (float)(along / (double)width) * s * s;
-    for (size_t i = 0; i < width; i++) {
-      float d = s * (dy[i] * node->scale[i] - x[i] * b);
-      dx[i] = call->accumulate[0] ? dx[i] + d : d;
-    }
+    float *dx = call->dx[0] + r * width, s = inverse_root(node, kernels, x);
+    double sum_h, sum_hx;
+    kernels->norm_sums(dy, node->scale, x, width, &sum_h, &sum_hx);
+    kernels->norm_gradient(dy, node->scale, x, 0, s, 0, (float)(sum_hx / (double)width) * s, dx, width, call->accumulate[0]);
   }
 }
 

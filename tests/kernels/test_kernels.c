@@ -58,6 +58,43 @@ static void sums(void **state) {
   }
 }
 
+static void norms_and_products(void **state) {
+  const ci_kernels *k = kernels(state);
+  uint64_t random = 3;
+  for (size_t n = 0; n <= LONGEST; n++) {
+    float *x = random_array(&random, n), *dy = random_array(&random, n), *g = random_array(&random, n), *b = random_array(&random, n);
+    float *y = random_array(&random, n), *old = malloc(n * sizeof *old + 1);
+    double h_sum = 0, hx_sum = 0, size = 1e-6, found_h, found_hx;
+    for (size_t i = 0; i < n; i++) {
+      h_sum += (double)dy[i] * (double)g[i];
+      hx_sum += (double)dy[i] * (double)g[i] * (double)x[i];
+      size += 8;
+    }
+    k->norm_sums(dy, g, x, n, &found_h, &found_hx);
+    near(k, "norm_sums, h", n, found_h, h_sum, size);
+    near(k, "norm_sums, h x", n, found_hx, hx_sum, size);
+    for (int accumulate = 0; accumulate < 2; accumulate++) {
+      memcpy(old, y, n * sizeof *y);
+      k->norm_gradient(dy, g, x, 0.3f, 1.7f, 0.2f, -0.6f, y, n, accumulate);
+      for (size_t i = 0; i < n; i++) {
+        double wanted = 1.7 * ((double)dy[i] * (double)g[i] - 0.2 + ((double)x[i] - 0.3) * 1.7 * 0.6);
+        near(k, "norm_gradient", n, (double)y[i], wanted + (accumulate ? (double)old[i] : 0), 20);
+      }
+      memcpy(old, y, n * sizeof *y);
+      k->multiply(dy, x, y, n, accumulate);
+      for (size_t i = 0; i < n; i++)
+        near(k, "multiply", n, (double)y[i], (double)dy[i] * (double)x[i] + (accumulate ? (double)old[i] : 0), 20);
+    }
+    for (int biased = 0; biased < 2; biased++) {
+      k->norm(x, 0.3f, 1.7f, g, biased ? b : NULL, y, n);
+      for (size_t i = 0; i < n; i++)
+        near(k, "norm", n, (double)y[i], ((double)x[i] - 0.3) * 1.7 * (double)g[i] + (biased ? (double)b[i] : 0), 20);
+    }
+    float *all[] = {x, dy, g, b, y, old};
+    for (size_t i = 0; i < 6; i++) free(all[i]);
+  }
+}
+
 static void additions(void **state) {
   const ci_kernels *k = kernels(state);
   uint64_t random = 2;
@@ -188,6 +225,11 @@ static void exponential(void **state) {
   float large[] = {89, 1000, INFINITY};
   k->exp_sum(large, 3, 1, 0);
   for (int i = 0; i < 3; i++) assert_true(large[i] > 2e38f);
+  for (size_t n = 1; n <= 40; n++) { /* in a whole vector and in its rest */
+    for (size_t i = 0; i < n; i++) x[i] = i == n - 1 ? NAN : 0;
+    assert_true(isnan(k->exp_sum(x, n, 1, 0)));
+    assert_true(isnan(x[n - 1]));
+  }
   free(x);
 }
 
@@ -324,6 +366,7 @@ static void tables(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tables),      FOR_ALL(sums),        FOR_ALL(additions),
+      FOR_ALL(norms_and_products),
       FOR_ALL(rows_of_dots),         FOR_ALL(matmul),      FOR_ALL(exponential),
       FOR_ALL(sums_of_exponentials), FOR_ALL(activations), FOR_ALL(widening),
   };
