@@ -10,4 +10,5 @@ show() {
 }
 show 'attribute -m zh-en-mini -i "今天学到了很多，我很开心。" -a saliency --step_scores probability'
 show 'attribute -m zh-en-mini -i "今天学到了很多，我很开心。" -a attention --step_scores probability'
-show "attribute -m stories260K -i \"Once upon a time\" --generation_kwargs '{\"max_new_tokens\": 15}' --step_scores probability"
+# 20 tokens with the prompt, as in the notebook; this model's own file asks for 64 new ones, which null takes back
+show "attribute -m stories260K -i \"Once upon a time\" --generation_kwargs '{\"max_length\": 20, \"max_new_tokens\": null}' --step_scores probability"
