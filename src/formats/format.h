@@ -24,13 +24,27 @@ ci_status ci_tensors_map(ci_tensors *tensors, const char *folder, const char *na
  * collection's. Fails on a name that is already there. */
 ci_status ci_tensors_add(ci_tensors *tensors, const ci_tensor *tensor, ci_error *err);
 
+/* Memory that lives as long as the collection: 64-byte aligned, zeroed. NULL when it is out. */
+void *ci_tensors_alloc(ci_tensors *tensors, size_t count, size_t size);
+
 /* By the name that safetensors gives it; false when there is no such type here. */
 bool ci_dtype_find(const char *name, ci_dtype *type);
 /* The product of shape, and that times the element size; false when it does not fit. Empty tensors are allowed. */
 bool ci_shape_measure(int rank, const size_t *shape, ci_dtype type, size_t *count, size_t *bytes);
 
+/* A checkpoint of one file, `single`, or of the shards that `index` lists. parse adds the tensors of one file in
+ * memory; `file` (for messages) and `bytes` live as long as the collection. */
+typedef struct {
+  const char *single, *index;
+  ci_status (*parse)(const char *file, const uint8_t *bytes, size_t length, ci_tensors *tensors, ci_error *err);
+} ci_layout;
+bool ci_layout_applies(const ci_layout *layout, const char *folder);
+ci_status ci_layout_open(const ci_layout *layout, const char *folder, ci_tensors *tensors, ci_error *err);
+
 /* One safetensors file in memory. `file` (for messages) and `bytes` must live as long as the collection. */
 ci_status ci_safetensors_parse(const char *file, const uint8_t *bytes, size_t length, ci_tensors *tensors,
                                ci_error *err);
+/* One pytorch_model.bin in memory, of either layout; as above. */
+ci_status ci_torch_parse(const char *file, const uint8_t *bytes, size_t length, ci_tensors *tensors, ci_error *err);
 
 #endif

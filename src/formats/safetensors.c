@@ -8,15 +8,11 @@
  * overlaps and end where the file ends, so every byte of a file is accounted for. */
 #include "base/json.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "formats/format.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { LENGTH_BYTES = 8, LARGEST_HEADER = 100000000 /* the reference's limit */ };
-
-static const char SINGLE[] = "model.safetensors";
-static const char INDEX[] = "model.safetensors.index.json";
 
 typedef struct {
   ci_tensor tensor;
@@ -161,102 +157,12 @@ ci_status ci_safetensors_parse(const char *file, const uint8_t *bytes, size_t le
   return status;
 }
 
-static ci_status open_file(const char *folder, const char *name, ci_tensors *tensors, ci_error *err) {
-  ci_mapping mapping;
-  const char *path;
-  ci_status status = ci_tensors_map(tensors, folder, name, &mapping, &path, err);
-  return status ? status : ci_safetensors_parse(path, mapping.bytes, mapping.length, tensors, err);
-}
-
-/* A shard lies in the model's folder or below it: an index from the network must not reach other files. */
-static bool stays_inside(const char *name) {
-  for (const char *part = name;;) {
-    size_t length = strcspn(part, "/");
-    if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.'))
-      return false;
-    if (!part[length]) return true;
-    part += length + 1;
-  }
-}
-
-static ci_status open_shard(const char *folder, const char *index, const char *shard, ci_tensors *tensors,
-                            ci_error *err) {
-  if (!stays_inside(shard))
-    return ci_fail(err, CI_EFILE, index, "names the shard \"%s\", which does not lie in the model's folder", shard);
-  char *path = ci_join_path(folder, shard);
-  if (!path) return ci_fail_memory(err);
-  bool there = ci_file_exists(path);
-  ci_free(path);
-  if (!there) return ci_fail(err, CI_EFILE, index, "names the shard \"%s\", which is missing", shard);
-  return open_file(folder, shard, tensors, err);
-}
-
-/* Opens every shard once; opened maps the names of those that were. */
-static ci_status open_shards(const char *folder, const char *index, json_t *map, json_t *opened, ci_tensors *tensors,
-                             ci_error *err) {
-  const char *name;
-  json_t *value;
-  json_object_foreach(map, name, value) {
-    const char *shard = json_string_value(value);
-    if (!shard) return ci_fail(err, CI_EFILE, index, "gives no shard for tensor \"%s\", expected a string", name);
-    if (json_object_get(opened, shard)) continue;
-    if (json_object_set_new_nocheck(opened, shard, json_true())) return ci_fail_memory(err);
-    ci_status status = open_shard(folder, index, shard, tensors, err);
-    if (status) return status;
-  }
-  return CI_OK;
-}
-
-static ci_status check_promises(const char *index, json_t *map, const ci_tensors *tensors, ci_error *err) {
-  const char *name;
-  json_t *value;
-  json_object_foreach(map, name, value) {
-    const char *shard = json_string_value(value);
-    const ci_tensor *tensor = ci_tensors_find(tensors, name);
-    /* file is folder/shard */
-    size_t before = tensor ? strlen(tensor->file) - strlen(shard) : 0;
-    if (!tensor || strlen(tensor->file) <= strlen(shard) || tensor->file[before - 1] != '/' ||
-        strcmp(tensor->file + before, shard) != 0)
-      return ci_fail(err, CI_EFILE, index, "promises tensor \"%s\" in the shard \"%s\", which does not have it", name,
-                     shard);
-  }
-  return CI_OK;
-}
-
-static ci_status open_index(const char *folder, const char *index, ci_tensors *tensors, ci_error *err) {
-  json_t *root;
-  ci_status status = ci_json_read_file(index, &root, err);
-  if (status) return status;
-  json_t *map = json_object_get(root, "weight_map");
-  json_t *opened = json_object();
-  if (!opened)
-    status = ci_fail_memory(err);
-  else if (!json_is_object(map))
-    status = ci_fail(err, CI_EFILE, index, "has no object \"weight_map\"");
-  else
-    status = open_shards(folder, index, map, opened, tensors, err);
-  if (!status) status = check_promises(index, map, tensors, err);
-  json_decref(opened);
-  json_decref(root);
-  return status;
-}
-
-static bool holds(const char *folder, const char *name) {
-  char *path = ci_join_path(folder, name);
-  bool there = path && ci_file_exists(path);
-  ci_free(path);
-  return there;
-}
+static const ci_layout LAYOUT = {"model.safetensors", "model.safetensors.index.json", ci_safetensors_parse};
 
 bool ci_safetensors_applies(const char *folder) {
-  return holds(folder, SINGLE) || holds(folder, INDEX);
+  return ci_layout_applies(&LAYOUT, folder);
 }
 
 ci_status ci_safetensors_open(const char *folder, ci_tensors *tensors, ci_error *err) {
-  if (holds(folder, SINGLE)) return open_file(folder, SINGLE, tensors, err); /* transformers prefers it too */
-  char *index = ci_join_path(folder, INDEX);
-  if (!index) return ci_fail_memory(err);
-  ci_status status = open_index(folder, index, tensors, err);
-  ci_free(index);
-  return status;
+  return ci_layout_open(&LAYOUT, folder, tensors, err);
 }

@@ -73,6 +73,10 @@ ci_status ci_tensors_map(ci_tensors *tensors, const char *folder, const char *na
   return CI_OK;
 }
 
+void *ci_tensors_alloc(ci_tensors *tensors, size_t count, size_t size) {
+  return ci_arena_alloc(tensors->arena, count, size);
+}
+
 /* The promise of ci_tensor.data: files may place a tensor at any byte, reading it through a float pointer may not. */
 static ci_status align(ci_tensors *tensors, ci_tensor *tensor, size_t bytes, ci_error *err) {
   if ((uintptr_t)tensor->data % ci_dtype_size(tensor->type) == 0) return CI_OK;
