@@ -16,8 +16,9 @@ static ci_status not_finite(const ci_run *run, const ci_model *model, ci_error *
                  node ? node : "output.logits");
 }
 
-static bool is_nan(const ci_attribution *a, const float *logits) {
-  return isnan(a->job->compute->kernels->sum(logits, a->job->model->vocabulary));
+/* NaN or +inf among them: there are no probabilities. A bias of -inf is a way to forbid a token. */
+static bool are_broken(const ci_attribution *a, const float *logits) {
+  return !(a->job->compute->kernels->sum(logits, a->job->model->vocabulary) < INFINITY);
 }
 
 static ci_status advance(void *context, size_t count, const int *parents, const int32_t *tokens, int *branches, float *logits,
@@ -39,7 +40,7 @@ static ci_status advance(void *context, size_t count, const int *parents, const 
   if (!status) status = ci_run_forward(d->run, err);
   for (size_t i = 0; i < count && !status; i++) {
     const float *from = ci_run_logits(d->run, first + i);
-    if (is_nan(d->a, from)) return not_finite(d->run, d->a->job->model, err);
+    if (are_broken(d->a, from)) return not_finite(d->run, d->a->job->model, err);
     for (size_t v = 0; v < vocabulary; v++) logits[i * vocabulary + v] = from[v];
   }
   return status;
@@ -93,7 +94,7 @@ static ci_status generate(ci_attribution *a, ci_error *err) {
   const float *last = ci_run_logits(d.run, a->subject.output_rows[a->subject.target_count - 1]);
   for (size_t v = 0; v < model->vocabulary; v++) logits[v] = last[v];
   ci_generated text = {0};
-  status = is_nan(a, last) ? not_finite(d.run, model, err)
+  status = are_broken(a, last) ? not_finite(d.run, model, err)
                            : ci_generate(g, &stepper, a->target.items, a->prefix, model->graph.encoder_decoder,
                                          model->graph.positions[CI_DECODER], a->subject.branch, logits, &text, err);
   if (!status) status = take_ids(a, &text, err);
@@ -156,7 +157,7 @@ ci_status ci_attribution_produce(ci_attribution *a, ci_error *err) {
   if (!status) status = aim(a, err);
   if (!status) status = ci_subject_forward(&a->subject, ci_subject_plan(&a->subject, 1, job->method->keep), err);
   for (size_t t = 0; t < a->subject.target_count && !status; t++)
-    if (is_nan(a, ci_run_logits(a->subject.run, a->subject.output_rows[t]))) status = not_finite(a->subject.run, job->model, err);
+    if (are_broken(a, ci_run_logits(a->subject.run, a->subject.output_rows[t]))) status = not_finite(a->subject.run, job->model, err);
   return status;
 }
 
