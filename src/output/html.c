@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEPS = 100 };
+enum { STEPS = 100, LONGEST_TOKEN = 20 /* columns that always fit under the style */ };
 
 typedef struct {
   const ci_result *result;
@@ -44,16 +44,48 @@ static void add_escaped(ci_text *out, const char *text) {
   }
 }
 
-/* Text of a file or a vocabulary: ill-formed UTF-8 and invisible characters are shown as such. */
-static void add_foreign(ci_text *out, const char *text, bool clean) {
+/* Text of a file or a vocabulary: ill-formed UTF-8 and invisible characters are shown as such. Returns its columns. */
+static size_t add_foreign(ci_text *out, const char *text, bool clean) {
   ci_text label = {0};
-  ci_token_label_add(&label, text, clean, 0);
+  size_t width = ci_token_label_add(&label, text, clean, 0);
   if (label.failed) out->failed = true;
   if (label.data) add_escaped(out, label.data);
   ci_text_free(&label);
+  return width;
+}
+
+/* The same, but lines stay lines. */
+static void add_lines(ci_text *out, const char *text) {
+  for (size_t length; *text; text += length) {
+    ci_text line = {0};
+    length = strcspn(text, "\n");
+    ci_text_add_n(&line, text, length);
+    if (line.failed) out->failed = true;
+    if (line.data) add_foreign(out, line.data, false);
+    ci_text_free(&line);
+    if (text[length]) ci_text_add_n(out, &text[length++], 1);
+  }
 }
 
 /* ---- tables ---- */
+
+/* A token of a header; one that the style cuts is whole on hover. */
+static void add_token(page *p, const char *token) {
+  ci_text text = {0};
+  bool cut = add_foreign(&text, token, p->options->clean_tokens) > LONGEST_TOKEN;
+  if (text.failed) p->out->failed = true;
+  const char *escaped = text.data ? text.data : "";
+  ci_text_add(p->out, "<bdi");
+  if (cut) {
+    ci_text_add(p->out, " title=\"");
+    ci_text_add(p->out, escaped);
+    ci_text_add(p->out, "\"");
+  }
+  ci_text_add(p->out, ">");
+  ci_text_add(p->out, escaped);
+  ci_text_add(p->out, "</bdi></th>");
+  ci_text_free(&text);
+}
 
 static void add_index_row(page *p, const ci_heat_table *t) {
   ci_text_add(p->out, "<tr><th class=\"i\"></th><th class=\"t\"></th>");
@@ -64,9 +96,8 @@ static void add_index_row(page *p, const ci_heat_table *t) {
 static void add_token_row(page *p, const ci_heat_table *t) {
   ci_text_add(p->out, "<tr><th class=\"i\"></th><th class=\"t\"></th>");
   for (size_t i = 0; i < t->column_count; i++) {
-    ci_text_add(p->out, "<th scope=\"col\"><bdi>");
-    add_foreign(p->out, t->column_tokens[i].token, p->options->clean_tokens);
-    ci_text_add(p->out, "</bdi></th>");
+    ci_text_add(p->out, "<th scope=\"col\">");
+    add_token(p, t->column_tokens[i].token);
   }
   ci_text_add(p->out, "</tr>\n");
 }
@@ -89,9 +120,8 @@ static void add_score(page *p, double score, const ci_heat_limits *limits) {
 }
 
 static void add_table_row(page *p, const ci_heat_table *t, size_t row, const ci_heat_limits *limits) {
-  ci_text_add_format(p->out, "<tr><th class=\"i\">%zu</th><th class=\"t\" scope=\"row\"><bdi>", row);
-  add_foreign(p->out, t->row_tokens[row].token, p->options->clean_tokens);
-  ci_text_add(p->out, "</bdi></th>");
+  ci_text_add_format(p->out, "<tr><th class=\"i\">%zu</th><th class=\"t\" scope=\"row\">", row);
+  add_token(p, t->row_tokens[row].token);
   for (size_t i = 0; i < t->column_count; i++) add_score(p, t->scores->data[row * t->column_count + i], limits);
   ci_text_add(p->out, "</tr>\n");
 }
@@ -139,16 +169,16 @@ static void add_texts(page *p, size_t at) {
   }
   bool goes_on = input && output && ci_starts_with(output, input);
   ci_text_add(p->out, "<h2 dir=\"auto\">");
-  if (input) add_foreign(p->out, input, false);
+  if (input) add_lines(p->out, input);
   if (goes_on) {
     ci_text_add(p->out, "<span class=\"out\">");
-    add_foreign(p->out, output + strlen(input), false);
+    add_lines(p->out, output + strlen(input));
     ci_text_add(p->out, "</span>");
   }
   ci_text_add(p->out, "</h2>\n");
   if (!output || goes_on) return;
   ci_text_add(p->out, "<p class=\"out\" dir=\"auto\">");
-  add_foreign(p->out, output, false);
+  add_lines(p->out, output);
   ci_text_add(p->out, "</p>\n");
 }
 
