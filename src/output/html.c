@@ -194,8 +194,10 @@ static void add_bar(page *p, const ci_sequence *s, const ci_heat_limits *limits)
   bool both = has_negative(&s->source_attributions) || has_negative(&s->target_attributions);
   ci_score_format(both ? limits->min : 0, low);
   ci_score_format(limits->max, high);
-  ci_text_add_format(p->out, "<div class=\"bar %s\"><span>%s</span><i></i><span>%s</span></div>\n",
-                     both ? "both" : "positive", low, high);
+  double zero = limits->max > limits->min ? 100 * limits->min / (limits->min - limits->max) : 50;
+  ci_text_add_format(p->out,
+                     "<div class=\"bar %s\" style=\"--zero:%.2f%%\"><span>%s</span><i></i><span>%s</span></div>\n",
+                     both ? "both" : "positive", zero, low, high);
 }
 
 static ci_status add_section(page *p, size_t at, ci_error *err) {

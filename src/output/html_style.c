@@ -5,7 +5,7 @@
 /* clang-format off */
 const char ci_html_style[] =
     ":root{color-scheme:light dark;--page:#f6f7f9;--paper:#fff;--ink:#1b1f24;--muted:#5c6570;--line:#dde1e7;--accent:#2166ac}\n"
-    "@media(prefers-color-scheme:dark){:root{--page:#0f1115;--paper:#16181d;--ink:#e8eaed;--muted:#9aa3ae;--line:#2c3038;--accent:#6cabe4}}\n"
+    "@media screen and (prefers-color-scheme:dark){:root{--page:#0f1115;--paper:#16181d;--ink:#e8eaed;--muted:#9aa3ae;--line:#2c3038;--accent:#6cabe4}}\n"
     "*{box-sizing:border-box}\n"
     "html{-webkit-text-size-adjust:100%}\n"
     "body{margin:0;padding:2rem clamp(1rem,3vw,2.5rem);background:var(--page);color:var(--ink);\n"
@@ -44,7 +44,7 @@ const char ci_html_style[] =
     "tbody td:hover{outline:2px solid var(--ink);outline-offset:-2px}\n"
     ".bar{display:flex;align-items:center;gap:.6rem;margin-top:1.1rem;font-size:.8rem;color:var(--muted);font-variant-numeric:tabular-nums}\n"
     ".bar i{width:11rem;height:.7rem;border-radius:3px;border:1px solid var(--line)}\n"
-    ".both i{background:linear-gradient(to right,var(--low),var(--paper),var(--high))}\n"
+    ".both i{background:linear-gradient(to right,var(--low),var(--paper) var(--zero),var(--high))}\n"
     ".positive i{background:linear-gradient(to right,var(--paper),var(--high))}\n"
     "footer{margin-top:1.2rem;font-size:.8rem;color:var(--muted)}\n"
     "@media(max-width:40rem){body{padding:1rem .6rem}section{padding:1rem .8rem}}\n"
