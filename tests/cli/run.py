@@ -89,7 +89,7 @@ def test_help():
         assert all(len(line) <= 100 for line in text.split("Examples")[0].splitlines())
     text = works("attribute", "-h").stdout.decode()
     for flag in ("-m, --model_name_or_path", "-a, --attribution_method", "-fn, --attributed_fn", "-i, --input_texts",
-                 "-g, --generated_texts", "-bs, --batch_size", "-s, --start_pos", "-e, --end_pos", "-o, --save_path",
+                 "-g, --generated_texts", "-bs, --batch_size", "-s, --start_pos", "-e, --end_pos", "-o, --save_path", "--viz_path",
                  "--hide, --hide_attributions", "--eos, --include_eos_baseline", "-v, --verbose", "-vv, --very_verbose",
                  "--step_scores", "--attribute_target", "--model_kwargs", "--tokenizer_kwargs", "--generation_kwargs",
                  "--attribution_kwargs", "--dev, --device"):
@@ -207,6 +207,23 @@ def test_streams():
     assert works(*ZH, "--hide").stdout == b""
     assert b"peak_bytes" in works(*ZH, "--hide", "-vv").stderr
     assert os.listdir(FOLDER) == ["out.json"]
+
+
+def test_page():
+    done = works(*ZH, "--hide", "--step_scores", "probability", "--viz_path", "out.html")
+    assert done.stderr.startswith(b"Saving visualization to out.html\n") and done.stdout == b""
+    with open(os.path.join(FOLDER, "out.html"), encoding="utf-8") as file:
+        page = file.read()
+    assert page.startswith("<!DOCTYPE html>") and page.endswith("</html>\n")
+    assert "我很开心。" in page and "zh-en-mini" in page and page.count("<table>") == 1 and "probability</th>" in page
+    numbers = re.findall(r"\d+\.\d{3}\b", works(*ZH, "--step_scores", "probability").stdout.decode())
+    assert re.findall(r"<td[^>]*>([^<]+)</td>", page) == numbers  # those of the terminal
+    works(*ZH, "--hide", "--viz_path", "out.html", "--clean_tokens", "--max_val", "0.25")  # over the old one
+    with open(os.path.join(FOLDER, "out.html"), encoding="utf-8") as file:
+        page = file.read()
+    assert "▁" not in page and "<span>0.250</span>" in page
+    assert os.listdir(FOLDER) == ["out.html"]  # written beside it and renamed: nothing else is left
+    fails(1, "--viz_path: cannot write nowhere/out.html", *ZH, "--viz_path", "nowhere/out.html")
 
 
 def test_colours():

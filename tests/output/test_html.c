@@ -170,7 +170,7 @@ static double contrast_of(const char *start, const char *end, const char *class)
 
 /* Every painted cell reads at 4.5:1 in the light and in the dark theme. */
 static void check_contrast(const char *page) {
-  const char *dark = strstr(page, "@media screen and (prefers-color-scheme:dark){"), *end = strstr(page, "</style>");
+  const char *dark = strstr(page, "(prefers-color-scheme:dark){\n"), *end = strstr(page, "</style>");
   assert_true(dark && end && dark < end);
   for (const char *at = end; (at = strstr(at, "<td class=\"")); at++) {
     char class[8];
@@ -310,7 +310,7 @@ static void what_does_not_fit_is_refused(void **state) {
   ci_text text = {0};
   ci_error err = {0};
   set_up(&f);
-  f.sequences[0].source_attributions.shape[0] = 4; /* of three tokens */
+  f.sequences[0].source_attributions = array_of(targets, 4, 4); /* of three tokens */
   assert_int_equal(ci_html_write(&f.result, &text, &err), CI_EINVAL);
   assert_string_equal(err.where, "source_attributions");
   ci_text_free(&text);
