@@ -52,6 +52,24 @@ static int progress(void *context, size_t done, size_t total) {
   return hooks && hooks->progress ? hooks->progress(hooks->context, "generating", done, total) : 0;
 }
 
+/* The flag that the output's tokens came with. */
+static const char *output_flag(const ci_attribution *a) {
+  const ci_attribute_request *request = a->job->request;
+  return request->generated_ids ? "generated_ids" : request->generated_texts ? "generated_texts" : "input_texts";
+}
+
+/* The engine refuses too long a text as well, but does not know where it came from. */
+static ci_status check_length(const ci_attribution *a, ci_error *err) {
+  const ci_subject *s = &a->subject;
+  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {
+    size_t rows = ci_subject_rows(s, space), most = s->graph->positions[space];
+    if (most && rows > most)
+      return ci_fail(err, CI_EINVAL, space == CI_ENCODER ? "input_texts" : output_flag(a),
+                     "text %zu: %zu tokens are more than the model's %zu positions", a->job->text_index + 1, rows, most);
+  }
+  return CI_OK;
+}
+
 /* The subject is the text so far; its rows are computed in a new run, with logits from the first position that predicts. */
 static ci_status start(ci_attribution *a, ci_keep keep, ci_error *err) {
   ci_subject *s = &a->subject;
@@ -59,6 +77,8 @@ static ci_status start(ci_attribution *a, ci_keep keep, ci_error *err) {
   s->row_count = a->prefix;
   s->target_count = a->prefix + 1 - s->first_target;
   s->ids = a->target.items;
+  ci_status status = check_length(a, err);
+  if (status) return status;
   ci_free(s->output_rows);
   s->output_rows = ci_alloc(s->target_count, sizeof *s->output_rows);
   return s->output_rows ? ci_subject_forward(s, keep, err) : ci_fail_memory(err);
@@ -117,7 +137,7 @@ static ci_status set_positions(ci_attribution *a, ci_error *err) {
   if (start < 0) start += length;
   if (start < least) start = least; /* a prompt's tokens are not predicted, the decoder start neither */
   if (length <= least)
-    return ci_fail(err, CI_EINVAL, "generated_texts", "text %zu: there is no token to attribute after the %lld given", a->job->text_index + 1, (long long)least);
+    return ci_fail(err, CI_EINVAL, output_flag(a), "text %zu: there is no token to attribute after the %lld given", a->job->text_index + 1, (long long)least);
   if (start >= end)
     return ci_fail(err, CI_EINVAL, "attr_pos_start", "positions %lld to %lld hold no token: the text has %lld to %lld",
                    (long long)start, (long long)end, (long long)least, (long long)length);
@@ -139,7 +159,7 @@ static ci_status aim(ci_attribution *a, ci_error *err) {
   s->target_count = count;
   s->row_count = a->end - 1;
   s->ids = a->target.items;
-  return CI_OK;
+  return check_length(a, err);
 }
 
 ci_status ci_attribution_produce(ci_attribution *a, ci_error *err) {
@@ -151,7 +171,7 @@ ci_status ci_attribution_produce(ci_attribution *a, ci_error *err) {
                             .source_count = a->source.count,
                             .budget = job->budget,
                             .target_block = (size_t)request->target_block};
-  bool forced = (request->generated_texts && !request->generate_from_target_prefix) || request->generated_ids;
+  bool forced = (request->generated_texts || request->generated_ids) && !request->generate_from_target_prefix;
   ci_status status = forced ? CI_OK : generate(a, err);
   if (!status) status = set_positions(a, err);
   if (!status) status = aim(a, err);

@@ -21,9 +21,15 @@ void *ci_build_alloc(ci_builder *b, size_t count, size_t size) {
   return memory;
 }
 
+/* A wrong value in a file is the file's fault, whatever reads it: not a wrong request. */
+static void note(ci_builder *b, ci_status status) {
+  b->status = status == CI_EINVAL ? CI_EMODEL : status;
+  if (status == CI_EINVAL && b->err) b->err->code = CI_EMODEL;
+}
+
 int64_t ci_config_int(ci_builder *b, const char *key, int64_t fallback, int64_t min, int64_t max) {
   int64_t value = fallback;
-  if (!b->status) b->status = ci_json_get_int(b->model->config, "config.json", key, fallback, min, max, &value, b->err);
+  if (!b->status) note(b, ci_json_get_int(b->model->config, "config.json", key, fallback, min, max, &value, b->err));
   return b->status ? min : value;
 }
 
@@ -34,19 +40,19 @@ int64_t ci_config_needed(ci_builder *b, const char *key, int64_t min, int64_t ma
 
 double ci_config_real(ci_builder *b, const char *key, double fallback) {
   double value = fallback;
-  if (!b->status) b->status = ci_json_get_real(b->model->config, "config.json", key, fallback, &value, b->err);
+  if (!b->status) note(b, ci_json_get_real(b->model->config, "config.json", key, fallback, &value, b->err));
   return value;
 }
 
 bool ci_config_bool(ci_builder *b, const char *key, bool fallback) {
   bool value = fallback;
-  if (!b->status) b->status = ci_json_get_bool(b->model->config, "config.json", key, fallback, &value, b->err);
+  if (!b->status) note(b, ci_json_get_bool(b->model->config, "config.json", key, fallback, &value, b->err));
   return value;
 }
 
 const char *ci_config_text(ci_builder *b, const char *key, const char *fallback) {
   const char *value = fallback;
-  if (!b->status) b->status = ci_json_get_text(b->model->config, "config.json", key, fallback, &value, b->err);
+  if (!b->status) note(b, ci_json_get_text(b->model->config, "config.json", key, fallback, &value, b->err));
   return value;
 }
 

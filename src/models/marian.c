@@ -102,9 +102,9 @@ static void build(ci_builder *b) {
   graph->encoder_decoder = true;
   graph->layers[CI_ENCODER] = (int)ci_config_needed(b, "encoder_layers", 1, 1 << 16);
   graph->layers[CI_DECODER] = (int)ci_config_needed(b, "decoder_layers", 1, 1 << 16);
-  ci_weight table = positions(b, (size_t)ci_config_int(b, "max_position_embeddings", 1024, 1, 1 << 16), d);
   ci_build_weights(b, "model.", 0);
-  ci_weight embedding = ci_weight_linear(b, "shared.weight", vocabulary, d);
+  ci_weight embedding = ci_weight_linear(b, "shared.weight", vocabulary, d); /* before the table: its shape vouches for d */
+  ci_weight table = positions(b, (size_t)ci_config_int(b, "max_position_embeddings", 1024, 1, 1 << 16), d);
   double scale = ci_config_bool(b, "scale_embedding", false) ? sqrt((double)d) : 1;
   int source = prologue(b, CI_ENCODER, "encoder.embedding.", embedding, table, scale);
   for (int i = 0; i < graph->layers[CI_ENCODER] && !b->status; i++) {

@@ -21,8 +21,10 @@ const ci_architecture *ci_architecture_at(size_t index) { return index < ROWS ? 
 
 static ci_status find_architecture(ci_model *model, const char *path, ci_error *err) {
   const char *type;
-  ci_status status = ci_json_get_text(model->config, path, "model_type", NULL, &type, err);
-  if (status) return status;
+  if (ci_json_get_text(model->config, path, "model_type", NULL, &type, err)) {
+    if (err) err->code = CI_EMODEL;
+    return CI_EMODEL;
+  }
   ci_text known = {0};
   for (size_t i = 0; i < ROWS; i++) {
     if (type && strcmp(rows[i]->id, type) == 0) model->architecture = rows[i];
@@ -105,9 +107,22 @@ static int64_t config_id(const json_t *config, const char *key) {
   return value && ci_json_as_int(value, &id) ? id : -1;
 }
 
+/* Ids that an int32 cannot hold would become others. */
+static ci_status check_ids(const ci_model *model, ci_error *err) {
+  static const char *const keys[] = {"eos_token_id", "pad_token_id", "bos_token_id", "decoder_start_token_id"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    int64_t id = config_id(model->config, keys[i]);
+    if (id > INT32_MAX)
+      return ci_fail(err, CI_EMODEL, "config.json", "\"%s\" is %lld, which is no token id", keys[i], (long long)id);
+  }
+  return CI_OK;
+}
+
 /* Which ids mean what, in Inseq's order of precedence (spec 1.1). */
 static ci_status resolve_specials(ci_model *model, ci_error *err) {
   const ci_tokenizer_facts *facts = ci_tokenizer_get_facts(model->tokenizer);
+  ci_status status = check_ids(model, err);
+  if (status) return status;
   model->eos = config_id(model->config, "eos_token_id");
   model->pad = config_id(model->config, "pad_token_id");
   if (model->pad < 0) model->pad = facts->pad;

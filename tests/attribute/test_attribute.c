@@ -100,6 +100,8 @@ static void wrong_requests_are_explained(void **state) {
       {MODELS "/stories260K", "{\"input_texts\": [\"Once\"], \"attr_pos_start\": 9, \"attr_pos_end\": 5}", "attr_pos_start", "no token"},
       {MODELS "/zh-en-mini", "{\"input_texts\": [\"\"]}", "input_texts", "empty"},
       {MODELS "/zh-en-mini", "{}", "input_texts", ""},
+      {MODELS "/zh-en-mini", "{\"input_texts\": [\"我\"], \"generated_ids\": [8432]}", "generated_ids", "no token"},
+      {MODELS "/zh-en-mini", "{\"input_texts\": [\"我\"], \"attribution_kwargs\": {\"input_texts\": 5}}", "attribution_kwargs", "second time"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     cinseq_model *model = open_model(cases[i].model);
@@ -123,6 +125,26 @@ static void too_long_a_text_is_refused(void **state) {
   cinseq_result *result;
   assert_int_equal(cinseq_attribute(model, request, NULL, &result, &err), CINSEQ_EINVAL);
   assert_non_null(strstr(err.message, "512 positions"));
+  assert_string_equal(err.where, "input_texts");
+  cinseq_model_close(model);
+}
+
+/* As texts or as ids, what is forced is only the beginning where that is asked for. */
+static void target_prefixes_go_on(void **state) {
+  (void)state;
+  cinseq_model *model = open_model(MODELS "/zh-en-mini");
+  static const char *const requests[] = {
+      "{\"input_texts\": [\"我很开心。\"], \"generated_texts\": [\"I am\"], \"generate_from_target_prefix\": true}",
+      "{\"input_texts\": [\"我很开心。\"], \"generated_ids\": [8432, 5000, 5127], \"generate_from_target_prefix\": true}"};
+  cinseq_result *results[2];
+  cinseq_error err = {0};
+  for (size_t i = 0; i < 2; i++)
+    if (cinseq_attribute(model, requests[i], NULL, &results[i], &err)) fail_msg("%s: %s", err.where, err.message);
+  const ci_sequence *a = &results[0]->sequences[0], *b = &results[1]->sequences[0];
+  assert_true(a->target_count > 3);
+  assert_int_equal(a->target_count, b->target_count);
+  for (size_t i = 0; i < a->target_count; i++) assert_int_equal(a->target[i].id, b->target[i].id);
+  for (size_t i = 0; i < 2; i++) cinseq_result_close(results[i]);
   cinseq_model_close(model);
 }
 
@@ -233,6 +255,7 @@ static void a_run_can_be_cancelled_in_each_stage(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(integrated_gradients_are_complete),  cmocka_unit_test(wrong_requests_are_explained),
+      cmocka_unit_test(target_prefixes_go_on),
       cmocka_unit_test(too_long_a_text_is_refused),         cmocka_unit_test(weights_that_are_not_numbers_are_named),
       cmocka_unit_test(two_threads_share_a_model),          cmocka_unit_test(a_run_can_be_cancelled_in_each_stage),
   };
