@@ -1,0 +1,25 @@
+/* libFuzzer target: any bytes as a pytorch_model.bin of either layout; every tensor that is accepted is read whole.
+ * clang -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Isrc tests/fuzz/fuzz_torch.c src/formats/[a-z]*.c
+ * src/base/[a-z]*.c -ljansson -lpthread -lm; seeds: tests/data/formats/[lz]*. */
+#include "base/memory.h"
+#include "formats/format.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+  ci_tensors *tensors = ci_tensors_create();
+  if (!tensors) return 0;
+  ci_error err = {0};
+  if (ci_torch_parse("fuzz", bytes, length, tensors, &err) == CI_OK) {
+    for (size_t i = 0; i < ci_tensors_count(tensors); i++) {
+      const ci_tensor *tensor = ci_tensors_at(tensors, i);
+      float *values = ci_alloc(tensor->count, sizeof *values);
+      if (values) ci_tensor_widen(tensor, 0, tensor->count, values);
+      ci_free(values);
+    }
+  } else if (!err.code || !err.message[0]) {
+    __builtin_trap();
+  }
+  ci_tensors_close(tensors);
+  return 0;
+}
