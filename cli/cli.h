@@ -81,6 +81,20 @@ typedef struct {
 void cli_progress_start(cli_progress *progress);
 void cli_progress_end(cli_progress *progress);
 
+/* output.c. Where a result goes: flags of every command that has one. The first says what cannot be written before the work;
+ * the second shows and saves. CLI_OK, or the exit code after a message. */
+#define CLI_RESULT_OPTIONS                                                                                             \
+  {"save_path", "-o", "word", "null", NULL, "File to save the result in, as Inseq's JSON.", "Output"},                 \
+      {"viz_path", NULL, "word", "null", NULL, "File to save the heat tables in, as one HTML page.", "Output"},        \
+      {"hide_attributions", "--hide", "bool", "false", NULL, "Do not print the tables.", "Output"},                    \
+      {"color", NULL, "word", "\"auto\"", "auto|always|never",                                                         \
+       "Colours of the tables; auto: where stdout is a terminal and NO_COLOR is not set.", "Table"},                   \
+  {                                                                                                                    \
+    "width", NULL, "int", "null", NULL, "Columns to draw in; 0: no limit; without it those of the terminal.", "Table"  \
+  }
+int cli_check_outputs(const cli_command *command, const json_t *values);
+int cli_output_result(const cli_command *command, const json_t *values, const cinseq_result *result);
+
 /* Opens the model of --model_name_or_path. CLI_OK, or the exit code after a message. */
 int cli_open_model(const cli_command *command, const json_t *values, const cinseq_hooks *hooks, cinseq_model **model);
 #define CLI_MODEL_OPTION                                                                                               \

@@ -83,7 +83,7 @@ def test_alone_prints_help_and_fails_as_inseq_does():
 
 def test_help():
     assert works("--help").stdout == run().stdout
-    for command in ("attribute", "generate", "list"):
+    for command in ("attribute", "generate", "view", "list"):
         text = works(command, "--help").stdout.decode()
         assert text.startswith(f"usage: cinseq {command}") and "Examples" in text
         assert all(len(line) <= 100 for line in text.split("Examples")[0].splitlines())
@@ -97,9 +97,18 @@ def test_help():
     assert "(default: saliency)" in text and "(default: 8)" in text
 
 
+def test_view_shows_what_attribute_showed():
+    shown = works(*ZH, "-o", "view.json").stdout
+    assert works("view", "view.json").stdout == shown
+    works("view", "view.json", "--hide", "--viz_path", "view.html", "-o", "again.json")
+    assert works("view", "again.json").stdout == shown and os.path.getsize(os.path.join(FOLDER, "view.html")) > 1000
+    fails(1, "nothing-there.json", "view", "nothing-there.json")
+    fails(2, "expected one file", "view")
+
+
 def test_examples_of_the_help_run():
     env = {"PATH": os.path.dirname(BIN) + os.pathsep + os.environ["PATH"]}
-    for command in ("attribute", "generate", "list"):
+    for command in ("attribute", "generate", "view", "list"):
         examples = works(command, "--help").stdout.decode().split("Examples\n")[1].split("\n\n")[0].splitlines()
         assert len(examples) >= 2
         for example in examples:
