@@ -8,7 +8,7 @@ tests/data/golden/README.md says what the references are. Checks, by name:
   ARCH/CASE                raw scores, step scores, tokens and positions of a case against Inseq's file
   ARCH/generate.RUN        ids against those of transformers
   real/MODEL/CASE          default-aggregated tables of the embedded models; aggregation is done here, from the saved raw scores
-  formats/...              other layouts and types of the llama model
+  formats/...              other layouts and types of the llama and marian models
   ARCH/CASE FLAGS          the same case with other target blocks, threads and memory: the same result
 Only Python's standard library. The last line is "N passed, N failed".
 """
@@ -19,6 +19,7 @@ import copy
 import json
 import math
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -305,6 +306,15 @@ def check_widened(program, name, case):
         compare(program.attribute(source, case), program.attribute(target, case), unchanged)
 
 
+def check_layout(program, name, case):
+    """The weights as PyTorch saves them give exactly what the same weights give as safetensors."""
+    source = model_path("marian")
+    with tempfile.TemporaryDirectory(dir=program.folder) as folder:
+        target = shutil.copytree(source, os.path.join(folder, name), ignore=shutil.ignore_patterns("*.safetensors"))
+        shutil.copy(os.path.join(DATA, "formats", name, "pytorch_model.bin"), target)
+        compare(program.attribute(target, case), program.attribute_once(source, case), unchanged)
+
+
 RUNS = {"greedy": {"num_beams": 1}, "beam4": {"num_beams": 4, "length_penalty": 1.0}, "default": {}}
 
 
@@ -330,6 +340,9 @@ def all_checks(program):
                 yield f"formats/llama-sharded/{case['case']}", check_case, (program, sharded, case, references[name])
                 for half in ("llama-f16", "llama-bf16"):
                     yield f"formats/{half}/{case['case']}", check_widened, (program, half, case)
+            if arch == "marian":
+                for layout in ("marian-zip", "marian-legacy"):
+                    yield f"formats/{layout}/{case['case']}", check_layout, (program, layout, case)
         yield from generation_checks(program, arch, model_path(arch), group["generation"])
     for name in ("stories260K", "zh-en-mini"):
         for file in sorted(os.listdir(os.path.join(DATA, "real", name))):
