@@ -1,14 +1,11 @@
 /* The public functions that open models and run requests. */
 #include "aggregate/result.h"
+#include "api/session.h"
 #include "attribute/job.h"
 #include "base/file.h"
 #include "output/html.h"
 #include "output/terminal.h"
 #include <string.h>
-
-struct cinseq_model {
-  ci_model *model;
-};
 
 static void forward_warning(void *context, const char *message) {
   const cinseq_hooks *hooks = context;
@@ -27,7 +24,8 @@ static char *find_folder(const char *path) {
   return ci_duplicate(path);
 }
 
-int cinseq_model_open(const char *path, const char *options_json, const cinseq_hooks *hooks, cinseq_model **out, cinseq_error *err) {
+int cinseq_model_open(const char *path, const char *options_json, const cinseq_hooks *hooks, cinseq_model **out,
+                      cinseq_error *err) {
   ci_open_request request;
   json_t *owner = NULL;
   *out = NULL;
@@ -36,11 +34,14 @@ int cinseq_model_open(const char *path, const char *options_json, const cinseq_h
   char *folder = find_folder(path);
   if (!status && (!handle || !folder)) status = ci_fail_memory(err);
   if (!status)
-    status = ci_model_open(folder, request.model_kwargs, request.tokenizer_kwargs, forward_warning, (void *)hooks, &handle->model, err);
+    status = ci_model_open(folder, request.model_kwargs, request.tokenizer_kwargs, forward_warning, (void *)hooks,
+                           &handle->model, err);
   ci_free(folder);
   json_decref(owner);
-  if (status) ci_free(handle);
-  else *out = handle;
+  if (status)
+    ci_free(handle);
+  else
+    *out = handle;
   return (int)status;
 }
 
@@ -50,7 +51,8 @@ void cinseq_model_close(cinseq_model *model) {
   ci_free(model);
 }
 
-int cinseq_attribute(cinseq_model *model, const char *request_json, const cinseq_hooks *hooks, cinseq_result **result, cinseq_error *err) {
+int cinseq_attribute(cinseq_model *model, const char *request_json, const cinseq_hooks *hooks, cinseq_result **result,
+                     cinseq_error *err) {
   ci_job *job = NULL;
   *result = NULL;
   ci_status status = ci_job_open(model->model, request_json, true, hooks, &job, err);
@@ -59,7 +61,8 @@ int cinseq_attribute(cinseq_model *model, const char *request_json, const cinseq
   return (int)status;
 }
 
-int cinseq_generate(cinseq_model *model, const char *request_json, const cinseq_hooks *hooks, char **lines, cinseq_error *err) {
+int cinseq_generate(cinseq_model *model, const char *request_json, const cinseq_hooks *hooks, char **lines,
+                    cinseq_error *err) {
   ci_job *job = NULL;
   ci_text text = {0};
   *lines = NULL;
@@ -74,11 +77,17 @@ int cinseq_generate(cinseq_model *model, const char *request_json, const cinseq_
   return (int)status;
 }
 
-int cinseq_result_save(const cinseq_result *result, const char *path, cinseq_error *err) { return (int)ci_result_save(result, path, err); }
+int cinseq_result_save(const cinseq_result *result, const char *path, cinseq_error *err) {
+  return (int)ci_result_save(result, path, err);
+}
 
-int cinseq_result_load(const char *path, cinseq_result **result, cinseq_error *err) { return (int)ci_result_load(path, result, err); }
+int cinseq_result_load(const char *path, cinseq_result **result, cinseq_error *err) {
+  return (int)ci_result_load(path, result, err);
+}
 
-void cinseq_result_close(cinseq_result *result) { ci_result_close(result); }
+void cinseq_result_close(cinseq_result *result) {
+  ci_result_close(result);
+}
 
 /* The tables of all sequences, one after the other. */
 static ci_status show(const cinseq_result *result, const ci_show_options *options, ci_text *text, ci_error *err) {
@@ -92,9 +101,11 @@ static ci_status show(const cinseq_result *result, const ci_show_options *option
   return CI_OK;
 }
 
-typedef ci_status draw_function(const cinseq_result *result, const ci_show_options *options, ci_text *text, ci_error *err);
+typedef ci_status draw_function(const cinseq_result *result, const ci_show_options *options, ci_text *text,
+                                ci_error *err);
 
-static int draw(draw_function *function, const cinseq_result *result, const char *options_json, char **out, cinseq_error *err) {
+static int draw(draw_function *function, const cinseq_result *result, const char *options_json, char **out,
+                cinseq_error *err) {
   json_t *object = NULL, *keep = json_array();
   ci_show_options options = {0};
   ci_text text = {0};

@@ -83,7 +83,7 @@ def test_alone_prints_help_and_fails_as_inseq_does():
 
 def test_help():
     assert works("--help").stdout == run().stdout
-    for command in ("attribute", "generate", "view", "list"):
+    for command in ("attribute", "generate", "view", "info", "list"):
         text = works(command, "--help").stdout.decode()
         assert text.startswith(f"usage: cinseq {command}") and "Examples" in text
         assert all(len(line) <= 100 for line in text.split("Examples")[0].splitlines())
@@ -106,9 +106,17 @@ def test_view_shows_what_attribute_showed():
     fails(2, "expected one file", "view")
 
 
+def test_info_describes_a_folder():
+    info = json.loads(works("info", "-m", "stories260K", "--json").stdout)
+    assert (info["architecture"], info["parameters"], info["vocabulary"]) == ("llama", 260032, 512), info
+    assert info["decoder"]["layers"] == 5 and info["checkpoint"]["types"] == {"F32": 260032}, info
+    assert b"MarianMTModel" in works("info", "-m", "zh-en-mini").stdout
+    fails((1, 2), "nothing-there", "info", "-m", "nothing-there")
+
+
 def test_examples_of_the_help_run():
     env = {"PATH": os.path.dirname(BIN) + os.pathsep + os.environ["PATH"]}
-    for command in ("attribute", "generate", "view", "list"):
+    for command in ("attribute", "generate", "view", "info", "list"):
         examples = works(command, "--help").stdout.decode().split("Examples\n")[1].split("\n\n")[0].splitlines()
         assert len(examples) >= 2
         for example in examples:

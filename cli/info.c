@@ -1,0 +1,53 @@
+/* cinseq info: what a model folder holds, without running it. */
+#include "cli.h"
+#include <stdlib.h>
+
+static const cli_option options[] = {
+    CLI_MODEL_OPTION, {"json", NULL, "bool", "false", NULL, "Print it as JSON.", "Output"}, {0}};
+
+static const cli_request requests[] = {{"open", "Model"}, {0}};
+
+static const char *const examples[] = {"cinseq info -m zh-en-mini", "cinseq info -m stories260K --json", NULL};
+
+/* "key  value" lines; what is inside an object is indented. */
+static void print_object(const json_t *object, int depth) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)object, key, value) {
+    char text[512];
+    if (json_is_object(value)) {
+      printf("%*s%s\n", depth * 2, "", key);
+      print_object(value, depth + 1);
+      continue;
+    }
+    size_t n = json_is_string(value) ? (size_t)snprintf(text, sizeof text, "%s", json_string_value(value))
+                                     : json_dumpb(value, text, sizeof text - 1, JSON_ENCODE_ANY);
+    text[n < sizeof text ? n : sizeof text - 1] = 0;
+    printf("%*s%-*s  %s\n", depth * 2, "", 20 - depth * 2, key, text);
+  }
+}
+
+static int run(const cli_command *command, const json_t *values) {
+  cinseq_model *model = NULL;
+  int code = cli_open_model(command, values, NULL, &model);
+  if (code) return code;
+  char *text = cinseq_model_info(model);
+  json_t *info = text ? json_loads(text, 0, NULL) : NULL;
+  if (cli_get_flag(values, "json"))
+    puts(text ? text : "{}");
+  else
+    print_object(info, 0);
+  json_decref(info);
+  cinseq_free(text);
+  cinseq_model_close(model);
+  return cli_finish_output(command);
+}
+
+const cli_command cli_info_command = {
+    .id = "info",
+    .help = "Says what a model folder holds: architecture, shapes, files, tokenizer.",
+    .options = options,
+    .requests = requests,
+    .examples = examples,
+    .run = run,
+};
