@@ -133,6 +133,37 @@ static void test_truncated(void **state) {
   }
 }
 
+/* Replaces every `from` in the zip file of the fixtures by `to`, of the same length. */
+static void refuse_changed(const char *from, const char *to, const char *wanted) {
+  ci_mapping mapping;
+  ci_error err = {0};
+  assert_int_equal(ci_map_file(TEST_DATA "/formats/zip/pytorch_model.bin", &mapping, &err), CI_OK);
+  char *copy = ci_duplicate_n((const char *)mapping.bytes, mapping.length);
+  assert_non_null(copy);
+  size_t length = strlen(from), changed = 0;
+  assert_int_equal(strlen(to), length);
+  for (size_t i = 0; i + length <= mapping.length; i++)
+    if (memcmp(copy + i, from, length) == 0) {
+      memcpy(copy + i, to, length);
+      changed++;
+    }
+  assert_true(changed > 0);
+  expect_failure(copy, mapping.length, wanted);
+  ci_free(copy);
+  ci_unmap_file(&mapping);
+}
+
+static void test_zip(void **state) {
+  (void)state;
+  refuse_changed("pytorch_model/data.pkl", "pytorch_model/data.pkx",
+                 "with 0 entries named FOLDER/data.pkl, expected 1");
+  refuse_changed("pytorch_model/byteorder", "pytorch__model/data.pkl", "with 2 entries named FOLDER/data.pkl");
+  refuse_changed("little", "big   ", "has the byte order \"big   \", expected \"little\"");
+  refuse_changed("pytorch_model/data/0", "pytorch_model/data/x", "has no entry pytorch_model/data/0 for a storage");
+  refuse_changed("FloatStorage", "ShortStorage", "has 120 bytes in pytorch_model/data/0, expected 60 for 30 elements");
+  refuse_changed("_rebuild_tensor_v2", "_rebuild_tensor_v9", "uses torch._utils._rebuild_tensor_v9");
+}
+
 /* ---- legacy files put together here: one storage "0" of the six floats 0 to 5 ---- */
 
 #define HEAD          "\200\2\212\12\154\374\234\106\371\040\152\250\120\031.\200\2M\351\3.\200\2}."
@@ -308,17 +339,12 @@ static void test_neither(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_layouts),
-      cmocka_unit_test(test_model),
-      cmocka_unit_test(test_in_place),
-      cmocka_unit_test(test_safetensors_first),
-      cmocka_unit_test(test_truncated),
-      cmocka_unit_test(test_views),
-      cmocka_unit_test(test_views_out_of_range),
-      cmocka_unit_test(test_many_copies),
-      cmocka_unit_test(test_storages),
-      cmocka_unit_test(test_dictionaries),
-      cmocka_unit_test(test_calls),
+      cmocka_unit_test(test_layouts),      cmocka_unit_test(test_model),
+      cmocka_unit_test(test_in_place),     cmocka_unit_test(test_safetensors_first),
+      cmocka_unit_test(test_truncated),    cmocka_unit_test(test_zip),
+      cmocka_unit_test(test_views),        cmocka_unit_test(test_views_out_of_range),
+      cmocka_unit_test(test_many_copies),  cmocka_unit_test(test_storages),
+      cmocka_unit_test(test_dictionaries), cmocka_unit_test(test_calls),
       cmocka_unit_test(test_neither),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
