@@ -67,7 +67,7 @@ static ci_status take(machine *m, size_t count, const uint8_t **bytes, ci_error 
 }
 
 static ci_status take_number(machine *m, int width, uint32_t *value, ci_error *err) {
-  const uint8_t *bytes;
+  const uint8_t *bytes = NULL;
   ci_status status = take(m, (size_t)width, &bytes, err);
   *value = 0;
   for (int i = 0; i < width && !status; i++) *value |= (uint32_t)bytes[i] << (8 * i);
@@ -198,14 +198,14 @@ static ci_status run_long1(machine *m, ci_error *err) {
 }
 
 static ci_status run_binfloat(machine *m, ci_error *err) {
-  const uint8_t *bytes;
+  const uint8_t *bytes = NULL;
   ci_status status = take(m, 8, &bytes, err);
   return status ? status : push_new(m, (ci_pickle_value){.kind = CI_PICKLE_FLOAT}, err);
 }
 
 static ci_status push_text(machine *m, int width, ci_error *err) {
   uint32_t length;
-  const uint8_t *bytes;
+  const uint8_t *bytes = NULL;
   ci_status status = take_number(m, width, &length, err);
   if (status) return status;
   if (length > LONGEST_TEXT) return bad(m, err, "has a text of more than a million bytes");
@@ -293,7 +293,7 @@ static ci_status make_tuple(machine *m, size_t height, ci_error *err) {
 }
 
 static ci_status run_tuple(machine *m, ci_error *err) {
-  size_t height;
+  size_t height = 0;
   ci_status status = take_mark(m, &height, err);
   return status ? status : make_tuple(m, height, err);
 }
@@ -331,7 +331,7 @@ static ci_status fill(machine *m, size_t height, ci_pickle_kind kind, ci_error *
 }
 
 static ci_status fill_from_mark(machine *m, ci_pickle_kind kind, ci_error *err) {
-  size_t height;
+  size_t height = 0;
   ci_status status = take_mark(m, &height, err);
   return status ? status : fill(m, height, kind, err);
 }

@@ -165,7 +165,7 @@ static ci_status read_entries(const source *s, const directory *d, ci_zip *zip, 
 ci_status ci_zip_open(const char *file, const uint8_t *bytes, size_t length, ci_zip *zip, ci_error *err) {
   *zip = (ci_zip){0};
   source s = {file, bytes, length};
-  directory d;
+  directory d = {0};
   ci_status status = find_directory(&s, &d, err);
   if (status) return status;
   zip->entries = ci_alloc((size_t)d.count, sizeof *zip->entries);
