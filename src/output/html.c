@@ -7,9 +7,10 @@
  *               tfoot: a row for each step score
  *     <div class=bar>    the colour scale with its limits
  *
- * A cell's class is its place on the scale in hundredths of the limit: p37, n5. Only the classes that occur get their
- * two rules, on light and on dark paper, so that colours follow the reader's theme without a script. Text comes from
- * anywhere: everything that is not ours goes through add_escaped. */
+ * No cell of the headers is empty or spans two: what a browser copies as plain text has a tab a cell only where there
+ * is text before it. A cell's class is its place on the scale in hundredths of the limit: p37, n5. Only the classes
+ * that occur get their two rules, on light and on dark paper, so that colours follow the reader's theme without a
+ * script. Text comes from anywhere: everything that is not ours goes through add_escaped. */
 #include "output/html.h"
 #include "cinseq.h"
 #include "output/heat_table.h"
@@ -88,13 +89,13 @@ static void add_token(page *p, const char *token) {
 }
 
 static void add_index_row(page *p, const ci_heat_table *t) {
-  ci_text_add(p->out, "<tr><th class=\"i\"></th><th class=\"t\"></th>");
+  ci_text_add(p->out, "<tr><th class=\"i\"> </th><th class=\"t\"> </th>");
   for (size_t i = 0; i < t->column_count; i++) ci_text_add_format(p->out, "<th class=\"n\">%zu</th>", i);
   ci_text_add(p->out, "</tr>\n");
 }
 
 static void add_token_row(page *p, const ci_heat_table *t) {
-  ci_text_add(p->out, "<tr><th class=\"i\"></th><th class=\"t\"></th>");
+  ci_text_add(p->out, "<tr><th class=\"i\"> </th><th class=\"t\"> </th>");
   for (size_t i = 0; i < t->column_count; i++) {
     ci_text_add(p->out, "<th scope=\"col\">");
     add_token(p, t->column_tokens[i].token);
@@ -130,7 +131,7 @@ static void add_step_scores(page *p, const ci_sequence *s, size_t columns) {
   if (!s->step_scores_count) return;
   ci_text_add(p->out, "<tfoot>\n");
   for (size_t k = 0; k < s->step_scores_count; k++) {
-    ci_text_add(p->out, "<tr><th colspan=\"2\" scope=\"row\">");
+    ci_text_add(p->out, "<tr><th class=\"i\"> </th><th class=\"t\" scope=\"row\">");
     add_foreign(p->out, s->step_scores[k].name, false);
     ci_text_add(p->out, "</th>");
     for (size_t i = 0; i < columns; i++) add_score(p, s->step_scores[k].values.data[i], NULL);

@@ -38,7 +38,7 @@ const char ci_html_style[] =
     ".i,.n{color:var(--muted);font-weight:400}\n"
     ".t{left:2rem}\n"
     "thead .i,thead .t{z-index:3}\n"
-    "tfoot th{left:0;color:var(--muted)}\n"
+    "tfoot th{color:var(--muted)}\n"
     "tfoot tr:first-child>*{border-top:1px solid var(--line)}\n"
     "tbody tr:hover th,tfoot tr:hover th{color:var(--accent)}\n"
     "tbody td:hover{outline:2px solid var(--ink);outline-offset:-2px}\n"
