@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Learns that a file cannot be written before the work, not after it. */
@@ -13,6 +14,8 @@ static int check_path(const cli_command *command, const json_t *values, const ch
   char *folder = slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
   int failed = folder ? access(folder, W_OK | X_OK) : 0;
   free(folder);
+  struct stat info;
+  if (!failed && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) failed = errno = EISDIR;
   if (!failed) return CLI_OK;
   fprintf(stderr, "cinseq %s: --%s: cannot write %s: %s\n", command->id, name, path, strerror(errno));
   return CLI_FAILURE;

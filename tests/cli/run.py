@@ -241,6 +241,7 @@ def test_page():
     assert "▁" not in page and "<span>0.250</span>" in page
     assert os.listdir(FOLDER) == ["out.html"]  # written beside it and renamed: nothing else is left
     fails(1, "--viz_path: cannot write nowhere/out.html", *ZH, "--viz_path", "nowhere/out.html")
+    fails(1, "--save_path: cannot write .: Is a directory", *ZH, "--save_path", ".")
 
 
 def test_colours():
