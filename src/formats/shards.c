@@ -3,6 +3,8 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "formats/format.h"
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A shard lies in the model's folder or below it: an index from the network must not reach other files. */
@@ -24,15 +26,18 @@ static ci_status open_file(const ci_layout *layout, const char *folder, const ch
   return status ? status : layout->parse(path, mapping.bytes, mapping.length, tensors, err);
 }
 
+/* Without an allocation, whose failure would look like a missing file. A longer path cannot be opened either. */
+static bool holds(const char *folder, const char *name) {
+  char path[PATH_MAX];
+  int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+  return length > 0 && (size_t)length < sizeof path && ci_file_exists(path);
+}
+
 static ci_status open_shard(const ci_layout *layout, const char *folder, const char *index, const char *shard,
                             ci_tensors *tensors, ci_error *err) {
   if (!stays_inside(shard))
     return ci_fail(err, CI_EFILE, index, "names the shard \"%s\", which does not lie in the model's folder", shard);
-  char *path = ci_join_path(folder, shard);
-  if (!path) return ci_fail_memory(err);
-  bool there = ci_file_exists(path);
-  ci_free(path);
-  if (!there) return ci_fail(err, CI_EFILE, index, "names the shard \"%s\", which is missing", shard);
+  if (!holds(folder, shard)) return ci_fail(err, CI_EFILE, index, "names the shard \"%s\", which is missing", shard);
   return open_file(layout, folder, shard, tensors, err);
 }
 
@@ -85,13 +90,6 @@ static ci_status open_index(const ci_layout *layout, const char *folder, const c
   json_decref(opened);
   json_decref(root);
   return status;
-}
-
-static bool holds(const char *folder, const char *name) {
-  char *path = ci_join_path(folder, name);
-  bool there = path && ci_file_exists(path);
-  ci_free(path);
-  return there;
 }
 
 bool ci_layout_applies(const ci_layout *layout, const char *folder) {

@@ -15,9 +15,9 @@
 #include "formats/torch.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "formats/format.h"
 #include "formats/zip.h"
+#include <stdio.h>
 #include <string.h>
 
 /* The pickled number 0x1950a86a20f9469cfc6c. */
@@ -58,11 +58,9 @@ static ci_status find_folder(const char *file, const ci_zip *zip, char name[LONG
 }
 
 static const ci_zip_entry *find_entry(const ci_zip *zip, const char *folder, const char *name) {
-  ci_text path = {0};
-  ci_text_add_format(&path, "%s%s", folder, name);
-  const ci_zip_entry *found = path.failed ? NULL : ci_zip_find(zip, path.data);
-  ci_text_free(&path);
-  return found;
+  char path[LONGEST_FOLDER + sizeof "data/" + sizeof((ci_torch_storage *)0)->key];
+  snprintf(path, sizeof path, "%s%s", folder, name);
+  return ci_zip_find(zip, path);
 }
 
 static ci_status check_order(const char *file, const ci_zip *zip, const char *folder, ci_error *err) {
@@ -96,8 +94,7 @@ static ci_status read_folder(ci_torch *t, const ci_zip *zip, ci_error *err) {
   ci_status status = find_folder(t->file, zip, folder, err);
   if (!status) status = check_order(t->file, zip, folder, err);
   if (status) return status;
-  const ci_zip_entry *pickle = find_entry(zip, folder, "data.pkl");
-  if (!pickle) return ci_fail_memory(err);
+  const ci_zip_entry *pickle = find_entry(zip, folder, "data.pkl"); /* by which the folder was found */
   status = ci_torch_read(t, pickle->bytes, pickle->length, &used, err);
   if (!status) status = place_entries(t, zip, folder, err);
   return status;
