@@ -27,6 +27,22 @@ static void ends_and_middle_are_those_of_inseq(void **state) {
   assert_color(ci_heat_color(-0.25, &limits), 144, 179, 214);
 }
 
+static void palettes_read_in_every_step(void **state) {
+  (void)state;
+  const ci_heat_palette *const palettes[] = {&ci_heat_on_white, &ci_heat_on_dark};
+  for (int k = 0; k < 2; k++)
+    for (int i = -100; i <= 100; i++) {
+      ci_color color = ci_heat_palette_color(palettes[k], i / 100.0), white = {255, 255, 255};
+      ci_color ink = ci_color_wants_black(color) ? (ci_color){0, 0, 0} : white;
+      assert_true(ci_color_contrast(color, ink) >= 4.5);
+      if (k == 1) assert_true(ci_color_contrast(color, white) >= 4.5);
+    }
+  assert_color(ci_heat_palette_color(&ci_heat_on_dark, 0), 22, 24, 29);
+  ci_heat_limits limits = {-0.5, 2};
+  assert_true(ci_heat_share(1, &limits) == 0.5 && ci_heat_share(-0.25, &limits) == -0.5);
+  assert_true(ci_heat_share(9, &limits) == 1 && ci_heat_share(-INFINITY, &limits) == -1);
+}
+
 static void limits_are_symmetric(void **state) {
   (void)state;
   ci_heat_limits limits = {0, 0};
@@ -70,9 +86,8 @@ static void contrast_is_that_of_wcag(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(ends_and_middle_are_those_of_inseq),
-      cmocka_unit_test(limits_are_symmetric),
-      cmocka_unit_test(text_can_be_read_everywhere),
+      cmocka_unit_test(ends_and_middle_are_those_of_inseq), cmocka_unit_test(limits_are_symmetric),
+      cmocka_unit_test(palettes_read_in_every_step),        cmocka_unit_test(text_can_be_read_everywhere),
       cmocka_unit_test(contrast_is_that_of_wcag),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
