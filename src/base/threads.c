@@ -151,5 +151,6 @@ void ci_pool_run(ci_pool *pool, size_t count, void (*work)(void *, size_t, int),
   }
   take_parts(pool, 0);
   atomic_fetch_and(&pool->state, ~OPEN);
-  for (int i = 0; INSIDE(atomic_load(&pool->state)); i++) i < SPINS ? pause_cpu() : (void)sched_yield();
+  for (int spins = 0; INSIDE(atomic_load(&pool->state)); spins += spins < SPINS)
+    spins < SPINS ? pause_cpu() : (void)sched_yield();
 }
