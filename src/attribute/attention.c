@@ -9,13 +9,13 @@
 
 /* Attention nodes of one kind, by layer. */
 typedef struct {
-  int nodes[1024];
+  int nodes[CI_MOST_LAYERS];
   size_t layers, heads;
 } attention_nodes;
 
 static void find_nodes(const ci_graph *graph, ci_space_id query, ci_space_id key, attention_nodes *out) {
   out->layers = 0;
-  for (int i = 0; i < graph->count && out->layers < 1024; i++) {
+  for (int i = 0; i < graph->count && out->layers < CI_MOST_LAYERS; i++) {
     const ci_node *node = &graph->nodes[i];
     if (node->op != &ci_op_attention || node->space != query || graph->nodes[node->inputs[1]].space != key) continue;
     out->nodes[out->layers++] = i;

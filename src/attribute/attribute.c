@@ -96,7 +96,7 @@ static ci_status fill_frame(ci_attribution *a, ci_error *err) {
 static ci_status decode(const ci_attribution *a, json_t *texts, ci_error *err) {
   ci_text text = {0};
   ci_status status = ci_tokenizer_decode(a->job->model->tokenizer, a->target.items, a->target.count, true, &text, err);
-  if (!status && json_array_append_new(texts, json_string(text.data ? text.data : ""))) status = ci_fail_memory(err);
+  if (!status && json_array_append_new(texts, json_stringn(text.data ? text.data : "", text.length))) status = ci_fail_memory(err);
   ci_text_free(&text);
   return status;
 }

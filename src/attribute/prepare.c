@@ -27,13 +27,14 @@ static char *strip_specials(const ci_model *model, const char *text) {
   return ci_text_take(&out);
 }
 
+/* flags: what the tokenizer adds or uses, unless special tokens are to be skipped altogether. */
 static ci_status encode(const ci_attribution *a, const char *text, unsigned flags, ci_ids *ids, ci_error *err) {
   const ci_model *model = a->job->model;
   bool skip = a->job->request->skip_special_tokens;
   char *stripped = skip ? strip_specials(model, text) : NULL;
   if (skip && !stripped) return ci_fail_memory(err);
   const char *given = stripped ? stripped : text;
-  ci_status status = ci_tokenizer_encode(model->tokenizer, given, strlen(given), flags | (skip ? 0 : CI_ENCODE_SPECIAL), ids, err);
+  ci_status status = ci_tokenizer_encode(model->tokenizer, given, strlen(given), skip ? flags & ~(unsigned)CI_ENCODE_SPECIAL : flags, ids, err);
   ci_free(stripped);
   return status;
 }
@@ -75,7 +76,7 @@ static ci_status add_forced_ids(ci_attribution *a, const json_t *ids, ci_error *
 static ci_status decoder_only(ci_attribution *a, const char *input, const char *forced, const json_t *forced_ids, ci_error *err) {
   const ci_model *model = a->job->model;
   ci_ids prompt = {0};
-  ci_status status = encode(a, input, 0, &prompt, err);
+  ci_status status = encode(a, input, CI_ENCODE_SPECIAL, &prompt, err);
   drop_doubled_bos(model, &prompt, 0);
   if (!status && !prompt.count) { /* Inseq: an empty prompt is the beginning of a sentence */
     if (model->bos < 0)
@@ -87,7 +88,7 @@ static ci_status decoder_only(ci_attribution *a, const char *input, const char *
     status = strncmp(forced, input, strlen(input)) ? parted(input, forced, err) : CI_OK;
     for (size_t i = 0; !*input && i < prompt.count && !status; i++) status = ci_ids_add(&a->target, prompt.items[i], err);
     size_t from = a->target.count;
-    if (!status) status = encode(a, forced, 0, &a->target, err);
+    if (!status) status = encode(a, forced, CI_ENCODE_SPECIAL, &a->target, err);
     drop_doubled_bos(model, &a->target, from);
   } else if (!status && forced_ids) {
     status = add_forced_ids(a, forced_ids, err);
@@ -105,12 +106,10 @@ static ci_status encoder_decoder(ci_attribution *a, const char *input, const cha
   const ci_model *model = a->job->model;
   bool prefix_only = a->job->request->generate_from_target_prefix;
   if (!*input) return ci_fail(err, CI_EINVAL, "input_texts", "text %zu is empty", a->job->text_index + 1);
-  ci_status status = encode(a, input, 0, &a->source, err);
+  ci_status status = encode(a, input, CI_ENCODE_SPECIAL, &a->source, err);
   if (!status && !a->source.count) status = ci_fail(err, CI_EINVAL, "input_texts", "text %zu has no tokens", a->job->text_index + 1);
   if (!status) status = ci_ids_add(&a->target, (int32_t)model->decoder_start, err);
-  if (!status && forced && prefix_only)
-    status = ci_tokenizer_encode(model->tokenizer, forced, strlen(forced), CI_ENCODE_TARGET, &a->target, err);
-  else if (!status && forced) status = encode(a, forced, CI_ENCODE_TARGET, &a->target, err);
+  if (!status && forced) status = encode(a, forced, CI_ENCODE_TARGET | (prefix_only ? 0 : CI_ENCODE_SPECIAL), &a->target, err);
   else if (!status && forced_ids) {
     int64_t first = -1;
     ci_json_as_int(json_array_get(forced_ids, 0), &first);

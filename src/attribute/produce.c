@@ -191,7 +191,7 @@ static ci_status add_line(const ci_attribution *a, ci_text *lines, ci_error *err
   for (size_t i = 0; i < a->target.count; i++) json_array_append_new(output, json_integer(a->target.items[i]));
   ci_text text = {0};
   ci_status status = ci_tokenizer_decode(model->tokenizer, a->target.items, a->target.count, true, &text, err);
-  json_t *line = status ? NULL : json_pack("{s:o,s:o,s:s}", "input_ids", input, "output_ids", output, "text", text.data ? text.data : "");
+  json_t *line = status ? NULL : json_pack("{s:o,s:o,s:o}", "input_ids", input, "output_ids", output, "text", json_stringn(text.data ? text.data : "", text.length));
   char *dumped = line ? json_dumps(line, JSON_COMPACT) : NULL;
   if (dumped) {
     ci_text_add(lines, dumped);

@@ -17,7 +17,7 @@
 typedef enum { CI_ENCODER, CI_DECODER, CI_OUTPUT, CI_SPACES } ci_space_id;
 
 typedef struct ci_op ci_op;
-enum { CI_MOST_INPUTS = 3 };
+enum { CI_MOST_INPUTS = 3, CI_MOST_LAYERS = 1024 };
 
 typedef struct {
   const char *name;      /* "decoder.3.cross_attn.value" */

@@ -46,7 +46,7 @@ static void build(ci_builder *b) {
   size_t d = (size_t)ci_config_int(b, "n_embd", 768, 1, 1 << 20);
   size_t vocabulary = (size_t)ci_config_int(b, "vocab_size", 50257, 1, 1 << 28);
   size_t positions = (size_t)ci_config_int(b, "n_positions", 1024, 1, 1 << 28);
-  int layers = (int)ci_config_int(b, "n_layer", 12, 1, 1 << 16);
+  int layers = (int)ci_config_int(b, "n_layer", 12, 1, CI_MOST_LAYERS);
   sketch s = {.width = d,
               .heads = (size_t)ci_config_int(b, "n_head", 12, 1, (int64_t)d),
               .inner = (size_t)ci_config_int(b, "n_inner", 4 * (int64_t)d, 1, 1 << 24),

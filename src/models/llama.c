@@ -74,7 +74,7 @@ static void build(ci_builder *b) {
   ci_config_only(b, "rope_scaling", json_null());
   sketch s = read_sketch(b);
   size_t vocabulary = (size_t)ci_config_needed(b, "vocab_size", 1, 1 << 28);
-  int layers = (int)ci_config_needed(b, "num_hidden_layers", 1, 1 << 16);
+  int layers = (int)ci_config_needed(b, "num_hidden_layers", 1, CI_MOST_LAYERS);
   b->model->graph.layers[CI_DECODER] = layers;
   b->model->graph.positions[CI_DECODER] = (size_t)ci_config_int(b, "max_position_embeddings", 2048, 1, INT32_MAX);
   ci_build_section(b, CI_DECODER, "decoder.embedding.", 0);

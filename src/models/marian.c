@@ -100,8 +100,8 @@ static void build(ci_builder *b) {
   sketch encoder = read_side(b, "encoder", d), decoder = read_side(b, "decoder", d);
   ci_graph *graph = &b->model->graph;
   graph->encoder_decoder = true;
-  graph->layers[CI_ENCODER] = (int)ci_config_needed(b, "encoder_layers", 1, 1 << 16);
-  graph->layers[CI_DECODER] = (int)ci_config_needed(b, "decoder_layers", 1, 1 << 16);
+  graph->layers[CI_ENCODER] = (int)ci_config_needed(b, "encoder_layers", 1, CI_MOST_LAYERS);
+  graph->layers[CI_DECODER] = (int)ci_config_needed(b, "decoder_layers", 1, CI_MOST_LAYERS);
   ci_build_weights(b, "model.", 0);
   ci_weight embedding = ci_weight_linear(b, "shared.weight", vocabulary, d); /* before the table: its shape vouches for d */
   ci_weight table = positions(b, (size_t)ci_config_int(b, "max_position_embeddings", 1024, 1, 1 << 16), d);

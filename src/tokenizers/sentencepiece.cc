@@ -3,6 +3,7 @@
 #include <exception>
 #include <new>
 #include <sentencepiece_processor.h>
+#include <memory>
 #include <string>
 #include <vector>
 extern "C" {
@@ -34,12 +35,11 @@ extern "C" ci_status ci_spm_open(const char *path, bool dummy_prefix, ci_spm **s
   try {
     std::string bytes(reinterpret_cast<const char *>(mapping.bytes), mapping.length);
     if (!dummy_prefix) bytes.append(kNoDummyPrefix, 4);
-    ci_spm *opened = new ci_spm;
+    auto opened = std::make_unique<ci_spm>();
     auto result = opened->processor.LoadFromSerializedProto(bytes);
     if (result.ok() && !bytes.empty()) {
-      *spm = opened;
+      *spm = opened.release();
     } else {
-      delete opened;
       status = ci_fail(err, CI_EFILE, path, "is not a SentencePiece model (%zu bytes): %s", mapping.length,
                        result.error_message());
     }
