@@ -98,7 +98,7 @@ static const char *const ignored[] = {"rotary_emb.inv_freq", "lm_head.weight", N
 extern const ci_architecture ci_architecture_llama;
 const ci_architecture ci_architecture_llama = {.id = "llama",
                                                .class_name = "LlamaForCausalLM",
-                                               .help = "Llama 1 to 3 and models of its shape (SmolLM, TinyLlama, Vicuna)",
+                                               .help = "Llama 1, 2, 3 and models of its shape (SmolLM, TinyLlama, Vicuna), without rope scaling",
                                                .prefix = "model.",
                                                .defaults = "{\"bos_token_id\": 1, \"eos_token_id\": 2}",
                                                .ignored = ignored,
