@@ -172,27 +172,52 @@ static void along_part(void *context, size_t index, int thread) {
   add_bias(p, &t);
 }
 
-/* One row against data stored by input: parts are ranges of inputs, so that each reads one stretch of memory in order; their
- * sums are added up in order afterwards. */
-enum { INPUT_PARTS = 8 };
+/* Few rows along many inputs (one row of Conv1D, the vocabulary's gradients): parts are ranges of inputs, so that each reads
+ * one stretch of memory in order; their sums are added up in order afterwards. */
+enum { INPUT_PARTS = 8, FEW_ROWS = 64, TALL = 16 };
 
-static void inputs_part(void *context, size_t index, int thread) {
-  (void)thread;
-  const product *p = context;
+static bool goes_by_inputs(const product *p) {
   const ci_weight *w = p->w;
-  size_t first = index * p->part, count = w->a - first < p->part ? w->a - first : p->part;
-  float *sum = p->compute->partial + index * w->b;
-  memset(sum, 0, w->b * sizeof(float));
-  p->compute->kernels->axpy_rows(p->x + first, (const float *)w->data + first * w->ld, w->ld, count, w->b, sum);
+  if (p->m == 1 && w->type->in_place) return true;
+  return p->m <= FEW_ROWS && w->a / TALL >= w->b && w->b <= PANEL_FLOATS;
 }
 
-static void run_one_row(ci_compute *c, product *p) {
+/* sum[m,b] = x[:, first..first+count] data[first.., :], through panels of rows of data */
+static void inputs_panels(const product *p, size_t first, size_t count, float *sum, float *panel) {
   const ci_weight *w = p->w;
-  size_t parts = w->a * w->b < LEAST_PART * INPUT_PARTS ? 1 : INPUT_PARTS;
-  if (c->partial_size < parts * w->b) {
+  size_t high = PANEL_FLOATS / w->b;
+  for (size_t r = 0; r < count; r += high) {
+    size_t rows = count - r < high ? count - r : high;
+    w->type->panel(p->compute->kernels, w, first + r, rows, 0, w->b, panel);
+    p->compute->gemm->multiply(false, p->m, w->b, rows, p->x + first + r, p->ldx, panel, w->b, sum, w->b, r > 0);
+  }
+}
+
+static void inputs_part(void *context, size_t index, int thread) {
+  const product *p = context;
+  const ci_weight *w = p->w;
+  ci_compute *c = p->compute;
+  size_t first = index * p->part, count = w->a - first < p->part ? w->a - first : p->part;
+  float *sum = c->partial + index * p->m * w->b;
+  const float *data = (const float *)w->data + first * w->ld;
+  if (atomic_load(&c->cancelled)) return;
+  if (!w->type->in_place) {
+    inputs_panels(p, first, count, sum, c->panels[thread]);
+  } else if (p->m == 1) {
+    memset(sum, 0, w->b * sizeof(float));
+    c->kernels->axpy_rows(p->x + first, data, w->ld, count, w->b, sum);
+  } else {
+    c->gemm->multiply(false, p->m, w->b, count, p->x + first, p->ldx, data, w->ld, sum, w->b, 0);
+  }
+}
+
+static void run_by_inputs(ci_compute *c, product *p) {
+  const ci_weight *w = p->w;
+  size_t parts = p->m * w->a * w->b < LEAST_PART * INPUT_PARTS ? 1 : INPUT_PARTS, cell = p->m * w->b;
+  if (c->partial_size < parts * cell) {
     ci_free(c->partial);
-    c->partial = ci_alloc(parts * w->b, sizeof(float));
-    c->partial_size = c->partial ? parts * w->b : 0;
+    c->partial = ci_alloc(parts * cell, sizeof(float));
+    c->partial_size = c->partial ? parts * cell : 0;
     if (!c->partial) {
       atomic_store(&c->no_memory, true);
       return;
@@ -201,9 +226,12 @@ static void run_one_row(ci_compute *c, product *p) {
   p->part = ((w->a + parts - 1) / parts + 7) / 8 * 8;
   parts = (w->a + p->part - 1) / p->part;
   ci_pool_run(c->pool, parts, inputs_part, p);
-  if (p->bias) memcpy(p->y, p->bias, w->b * sizeof(float));
-  else if (!p->accumulate) memset(p->y, 0, w->b * sizeof(float));
-  for (size_t i = 0; i < parts; i++) c->kernels->axpy(1, c->partial + i * w->b, p->y, w->b);
+  for (size_t i = 0; i < p->m; i++) {
+    float *y = p->y + i * p->ldy;
+    if (p->bias) memcpy(y, p->bias, w->b * sizeof(float));
+    else if (!p->accumulate) memset(y, 0, w->b * sizeof(float));
+    for (size_t part = 0; part < parts; part++) c->kernels->axpy(1, c->partial + part * cell + i * w->b, y, w->b);
+  }
 }
 
 static size_t round_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
@@ -233,7 +261,7 @@ static void run(ci_compute *c, product *p, bool across) {
   c->gemm_calls++;
   c->gemm_flop += 2.0 * (double)p->m * (double)w->a * (double)w->b;
   c->weight_bytes += (double)w->a * (double)w->b * (double)w->type->size;
-  if (!across && p->m == 1 && w->type->in_place) run_one_row(c, p);
+  if (!across && goes_by_inputs(p)) run_by_inputs(c, p);
   else ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, across ? across_part : along_part, p);
 }
 

@@ -120,7 +120,7 @@ static void check(ci_compute *c, const product *p) {
 
 static void products(void **state) {
   static const char *const types[] = {"F32", "F16", "BF16"}, *const gemms[] = {"auto", "naive"};
-  static const size_t shapes[][2] = {{1, 1}, {5, 3}, {17, 40}, {40, 17}, {130, 70}}, rows[] = {1, 2, 3, 7, 64};
+  static const size_t shapes[][2] = {{1, 1}, {5, 3}, {17, 40}, {40, 17}, {130, 70}, {700, 6}, {5000, 33}}, rows[] = {1, 2, 3, 7, 64};
   (void)state;
   for (int g = 0; g < 2; g++) {
     ci_compute c;
