@@ -300,7 +300,8 @@ def test_progress_bar():
     while b"/100 tokens" not in drawn:  # ends with an error when the program ends without one
         drawn += os.read(ours, 4096)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    code = process.wait(timeout=60)
+    assert code == 130, f"exit code {code} after {drawn[-200:]}"
     os.close(ours)
     assert re.search(rb"attributing \[[# ]{30}\] \d+/100 tokens, \d+ s", drawn), drawn[-200:]
 
