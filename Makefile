@@ -7,7 +7,7 @@ CINSEQ       = $(BUILD)/cinseq
 SANITIZE     = build-sanitize
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench sanitize format install clean
+.PHONY: help setup build demo test bench sanitize format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
@@ -37,10 +37,13 @@ sanitize: ## all tests with AddressSanitizer and UBSan
 format: ## clang-format over the whole tree
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
-install: build ## into PREFIX (default /usr/local)
+install: build ## into PREFIX (default /usr/local): program, library, header, man page, completions, models
 	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
 	@ninja -C $(BUILD) --quiet
-	@cmake --install $(BUILD)
+	@DESTDIR=$(DESTDIR) scripts/install.sh install $(BUILD) $(PREFIX)
+
+uninstall: ## removes what install has put into PREFIX
+	@DESTDIR=$(DESTDIR) scripts/install.sh uninstall $(PREFIX)
 
 clean: ## removes what was built
 	@rm -rf $(BUILD) $(SANITIZE) build-clang

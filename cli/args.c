@@ -34,7 +34,10 @@ static json_t *describe_own(const cli_option *o) {
   json_t *row = json_pack("{s:s, s:o, s:s, s:o, s:s, s:s, s:s}", "name", o->name, "flags", cli_split(o->flags, " "),
                           "type", o->type, "default", json_loads(o->fallback, JSON_DECODE_ANY, NULL), "help", o->help,
                           "request", "cli", "group", o->group);
-  if (o->choices) json_object_set_new(row, "choices", cli_split(o->choices, "|"));
+  if (o->choices && *o->choices == '@')
+    json_object_set_new(row, "kind", json_string(o->choices + 1));
+  else if (o->choices)
+    json_object_set_new(row, "choices", cli_split(o->choices, "|"));
   return row;
 }
 
@@ -147,8 +150,7 @@ typedef struct {
   char **argv;
 } line;
 
-/* "-1", "-", "- a text" and "-a text" are values; "-a", "--name", "--name=a text" are flags. */
-static bool is_flag(const char *word) {
+bool cli_is_flag(const char *word) {
   if (word[0] != '-' || !(isalpha((unsigned char)word[1]) || word[1] == '-')) return false;
   size_t name = strcspn(word, "=");
   return strcspn(word, " ") >= name;
@@ -173,6 +175,13 @@ static int matches(const json_t *option, const char *flag, size_t n) {
   for (size_t k = 0; k < n; k++)
     if (flag[k] != name[k] && !(flag[k] == '-' && name[k] == '_')) return 0;
   return sign;
+}
+
+const json_t *cli_find_option(const json_t *options, const char *flag, size_t n, int *sign) {
+  size_t i;
+  const json_t *option;
+  json_array_foreach(options, i, option) if ((*sign = matches(option, flag, n))) return option;
+  return NULL;
 }
 
 static int unknown_flag(const line *l, const char *flag, size_t n) {
@@ -205,7 +214,7 @@ static int take_list(line *l, const json_t *option, const char *flag, const char
   if (attached && !(code = check_value(l->command, option, flag, attached, &value))) json_array_append_new(list, value);
   while (!attached && !code && l->at < l->argc) {
     const char *word = l->argv[l->at];
-    if (!rest && is_flag(word) && strcmp(word, "--") != 0) break;
+    if (!rest && cli_is_flag(word) && strcmp(word, "--") != 0) break;
     l->at++;
     if (!rest && strcmp(word, "--") == 0)
       rest = true;
@@ -222,11 +231,10 @@ static int take_list(line *l, const json_t *option, const char *flag, const char
 
 /* The flag is the first n bytes of its word; what follows an equals sign is its value. */
 static int take_flag(line *l, const char *word) {
-  size_t n = strcspn(word, "="), i;
+  size_t n = strcspn(word, "=");
   const char *attached = word[n] ? word + n + 1 : NULL;
-  const json_t *option = NULL, *candidate;
   int sign = 0;
-  json_array_foreach(l->options, i, candidate) if (!sign && (sign = matches(candidate, word, n))) option = candidate;
+  const json_t *option = cli_find_option(l->options, word, n, &sign);
   if (!option) return unknown_flag(l, word, n);
   char flag[128];
   snprintf(flag, sizeof flag, "%.*s", (int)n, word);
@@ -240,7 +248,7 @@ static int take_flag(line *l, const char *word) {
   }
   if (sign < 0) return cli_usage_error(l->command, "%s takes no value", flag);
   if (!attached) {
-    if (!next || is_flag(next)) return cli_usage_error(l->command, "%s needs a value: %s", flag, expected(type));
+    if (!next || cli_is_flag(next)) return cli_usage_error(l->command, "%s needs a value: %s", flag, expected(type));
     attached = next;
     l->at++;
   }
@@ -275,7 +283,7 @@ int cli_parse(const cli_command *command, int argc, char **argv, json_t **values
     if (!rest && strcmp(word, "--") == 0)
       rest = true;
     else
-      code = !rest && is_flag(word) ? take_flag(&l, word) : take_argument(&l, word);
+      code = !rest && cli_is_flag(word) ? take_flag(&l, word) : take_argument(&l, word);
   }
   json_decref(options);
   return code;

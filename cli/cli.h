@@ -1,5 +1,6 @@
-/* The command line: a command is a file with a descriptor and a row in commands.def. Its flags are its own options and the
- * keys of the library's requests, which cinseq_describe("commands") lists: nothing of them is written down here again. */
+/* The command line: a command is a file with a descriptor and a row in commands.def. Its flags are its own options and
+ * the keys of the library's requests, which cinseq_describe("commands") lists: nothing of them is written down here
+ * again. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 #include "cinseq.h"
@@ -15,7 +16,7 @@ typedef struct {
   const char *flags;    /* further ones, separated by spaces; or NULL */
   const char *type;     /* "bool", "int", "real", "word", "words", "ints", "table", "json" */
   const char *fallback; /* default as JSON text */
-  const char *choices;  /* "a|b" or NULL */
+  const char *choices;  /* "a|b"; "@methods": ids of a kind of cinseq_describe, "@files"; or NULL */
   const char *help;
   const char *group; /* heading in the help */
 } cli_option;
@@ -47,6 +48,10 @@ json_t *cli_options(const cli_command *command);
 int cli_parse(const cli_command *command, int argc, char **argv, json_t **values);
 const char *cli_get_text(const json_t *values, const char *name); /* of an own option; NULL: none */
 bool cli_get_flag(const json_t *values, const char *name);
+/* "-1", "-", "- a text" and "-a text" are values; "-a", "--name", "--name=a text" are flags. */
+bool cli_is_flag(const char *word);
+/* The option whose flag the first n bytes are; *sign is -1 for its --no_ form, else 1. NULL: none, *sign is 0. */
+const json_t *cli_find_option(const json_t *options, const char *flag, size_t n, int *sign);
 /* The words of "a|b", separated by any of `separators`. New reference. */
 json_t *cli_split(const char *text, const char *separators);
 
@@ -60,6 +65,13 @@ int cli_width(FILE *stream);
 /* help.c */
 void cli_help_all(FILE *out);
 void cli_help(const cli_command *command, FILE *out);
+/* What stands for the value of an option's flag: " N", " FILE", "" for none. */
+const char *cli_placeholder(const json_t *option);
+/* The help of an option with its choices and its default. NULL: no memory. New reference. */
+json_t *cli_option_help(const json_t *option);
+/* The headings that options stand under, as an array of strings. New reference. */
+json_t *cli_groups(const cli_command *command, const json_t *options);
+extern const char cli_exit_codes[];
 
 /* report.c. One line on stderr. */
 int cli_usage_error(const cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -81,14 +93,19 @@ typedef struct {
 void cli_progress_start(cli_progress *progress);
 void cli_progress_end(cli_progress *progress);
 
-/* output.c. Where a result goes: flags of every command that has one. The first says what cannot be written before the work;
- * the second shows and saves. CLI_OK, or the exit code after a message. */
+/* output.c. Where a result goes: flags of every command that has one. The first says what cannot be written before the
+ * work; the second shows and saves. CLI_OK, or the exit code after a message. */
 #define CLI_RESULT_OPTIONS                                                                                             \
-  {"save_path", "-o", "word", "null", NULL, "File to save the result in, as Inseq's JSON.", "Output"},                 \
-      {"viz_path", NULL, "word", "null", NULL, "File to save the heat tables in, as one HTML page.", "Output"},        \
+  {"save_path", "-o", "word", "null", "@files", "File to save the result in, as Inseq's JSON.", "Output"},             \
+      {"viz_path", NULL, "word", "null", "@files", "File to save the heat tables in, as one HTML page.", "Output"},    \
       {"hide_attributions", "--hide", "bool", "false", NULL, "Do not print the tables.", "Output"},                    \
-      {"color", NULL, "word", "\"auto\"", "auto|always|never",                                                         \
-       "Colours of the tables; auto: where stdout is a terminal and NO_COLOR is not set.", "Table"},                   \
+      {"color",                                                                                                        \
+       NULL,                                                                                                           \
+       "word",                                                                                                         \
+       "\"auto\"",                                                                                                     \
+       "auto|always|never",                                                                                            \
+       "Colours of the tables; auto: where stdout is a terminal and NO_COLOR is not set.",                             \
+       "Table"},                                                                                                       \
   {                                                                                                                    \
     "width", NULL, "int", "null", NULL, "Columns to draw in; 0: no limit; without it those of the terminal.", "Table"  \
   }
@@ -98,9 +115,13 @@ int cli_output_result(const cli_command *command, const json_t *values, const ci
 /* Opens the model of --model_name_or_path. CLI_OK, or the exit code after a message. */
 int cli_open_model(const cli_command *command, const json_t *values, const cinseq_hooks *hooks, cinseq_model **model);
 #define CLI_MODEL_OPTION                                                                                               \
-  {"model_name_or_path", "-m", "word", "null", NULL, "A folder in the Hugging Face layout, or zh-en-mini or stories260K.", "Model"}
+  {                                                                                                                    \
+    "model_name_or_path", "-m", "word", "null", "@installed",                                                          \
+        "A folder in the Hugging Face layout, or zh-en-mini or stories260K.", "Model"                                  \
+  }
 #define CLI_VERBOSE_OPTIONS                                                                                            \
-  {"verbose", "-v", "bool", "false", NULL, "Say more about the run on stderr.", "Output"},                              \
-  {"very_verbose", "-vv", "bool", "false", NULL, "Say all about the run on stderr, as JSON.", "Output"}
+  {"verbose", "-v", "bool", "false", NULL, "Say more about the run on stderr.", "Output"}, {                           \
+    "very_verbose", "-vv", "bool", "false", NULL, "Say all about the run on stderr, as JSON.", "Output"                \
+  }
 
 #endif

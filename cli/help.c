@@ -33,8 +33,7 @@ static json_t *join(const json_t *words) {
   return text;
 }
 
-/* The help sentence with what the descriptor says of values and default. */
-static json_t *describe_option(const json_t *option) {
+json_t *cli_option_help(const json_t *option) {
   const json_t *fallback = json_object_get(option, "default");
   json_t *text = json_incref(json_object_get(option, "help")), *longer = NULL;
   if (json_object_get(option, "choices")) {
@@ -57,13 +56,27 @@ static json_t *describe_option(const json_t *option) {
   return longer;
 }
 
-static const char *placeholder(const char *type) {
+const char *cli_placeholder(const json_t *option) {
   static const struct {
-    const char *type, *shown;
-  } rows[] = {{"bool", ""},      {"int", " N"},         {"ints", " N..."},  {"real", " X"},
-              {"word", " WORD"}, {"words", " TEXT..."}, {"table", " JSON"}, {"json", " JSON"}};
+    const char *type, *kind, *shown; /* kind NULL: any other */
+  } rows[] = {{"bool", NULL, ""},
+              {"int", NULL, " N"},
+              {"ints", NULL, " N..."},
+              {"real", NULL, " X"},
+              {"word", "files", " FILE"},
+              {"word", "installed", " MODEL"},
+              {"word", "methods", " METHOD"},
+              {"word", "scores", " SCORE"},
+              {"words", "scores", " SCORE..."},
+              {"word", NULL, " WORD"},
+              {"words", NULL, " TEXT..."},
+              {"table", NULL, " JSON"},
+              {"json", NULL, " JSON"}};
+  const char *type = json_string_value(json_object_get(option, "type")),
+             *kind = json_string_value(json_object_get(option, "kind"));
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    if (strcmp(rows[i].type, type) == 0) return rows[i].shown;
+    if (strcmp(rows[i].type, type) == 0 && (!rows[i].kind || (kind && strcmp(rows[i].kind, kind) == 0)))
+      return rows[i].shown;
   return "";
 }
 
@@ -72,9 +85,8 @@ static void print_option(const json_t *option, FILE *out, int width) {
   const json_t *flag;
   fputs("  ", out);
   json_array_foreach(json_object_get(option, "flags"), i, flag) fprintf(out, "%s, ", json_string_value(flag));
-  fprintf(out, "--%s%s\n%*s", json_string_value(json_object_get(option, "name")),
-          placeholder(json_string_value(json_object_get(option, "type"))), INDENT, "");
-  json_t *text = describe_option(option);
+  fprintf(out, "--%s%s\n%*s", json_string_value(json_object_get(option, "name")), cli_placeholder(option), INDENT, "");
+  json_t *text = cli_option_help(option);
   print_wrapped(out, text ? json_string_value(text) : "", INDENT, width);
   json_decref(text);
 }
@@ -101,18 +113,26 @@ static void add_group(json_t *groups, json_t *name) {
 }
 
 /* The groups of the requests first, then those of the command's own options. */
-static void print_groups(const cli_command *command, const json_t *options, FILE *out, int width) {
-  json_t *groups = json_array(), *item;
+json_t *cli_groups(const cli_command *command, const json_t *options) {
+  json_t *groups = json_array(), *option;
   size_t i;
   for (const cli_request *r = command->requests; r && r->id; r++) {
     json_t *name = json_string(r->group);
     add_group(groups, name);
     json_decref(name);
   }
-  json_array_foreach(options, i, item) add_group(groups, json_object_get(item, "group"));
-  json_array_foreach(groups, i, item) print_group(options, item, out, width);
+  json_array_foreach(options, i, option) add_group(groups, json_object_get(option, "group"));
+  return groups;
+}
+
+static void print_groups(const cli_command *command, const json_t *options, FILE *out, int width) {
+  json_t *groups = cli_groups(command, options), *group;
+  size_t i;
+  json_array_foreach(groups, i, group) print_group(options, group, out, width);
   json_decref(groups);
 }
+
+const char cli_exit_codes[] = "0 done, 1 failure, 2 wrong use, 130 interrupted.";
 
 void cli_help(const cli_command *command, FILE *out) {
   json_t *options = cli_options(command);
@@ -121,7 +141,7 @@ void cli_help(const cli_command *command, FILE *out) {
   print_groups(command, options, out, help_width(out));
   fputs("\nExamples\n", out);
   for (const char *const *example = command->examples; *example; example++) fprintf(out, "  %s\n", *example);
-  fputs("\nExit code: 0 done, 1 failure, 2 wrong use, 130 interrupted.\n", out);
+  fprintf(out, "\nExit code: %s\n", cli_exit_codes);
   json_decref(options);
 }
 

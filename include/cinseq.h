@@ -1,13 +1,27 @@
 /* cinseq: which input tokens did each generated token come from?
  *
- * The only public header. Handles are opaque; requests are JSON objects whose keys are Inseq's argument names, so a new
- * option never changes the ABI. What a handle returns lives as long as the handle; only results of *_open and *_create,
- * attribute, generate and load are closed by the caller, and texts documented as "free with cinseq_free". Every
- * fallible function returns 0 or a CINSEQ_* code and fills *error (may be NULL). The library never exits or prints. Two
- * threads may run two requests on one model at the same time: a model is immutable. */
+ * The only public header. A model is opened, a request (a JSON object with Inseq's argument names) is run on it, and
+ * the result is shown, saved or read as numbers:
+ *
+ *   cinseq_model *model;  cinseq_result *result;  cinseq_error error;
+ *   if (cinseq_model_open("zh-en-mini", NULL, NULL, &model, &error)) ...error.message...
+ *   if (cinseq_attribute(model, "{\"input_texts\": [\"...\"]}", NULL, &result, &error)) ...
+ *
+ * Errors. A function that can fail returns CINSEQ_OK (0) or another CINSEQ_ code, and then has filled *error, unless
+ *   error is NULL, and set what it would have made to NULL. The library never exits and never prints; it sets no signal
+ *   handler, no locale and no environment variable.
+ * Ownership. What a handle returns lives as long as the handle. The caller closes what cinseq_model_open,
+ *   cinseq_attribute, cinseq_result_load and cinseq_result_aggregate made, and frees texts (char *) with cinseq_free. A
+ *   result does not need its model: either may be closed first. Close and free take NULL.
+ * Threads. There is no global state. A model never changes once it is open: any number of threads may run requests on
+ *   one, and each gets the numbers that it would get alone. A result may be read by several threads at a time. A handle
+ *   is closed when nobody uses it any more. Each request has threads of its own ("threads" in the request, by default
+ *   one for each processor) which have ended when it returns.
+ * Texts are UTF-8. Pointers must not be NULL where it does not say that they may.
+ * ABI. Handles are opaque, and a new option is a new key of a request. The four structs below and the functions keep
+ *   their form as long as the library's SONAME has the same number. */
 #ifndef CINSEQ_H
 #define CINSEQ_H
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,76 +29,158 @@
 extern "C" {
 #endif
 
-#define CINSEQ_API __attribute__((visibility("default")))
+#define CINSEQ_VERSION "0.1.0" /* of this header; cinseq_version() is that of the library */
+#define CINSEQ_API     __attribute__((visibility("default")))
 
-enum { CINSEQ_OK, CINSEQ_EINVAL, CINSEQ_EFILE, CINSEQ_EMODEL, CINSEQ_ENOMEM, CINSEQ_ECANCEL };
+enum {
+  CINSEQ_OK,
+  CINSEQ_EINVAL, /* the request, an option or a text is wrong */
+  CINSEQ_EFILE,  /* a file cannot be read or written, or is damaged */
+  CINSEQ_EMODEL, /* a model that cannot be run: unknown architecture, missing tensor, values that are not finite */
+  CINSEQ_ENOMEM, /* memory is out, or the budget of the request too small */
+  CINSEQ_ECANCEL /* the progress hook has asked for the end */
+};
 
 typedef struct {
-  int code;
-  char where[512];    /* file, tensor, flag; may be empty */
-  char message[1024]; /* one line */
+  int code;           /* a CINSEQ_ code, the one that was returned */
+  char where[512];    /* file, tensor, or key of the request; may be empty */
+  char message[1024]; /* one line, without a line break */
 } cinseq_error;
 
+/* An open model: weights (mapped from its files) and tokenizer. */
 typedef struct cinseq_model cinseq_model;
+/* What an attribution gives: a sequence for each input text. */
 typedef struct cinseq_result cinseq_result;
+/* A part of a result. */
+typedef struct cinseq_sequence cinseq_sequence;
 
-/* Called now and then from the thread that made the call. `stage` is a word ("generating", "attributing"), done and
- * total count target tokens (total 0: unknown). A non-zero return cancels the run: CINSEQ_ECANCEL. */
+/* What happens during a call; every member may be NULL. Both functions are called from the thread that made the call.
+ */
 typedef struct {
+  /* Called now and then. stage is a word ("generating", "attributing"), done and total count target tokens (total 0:
+   * unknown). A value other than 0 ends the call with CINSEQ_ECANCEL. */
   int (*progress)(void *context, const char *stage, size_t done, size_t total);
-  void (*warning)(void *context, const char *message); /* one line each; NULL: dropped */
-  void *context;
+  /* Something that the user should know, in one line. NULL: dropped. */
+  void (*warning)(void *context, const char *message);
+  void *context; /* handed to both */
 } cinseq_hooks;
 
-/* "0.1.0" */
+/* ---- the library ---- */
+
+/* "0.1.0", of the library that is running. */
 CINSEQ_API const char *cinseq_version(void);
-/* {"version":..., "cpu":[features used], "gemm":[back ends], "libraries":{name: version}}; free with cinseq_free. */
+/* {"version": text, "cpu": [features in use], "gemm": [back ends], "libraries": {name: version}}, as JSON.
+ * NULL: no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_build_info(void);
-/* Descriptors as a JSON array of {"id", "help", "options":
- * [{"name","flags":[..],"type","default","choices","min","max","help"}], ...}. kind: "methods", "scores", "models",
- * "aggregators", "formats", "tokenizers", "commands". NULL for another kind. A command's options are the keys of its
- * request. Free with cinseq_free. */
+/* What this build can do, as a JSON array of {"id", "help", "options": [{"name", "flags": [..], "type", "default",
+ * "choices", "kind", "min", "max", "help"}], ...}; "choices", "kind" (the choices are the ids of that kind), "min" and
+ * "max" only where there are some. kind: "methods", "scores", "models" (architectures), "aggregators", "formats",
+ * "tokenizers", "installed" (models by name, with their folder as help) or "commands": the options of "open",
+ * "attribute", "generate" and "show" there are the keys of those requests. NULL: no such kind, or no memory. Free with
+ * cinseq_free. */
 CINSEQ_API char *cinseq_describe(const char *kind);
+/* Frees a text that a function of this header has returned. text may be NULL. */
 CINSEQ_API void cinseq_free(void *text);
 
-/* path: a folder in the Hugging Face layout, or the name of an installed model ("zh-en-mini").
- * options_json: {"model_kwargs":{}, "tokenizer_kwargs":{}} or NULL. */
+/* ---- models ---- */
+
+/* Opens a model. path: a folder in the Hugging Face layout, or the name of an installed model ("zh-en-mini"), which is
+ * looked for in share/cinseq/models of the prefix that the library (or the program it is linked into) lies in.
+ * options_json: {"model_kwargs": {}, "tokenizer_kwargs": {}}, values that replace those of config.json and
+ * tokenizer_config.json, or NULL. hooks (warnings) may be NULL. *model is closed with cinseq_model_close. The files
+ * must not be changed while it is open. */
 CINSEQ_API int cinseq_model_open(const char *path, const char *options_json, const cinseq_hooks *hooks,
                                  cinseq_model **model, cinseq_error *error);
 /* What was opened, as a JSON object: path, architecture, class, parameters, layers, heads, width, vocabulary,
  * positions, the checkpoint's format, files' bytes and types, and the tokenizer's class, kind, size and special ids.
- * Free with cinseq_free. */
+ * NULL: no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_model_info(const cinseq_model *model);
 CINSEQ_API void cinseq_model_close(cinseq_model *model);
 
-/* request_json: the keys that cinseq_describe("commands") lists for "attribute" (input_texts, generated_texts,
- * attribution_method, step_scores, ...). */
-CINSEQ_API int cinseq_attribute(cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
-                                cinseq_result **result, cinseq_error *error);
-/* request_json: the keys of "generate". *lines: one JSON object a line for each input: input_ids, output_ids, text
- * (output_ids of a decoder-only model start with the prompt; of an encoder-decoder with the decoder start).
- * Free with cinseq_free. */
-CINSEQ_API int cinseq_generate(cinseq_model *model, const char *request_json, const cinseq_hooks *hooks, char **lines,
-                               cinseq_error *error);
+/* ---- runs ---- */
 
-/* Inseq 0.7's JSON file format, both ways: the real Inseq loads what this saves and the other way round. */
+/* Says which input tokens each generated token came from. request_json: an object with the keys that
+ * cinseq_describe("commands") lists for "attribute"; only "input_texts" is needed. Texts that are not forced
+ * ("generated_texts") are generated first. hooks may be NULL. *result has one sequence for each input text, not yet
+ * aggregated, and is closed with cinseq_result_close. */
+CINSEQ_API int cinseq_attribute(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
+                                cinseq_result **result, cinseq_error *error);
+/* Generates text. request_json: the keys of "generate"; only "input_texts" is needed. hooks may be NULL. *lines: one
+ * JSON object a line for each input: input_ids, output_ids, text (output_ids of a decoder-only model start with the
+ * prompt, those of an encoder-decoder with the decoder start token). Free with cinseq_free. */
+CINSEQ_API int cinseq_generate(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
+                               char **lines, cinseq_error *error);
+
+/* ---- results ---- */
+
+/* Saves as Inseq 0.7's JSON file, whole or not at all: the real Inseq loads it. */
 CINSEQ_API int cinseq_result_save(const cinseq_result *result, const char *path, cinseq_error *error);
+/* Loads such a file, written by Inseq or by cinseq. *result is closed with cinseq_result_close. */
 CINSEQ_API int cinseq_result_load(const char *path, cinseq_result **result, cinseq_error *error);
-CINSEQ_API void cinseq_result_close(cinseq_result *result);
-/* The heat tables of all sequences as text for a terminal. options_json keys: "color" ("none"|"256"|"truecolor"),
- * "width" (columns; 0: no limit), "clean_tokens" (bool), "min_val", "max_val", and the aggregation keys. *text: free
- * with cinseq_free. */
+/* The heat tables of all sequences as text for a terminal, aggregated as cinseq_result_aggregate does. options_json:
+ * NULL, or an object with the keys of "show": "color" ("none", "256", "truecolor"), "width" (columns; 0: no limit),
+ * "clean_tokens" (bool), "min_val", "max_val", ... *text: free with cinseq_free. */
 CINSEQ_API int cinseq_result_show(const cinseq_result *result, const char *options_json, char **text,
                                   cinseq_error *error);
-/* The same as one HTML page that needs no other file, no network and no script. options_json as above; "color" and
- * "width" mean nothing here. *text: free with cinseq_free. */
+/* The same as one HTML page that needs no other file, no network and no script. "color" and "width" mean nothing here.
+ * *text: free with cinseq_free. */
 CINSEQ_API int cinseq_result_html(const cinseq_result *result, const char *options_json, char **text,
                                   cinseq_error *error);
-/* Writes text to path as a whole or not at all: a file beside it, then renamed. CINSEQ_EFILE with the path. */
-CINSEQ_API int cinseq_file_write(const char *path, const char *text, cinseq_error *error);
-/* {"sequences": n, "source_tokens": n, "target_tokens": n, "attributed_tokens": n, "seconds": s, "peak_bytes": n,
- *  "gemm_rows": n, "gemm_calls": n, ...}; free with cinseq_free. */
+/* Inseq's info about the run as a JSON object: the model, the method and its arguments, input_texts, generated_texts,
+ * ... NULL: no memory. Free with cinseq_free. */
+CINSEQ_API char *cinseq_result_info(const cinseq_result *result);
+/* What the run took, as a JSON object: {"sequences": n, "source_tokens": n, "target_tokens": n, "attributed_tokens": n,
+ * "seconds": s, "peak_bytes": n, "gemm_rows": n, "gemm_calls": n, ...}; {} for a result that was loaded or aggregated.
+ * NULL: no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_result_statistics(const cinseq_result *result);
+CINSEQ_API void cinseq_result_close(cinseq_result *result);
+
+/* ---- numbers ---- */
+
+typedef enum {
+  CINSEQ_SOURCE, /* the input of an encoder-decoder; decoder-only: the prompt once more, which has no scores of its own
+                  */
+  CINSEQ_TARGET  /* decoder-only: the prompt and what follows; encoder-decoder: from the decoder start token on */
+} cinseq_side;
+
+/* Numbers in row-major order: element [i][j] of two dimensions is data[i * shape[1] + j]. */
+typedef struct {
+  const float *data; /* NULL: there are none */
+  size_t rank;       /* number of dimensions; 0 where data is NULL */
+  size_t shape[8];   /* shape[rank...] are 0 */
+} cinseq_array;
+
+/* The number of sequences: one for each input text. */
+CINSEQ_API size_t cinseq_result_count(const cinseq_result *result);
+/* The sequence of input text index, counted from 0; NULL past the end. Belongs to the result, as all that the functions
+ * below return. */
+CINSEQ_API const cinseq_sequence *cinseq_result_sequence(const cinseq_result *result, size_t index);
+/* A result with the attributions reduced to one number for each pair of tokens, as the tables show it: the default of
+ * Inseq for the method (gradients: the L2 norm over the embedding; attention: the mean over layers and heads; then each
+ * column is divided by the sum of its magnitudes over source and target). What has two dimensions stays as it is.
+ * *aggregated is closed with cinseq_result_close. */
+CINSEQ_API int cinseq_result_aggregate(const cinseq_result *result, cinseq_result **aggregated, cinseq_error *error);
+
+CINSEQ_API size_t cinseq_sequence_token_count(const cinseq_sequence *sequence, cinseq_side side);
+/* The token as the tokenizer writes it, and its id in *id (may be NULL). NULL past the end. */
+CINSEQ_API const char *cinseq_sequence_token(const cinseq_sequence *sequence, cinseq_side side, size_t index,
+                                             int32_t *id);
+/* Which target tokens were attributed: start <= index < end. Each is a column: column j is target token start + j. */
+CINSEQ_API void cinseq_sequence_range(const cinseq_sequence *sequence, size_t *start, size_t *end);
+/* How much each token of `side` mattered for each attributed target token: [tokens, columns, ...]. Row i is token i of
+ * that side; the last target tokens may have no row, since nothing follows them. NaN: the token was not there yet when
+ * that column's was generated. Further dimensions are those of the method: the embedding's width for gradients, layers
+ * and heads for attention; none when aggregated. No data where the method was not asked for that side. */
+CINSEQ_API cinseq_array cinseq_sequence_attributions(const cinseq_sequence *sequence, cinseq_side side);
+/* The name of step score index ("probability"), counted from 0; NULL past the end. */
+CINSEQ_API const char *cinseq_sequence_score_name(const cinseq_sequence *sequence, size_t index);
+/* The step scores of that name: [columns]. No data where the request did not ask for them. */
+CINSEQ_API cinseq_array cinseq_sequence_scores(const cinseq_sequence *sequence, const char *name);
+
+/* ---- files ---- */
+
+/* Writes text to path, whole or not at all: a file beside it, then renamed. CINSEQ_EFILE with the path. */
+CINSEQ_API int cinseq_file_write(const char *path, const char *text, cinseq_error *error);
 
 #ifdef __cplusplus
 }

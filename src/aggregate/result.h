@@ -33,7 +33,7 @@ typedef enum {
   CI_MULTIDIMENSIONAL, /* [S,G,N,H] (n_dimensions 2) or [S,G,N] (1): mean of the last dimension, n_dimensions times */
 } ci_result_kind;
 
-typedef struct {
+typedef struct cinseq_sequence {
   ci_result_kind kind;
   int n_dimensions;
   ci_token *source;

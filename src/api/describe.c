@@ -1,6 +1,7 @@
 /* What this build can do, as JSON made from the tables: command lines, bindings, servers and documents show these and
  * keep no lists of their own. */
 #include "aggregate/aggregator.h"
+#include "api/installed.h"
 #include "api/request.h"
 #include "attribute/method.h"
 #include "formats/format.h"
@@ -46,7 +47,10 @@ static json_t *describe_option(const ci_option *o) {
                           type_names[o->type], "help", o->help ? o->help : "");
   ci_json_parse(o->name, o->fallback, strlen(o->fallback), &fallback, NULL);
   json_object_set_new(row, "default", fallback ? fallback : json_null());
-  if (o->choices) json_object_set_new(row, "choices", split_words(o->choices, "|"));
+  if (o->choices && *o->choices == '@')
+    json_object_set_new(row, "kind", json_string(o->choices + 1));
+  else if (o->choices)
+    json_object_set_new(row, "choices", split_words(o->choices, "|"));
   if (o->min != 0 || o->max != 0) {
     json_object_set_new(row, "min", describe_number(o->min));
     json_object_set_new(row, "max", describe_number(o->max));
@@ -126,9 +130,9 @@ static const struct {
   const char *kind;
   void (*describe)(json_t *rows);
 } kinds[] = {
-    {"methods", describe_methods},         {"scores", describe_scores},   {"models", describe_models},
-    {"aggregators", describe_aggregators}, {"formats", describe_formats}, {"tokenizers", describe_tokenizers},
-    {"commands", describe_commands},
+    {"methods", describe_methods},         {"scores", describe_scores},          {"models", describe_models},
+    {"aggregators", describe_aggregators}, {"formats", describe_formats},        {"tokenizers", describe_tokenizers},
+    {"commands", describe_commands},       {"installed", ci_installed_describe},
 };
 
 /* ---- public functions ---- */

@@ -1,5 +1,6 @@
 /* The public functions that open models and run requests. */
 #include "aggregate/result.h"
+#include "api/installed.h"
 #include "api/session.h"
 #include "attribute/job.h"
 #include "base/file.h"
@@ -12,16 +13,10 @@ static void forward_warning(void *context, const char *message) {
   if (hooks && hooks->warning) hooks->warning(hooks->context, message);
 }
 
-/* A folder as it is; else an installed or embedded model of that name. ci_free. */
+/* A folder as it is; else an installed model of that name; else what was given, for the error message. ci_free. */
 static char *find_folder(const char *path) {
-  static const char *const places[] = {CINSEQ_SOURCE_MODELS, CINSEQ_INSTALLED_MODELS};
-  if (ci_folder_exists(path)) return ci_duplicate(path);
-  for (size_t i = 0; i < sizeof places / sizeof *places && !strchr(path, '/') && *path && *path != '.'; i++) {
-    char *folder = ci_join_path(places[i], path);
-    if (folder && ci_folder_exists(folder)) return folder;
-    ci_free(folder);
-  }
-  return ci_duplicate(path);
+  char *installed = ci_folder_exists(path) ? NULL : ci_installed_model(path);
+  return installed ? installed : ci_duplicate(path);
 }
 
 int cinseq_model_open(const char *path, const char *options_json, const cinseq_hooks *hooks, cinseq_model **out,
@@ -51,8 +46,8 @@ void cinseq_model_close(cinseq_model *model) {
   ci_free(model);
 }
 
-int cinseq_attribute(cinseq_model *model, const char *request_json, const cinseq_hooks *hooks, cinseq_result **result,
-                     cinseq_error *err) {
+int cinseq_attribute(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
+                     cinseq_result **result, cinseq_error *err) {
   ci_job *job = NULL;
   *result = NULL;
   ci_status status = ci_job_open(model->model, request_json, true, hooks, &job, err);
@@ -61,7 +56,7 @@ int cinseq_attribute(cinseq_model *model, const char *request_json, const cinseq
   return (int)status;
 }
 
-int cinseq_generate(cinseq_model *model, const char *request_json, const cinseq_hooks *hooks, char **lines,
+int cinseq_generate(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks, char **lines,
                     cinseq_error *err) {
   ci_job *job = NULL;
   ci_text text = {0};
@@ -131,6 +126,10 @@ int cinseq_result_html(const cinseq_result *result, const char *options_json, ch
 
 int cinseq_file_write(const char *path, const char *text, cinseq_error *err) {
   return (int)ci_write_file(path, text, strlen(text), err);
+}
+
+char *cinseq_result_info(const cinseq_result *result) {
+  return json_dumps(result->info, JSON_COMPACT);
 }
 
 char *cinseq_result_statistics(const cinseq_result *result) {

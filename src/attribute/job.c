@@ -24,6 +24,8 @@ static bool is_explicit(const char *key) {
 static ci_status lift(const char *request_json, char **lifted, ci_error *err) {
   json_t *request;
   ci_status status = ci_json_parse("request", request_json, strlen(request_json), &request, err);
+  if (status == CI_EFILE) status = CI_EINVAL; /* it is no file's text */
+  if (status && err) err->code = (int)status;
   if (status) return status;
   json_t *kwargs = json_object_get(request, "attribution_kwargs"), *value;
   const char *key;

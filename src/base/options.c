@@ -25,6 +25,7 @@ static ci_status unknown_key(const ci_option *table, const char *where, const ch
 
 /* Whether word is one of "a|b|c". */
 static bool is_choice(const char *choices, const char *word) {
+  if (*choices == '@') return true;
   size_t length = strlen(word);
   for (const char *at = choices; *at;) {
     size_t n = strcspn(at, "|");

@@ -25,7 +25,8 @@ typedef struct {
   size_t offset;        /* of the field in the options struct */
   const char *fallback; /* the default as JSON text: "false", "50", "\"probability\"", "null" */
   double min, max;      /* for numbers; both 0: unbounded */
-  const char *choices;  /* words allowed, separated by '|'; NULL: any */
+  const char *choices;  /* words allowed, separated by '|'; "@methods": ids of that kind (cinseq_describe), which are checked where
+                         * they are used; NULL: any */
   const char *help;     /* one sentence */
 } ci_option;
 
