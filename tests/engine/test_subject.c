@@ -143,10 +143,9 @@ static void the_text_is_computed_once(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      GOLDEN_TESTS(perturbations_are_fresh_runs),
-      GOLDEN_TESTS(progress_cancels),
-      GOLDEN_TESTS(the_text_is_computed_once),
-  };
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  static golden_list list;
+  golden_add(&list, "perturbations_are_fresh_runs", perturbations_are_fresh_runs);
+  golden_add(&list, "progress_cancels", progress_cancels);
+  golden_add(&list, "the_text_is_computed_once", the_text_is_computed_once);
+  return golden_run(&list, set_up, tear_down);
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Reference cases of the real Inseq 0.7.1 through the command line, and runs that must not change a result.
 
-usage: run.py [--bin build/cinseq] [--only WORD] [--jobs N] [-v]     every check whose name contains WORD
-       run.py --self-test                                             spoils references: each must be caught
+usage: run.py [--bin build/cinseq] [--unpacked build/golden] [--only WORD] [--jobs N] [-v]   every check whose name contains WORD
+       run.py --self-test                                         spoils references: each must be caught
 
 tests/data/golden/README.md says what the references are. Checks, by name:
   ARCH/CASE                raw scores, step scores, tokens and positions of a case against Inseq's file
@@ -10,6 +10,8 @@ tests/data/golden/README.md says what the references are. Checks, by name:
   real/MODEL/CASE          default-aggregated tables of the embedded models; aggregation is done here, from the saved raw scores
   formats/...              other layouts and types of the llama and marian models
   ARCH/CASE FLAGS          the same case with other target blocks, threads and memory: the same result
+ARCH is a model of cases.json, or one that the build has unpacked from tests/data/golden/architectures (without FLAGS: tests/engine
+cuts the work of each of them).
 Only Python's standard library. The last line is "N passed, N failed".
 """
 import argparse
@@ -213,10 +215,24 @@ def load(*path):
         return json.load(file)
 
 
-def load_references():
+def read_unpacked(folder):
+    """(name, its folder, cases.json) of each model that the build has unpacked."""
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        path = os.path.join(folder, name)
+        if os.path.exists(os.path.join(path, "cases.json")):
+            with open(os.path.join(path, "cases.json")) as file:
+                yield name, path, json.load(file)
+
+
+def load_references(unpacked):
     """{"ARCH/CASE": text of Inseq's file}"""
     with tarfile.open(os.path.join(DATA, "references.tar.xz")) as tar:
-        return {m.name[:-len(".json")]: tar.extractfile(m).read() for m in tar.getmembers()}
+        texts = {m.name[:-len(".json")]: tar.extractfile(m).read() for m in tar.getmembers()}
+    for name, path, group in read_unpacked(unpacked):
+        for case in group["cases"]:
+            with open(os.path.join(path, case["case"] + ".json"), "rb") as file:
+                texts[f"{name}/{case['case']}"] = file.read()
+    return texts
 
 
 def model_path(arch):
@@ -327,8 +343,14 @@ def generation_checks(program, name, model, g):
         yield f"{name}/generate.{run}", check_generation, (program, model, g["text"], g["input_ids"], kwargs, ids)
 
 
-def all_checks(program):
-    references = load_references()
+def all_checks(program, unpacked):
+    references = load_references(unpacked)
+    for arch, folder, group in read_unpacked(unpacked):
+        model = os.path.join(folder, "model")
+        for case in group["cases"]:
+            name = f"{arch}/{case['case']}"
+            yield name, check_case, (program, model, case, references[name])
+        yield from generation_checks(program, arch, model, group["generation"])
     for arch, group in load("cases.json").items():
         for case in group["cases"]:
             name = f"{arch}/{case['case']}"
@@ -392,9 +414,9 @@ def is_caught(compare_spoilt):
     return False
 
 
-def self_test():
+def self_test(unpacked):
     results = []
-    for name, text in load_references().items():
+    for name, text in load_references(unpacked).items():
         want = sequences(text)
         for label, spoil in SPOILS.items():
             for key, value in want[0]["arrays"].items():
@@ -430,17 +452,18 @@ def run(check):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default="build/cinseq")
+    parser.add_argument("--unpacked", default="build/golden")
     parser.add_argument("--only", default="", help="run the checks whose name contains this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("-v", action="store_true", help="print passed checks too")
     arguments = parser.parse_args()
     if arguments.self_test:
-        total, failed = self_test()
+        total, failed = self_test(arguments.unpacked)
     else:
         total = failed = 0
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
-            checks = [c for c in all_checks(Program(arguments.bin, folder)) if arguments.only in c[0]]
+            checks = [c for c in all_checks(Program(arguments.bin, folder), arguments.unpacked) if arguments.only in c[0]]
             for name, why in pool.map(run, checks):
                 total, failed = total + 1, failed + (why is not None)
                 if why or arguments.v:
