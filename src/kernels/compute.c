@@ -99,30 +99,24 @@ typedef struct {
 } product;
 
 /* What part `index` of a product does: rows [row, row + rows) of x and y, outputs [first, first + count). */
-typedef struct {
-  size_t row, rows, first, count;
-  const float *x;
-  float *y;
-} tile;
-
-static tile tile_of(const product *p, size_t index, size_t outputs) {
-  tile t = {.row = index % p->row_tiles * p->tile, .first = index / p->row_tiles * p->part};
-  t.rows = p->m - t.row < p->tile ? p->m - t.row : p->tile;
-  t.count = outputs - t.first < p->part ? outputs - t.first : p->part;
-  t.x = p->x + t.row * p->ldx;
-  t.y = p->y + t.row * p->ldy + t.first;
+static ci_weight_part part_of(const product *p, size_t index, size_t outputs) {
+  size_t row = index % p->row_tiles * p->tile, first = index / p->row_tiles * p->part;
+  ci_weight_part t = {.w = p->w, .ldx = p->ldx, .ldy = p->ldy, .accumulate = p->accumulate, .first = first};
+  t.rows = p->m - row < p->tile ? p->m - row : p->tile;
+  t.count = outputs - first < p->part ? outputs - first : p->part;
+  t.x = p->x + row * p->ldx;
+  t.y = p->y + row * p->ldy + first;
   return t;
 }
 
-static void add_bias(const product *p, const tile *t) {
+static void add_bias(const product *p, const ci_weight_part *t) {
   if (p->bias)
     for (size_t i = 0; i < t->rows; i++) p->compute->kernels->axpy(1, p->bias + t->first, t->y + i * p->ldy, t->count);
 }
 
-/* y = x data[first.., :]^T through panels: as many rows of data as fit, cut when one alone does not. */
-static void across_panels(const product *p, const tile *t, float *panel) {
-  const ci_weight *w = p->w;
-  ci_compute *c = p->compute;
+/* y (+)= x data[first.., :]^T through panels: as many rows of data as fit, cut when one alone does not. */
+static void across_panels(ci_compute *c, const ci_weight_part *t, float *panel) {
+  const ci_weight *w = t->w;
   size_t high = PANEL_FLOATS / w->b, wide = high ? w->b : PANEL_FLOATS;
   if (!high) high = 1;
   for (size_t r = 0; r < t->count; r += high) {
@@ -130,45 +124,56 @@ static void across_panels(const product *p, const tile *t, float *panel) {
     for (size_t k = 0; k < w->b; k += wide) {
       size_t columns = w->b - k < wide ? w->b - k : wide;
       w->type->panel(c->kernels, w, t->first + r, rows, k, columns, panel);
-      c->gemm->multiply(true, t->rows, rows, columns, t->x + k, p->ldx, panel, columns, t->y + r, p->ldy, p->accumulate || k > 0);
+      c->gemm->multiply(true, t->rows, rows, columns, t->x + k, t->ldx, panel, columns, t->y + r, t->ldy, t->accumulate || k > 0);
     }
   }
 }
 
-/* y = x data[first.., :]^T for the part's rows of data */
-static void across_part(void *context, size_t index, int thread) {
-  const product *p = context;
-  const ci_weight *w = p->w;
-  ci_compute *c = p->compute;
-  tile t = tile_of(p, index, w->a);
-  if (atomic_load(&c->cancelled)) return;
-  if (p->m == 1 && !p->accumulate) w->type->dot(c->kernels, w, t.first, t.count, t.x, t.y);
+/* y (+)= x data[first.., :]^T for the part's rows of data */
+static void across(ci_compute *c, const ci_weight_part *t, int thread) {
+  const ci_weight *w = t->w;
+  if (t->rows == 1 && !t->accumulate) w->type->dot(c->kernels, w, t->first, t->count, t->x, t->y);
   else if (w->type->in_place)
-    c->gemm->multiply(true, t.rows, t.count, w->b, t.x, p->ldx, (const float *)w->data + t.first * w->ld, w->ld, t.y, p->ldy,
-                      p->accumulate);
-  else across_panels(p, &t, c->panels[thread]);
-  add_bias(p, &t);
+    c->gemm->multiply(true, t->rows, t->count, w->b, t->x, t->ldx, (const float *)w->data + t->first * w->ld, w->ld, t->y, t->ldy,
+                      t->accumulate);
+  else across_panels(c, t, c->panels[thread]);
 }
 
 /* y (+)= x data[:, first..] for the part's columns of data */
+static void along(ci_compute *c, const ci_weight_part *t, int thread) {
+  const ci_weight *w = t->w;
+  if (w->type->in_place) {
+    c->gemm->multiply(false, t->rows, t->count, w->a, t->x, t->ldx, (const float *)w->data + t->first, w->ld, t->y, t->ldy,
+                      t->accumulate);
+    return;
+  }
+  size_t high = PANEL_FLOATS / t->count; /* parts are narrower than a panel */
+  for (size_t r = 0; r < w->a; r += high) {
+    size_t rows = w->a - r < high ? w->a - r : high;
+    w->type->panel(c->kernels, w, r, rows, t->first, t->count, c->panels[thread]);
+    c->gemm->multiply(false, t->rows, t->count, rows, t->x + r, t->ldx, c->panels[thread], t->count, t->y, t->ldy,
+                      t->accumulate || r > 0);
+  }
+}
+
+void ci_weight_part_run(ci_compute *c, const ci_weight_part *part, bool forward, int thread) {
+  if (forward != part->w->by_input) across(c, part, thread);
+  else along(c, part, thread);
+}
+
+static void across_part(void *context, size_t index, int thread) {
+  const product *p = context;
+  ci_weight_part t = part_of(p, index, p->w->a);
+  if (atomic_load(&p->compute->cancelled)) return;
+  across(p->compute, &t, thread);
+  add_bias(p, &t);
+}
+
 static void along_part(void *context, size_t index, int thread) {
   const product *p = context;
-  const ci_weight *w = p->w;
-  ci_compute *c = p->compute;
-  tile t = tile_of(p, index, w->b);
-  const float *data = (const float *)w->data + t.first;
-  if (atomic_load(&c->cancelled)) return;
-  if (w->type->in_place) {
-    c->gemm->multiply(false, t.rows, t.count, w->a, t.x, p->ldx, data, w->ld, t.y, p->ldy, p->accumulate);
-  } else {
-    size_t high = PANEL_FLOATS / t.count; /* parts are narrower than a panel */
-    for (size_t r = 0; r < w->a; r += high) {
-      size_t rows = w->a - r < high ? w->a - r : high;
-      w->type->panel(c->kernels, w, r, rows, t.first, t.count, c->panels[thread]);
-      c->gemm->multiply(false, t.rows, t.count, rows, t.x + r, p->ldx, c->panels[thread], t.count, t.y, p->ldy,
-                        p->accumulate || r > 0);
-    }
-  }
+  ci_weight_part t = part_of(p, index, p->w->b);
+  if (atomic_load(&p->compute->cancelled)) return;
+  along(p->compute, &t, thread);
   add_bias(p, &t);
 }
 
@@ -252,17 +257,17 @@ static void cut(product *p, size_t outputs, size_t inner) {
   if (p->part > WIDEST) p->part = round_up(outputs / round_up((outputs + WIDEST - 1) / WIDEST, 2) + 1, 16);
 }
 
-static void run(ci_compute *c, product *p, bool across) {
+static void run(ci_compute *c, product *p, bool is_across) {
   const ci_weight *w = p->w;
   if (!p->m || atomic_load(&c->cancelled)) return;
-  size_t outputs = across ? w->a : w->b;
-  cut(p, outputs, across ? w->b : w->a);
+  size_t outputs = is_across ? w->a : w->b;
+  cut(p, outputs, is_across ? w->b : w->a);
   c->gemm_rows += p->m;
   c->gemm_calls++;
   c->gemm_flop += 2.0 * (double)p->m * (double)w->a * (double)w->b;
   c->weight_bytes += (double)w->a * (double)w->b * (double)w->type->size;
-  if (!across && goes_by_inputs(p)) run_by_inputs(c, p);
-  else ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, across ? across_part : along_part, p);
+  if (!is_across && goes_by_inputs(p)) run_by_inputs(c, p);
+  else ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, is_across ? across_part : along_part, p);
 }
 
 void ci_weight_forward(ci_compute *c, const ci_weight *w, size_t m, const float *x, size_t ldx, float *y, size_t ldy,

@@ -70,4 +70,16 @@ void ci_weight_forward(ci_compute *compute, const ci_weight *w, size_t m, const 
 void ci_weight_backward(ci_compute *compute, const ci_weight *w, size_t m, const float *dy, size_t lddy, float *dx, size_t lddx,
                         bool accumulate);
 
+/* A part of a product, for who cuts it himself: y[rows, count] (+)= x W^T (forward) or x W (backward), columns
+ * [first, first + count) of the result. A part has some thousands of columns at most: one row of them fits a panel. */
+typedef struct {
+  const ci_weight *w;
+  size_t rows, first, count, ldx, ldy;
+  const float *x;
+  float *y; /* the part's first column */
+  bool accumulate;
+} ci_weight_part;
+/* On the calling thread, whose number in the pool is `thread`. Counts nothing. */
+void ci_weight_part_run(ci_compute *compute, const ci_weight_part *part, bool forward, int thread);
+
 #endif

@@ -1,6 +1,7 @@
 /* See builder.h. */
 #include "models/builder.h"
 #include "kernels/weight_types.h"
+#include "ops/routing.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -289,6 +290,54 @@ int ci_add_multiply(ci_builder *b, const char *name, int x, int y) {
 
 int ci_add_sum(ci_builder *b, const char *name, int x, int y) {
   return number(b, add(b, name, &ci_op_add, width_of(b, x), x, y, -1));
+}
+
+int ci_add_gate(ci_builder *b, const char *name, int x, int gate) {
+  ci_node *node = add(b, name, &ci_op_gate, width_of(b, x), x, gate, -1);
+  if (node && width_of(b, gate) != 1) ci_build_fail(b, node->name, "a gate has one number a row, not %zu", width_of(b, gate));
+  return number(b, node);
+}
+
+/* Slots hold their experts in the forward only: what backward rebuilds must not choose again. */
+int ci_add_route(ci_builder *b, const char *name, int logits, const ci_route_params *params) {
+  ci_route_params *copy = ci_build_alloc(b, 1, sizeof *copy);
+  ci_node *node = add(b, name, &ci_op_route, params->slots, logits, -1, -1);
+  if (!node) return 0;
+  *copy = *params;
+  node->params = copy;
+  node->kept_width = params->slots;
+  node->keep = true;
+  if (params->experts > CI_MOST_EXPERTS || params->slots > params->experts || width_of(b, logits) != params->experts)
+    ci_build_fail(b, node->name, "%zu logits do not choose %zu of %zu experts (at most %d)", width_of(b, logits), params->slots,
+                  params->experts, CI_MOST_EXPERTS);
+  if (params->groups && (params->experts % params->groups || params->top_groups > params->groups))
+    ci_build_fail(b, node->name, "%zu experts do not make %zu groups of which %zu are chosen", params->experts, params->groups,
+                  params->top_groups);
+  return number(b, node);
+}
+
+static int add_experts(ci_builder *b, const char *name, const ci_op *op, int x, int route, const ci_expert_params *params,
+                       size_t inputs, size_t width) {
+  ci_expert_params *copy = ci_build_alloc(b, 1, sizeof *copy);
+  ci_node *node = add(b, name, op, width, x, route, -1);
+  if (!node) return 0;
+  *copy = *params;
+  node->params = copy;
+  if (width_of(b, x) != inputs) ci_build_fail(b, node->name, "input and weights do not fit");
+  return number(b, node);
+}
+
+int ci_add_expert_linear(ci_builder *b, const char *name, int x, int route, const ci_expert_params *params) {
+  if (b->status) return 0;
+  size_t outputs = ci_weight_outputs(params->weights);
+  return add_experts(b, name, &ci_op_expert_linear, x, route, params, ci_weight_inputs(params->weights),
+                     width_of(b, route) * outputs);
+}
+
+int ci_add_expert_sum(ci_builder *b, const char *name, int x, int route, const ci_expert_params *params) {
+  if (b->status) return 0;
+  size_t inputs = ci_weight_inputs(params->weights);
+  return add_experts(b, name, &ci_op_expert_sum, x, route, params, width_of(b, route) * inputs, ci_weight_outputs(params->weights));
 }
 
 int ci_add_select(ci_builder *b, const char *name, int x) {

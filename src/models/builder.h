@@ -56,6 +56,11 @@ int ci_add_attention(ci_builder *b, const char *name, int query, int key, int va
                      size_t head_dim, double scale, bool causal);
 int ci_add_activation(ci_builder *b, const char *name, int x, const char *activation);
 int ci_add_multiply(ci_builder *b, const char *name, int x, int y);
+int ci_add_gate(ci_builder *b, const char *name, int x, int gate);
+/* Experts: params are copied. The weights of expert_linear and expert_sum have one shape and type. */
+int ci_add_route(ci_builder *b, const char *name, int logits, const ci_route_params *params);
+int ci_add_expert_linear(ci_builder *b, const char *name, int x, int route, const ci_expert_params *params);
+int ci_add_expert_sum(ci_builder *b, const char *name, int x, int route, const ci_expert_params *params);
 int ci_add_sum(ci_builder *b, const char *name, int x, int y);
 /* Logits of the rows that are asked for: select, then `head` adds what stands before the vocabulary matrix. */
 int ci_add_select(ci_builder *b, const char *name, int x);

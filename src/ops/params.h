@@ -40,4 +40,22 @@ typedef struct {
   const ci_activation *activation;
 } ci_activation_params;
 
+/* See route.c. */
+typedef struct {
+  size_t experts, slots;       /* slots: experts that a row goes to */
+  bool sigmoid;                /* scores are sigmoids of the logits, else their softmax */
+  double norm;                 /* weights are divided by this norm of the chosen scores; 0: they are not */
+  double epsilon;              /* added to the norm */
+  double scale;                /* of the weights */
+  const float *selection_bias; /* [experts], added to the scores for the choice alone; NULL: none */
+  size_t groups, top_groups;   /* groups of experts, and the best of them that may be chosen from; 0: all */
+  bool group_of_two;           /* a group is as good as the sum of its two best experts, else as its best */
+} ci_route_params;
+
+typedef struct {
+  size_t experts;
+  const ci_weight *weights; /* [experts], of one shape and type */
+  const float *bias;        /* [experts, outputs], or NULL */
+} ci_expert_params;
+
 #endif

@@ -109,6 +109,95 @@ static int add_sum(tiny_graph *t, int x, int y) {
 static int add_double(tiny_graph *t, int x, int y) {
   return (void)y, ci_add_sum(&t->b, "op", x, x);
 }
+static int add_gate(tiny_graph *t, int x, int y) {
+  return ci_add_gate(&t->b, "op", x, tiny_linear(t, "gate", y, 1));
+}
+
+/* Logits of as many experts as y is wide: which are largest is the token's affair, so that no step of a difference
+ * makes a row choose others; what they are worth depends on y. */
+static int far_apart(tiny_graph *t, int y) {
+  size_t experts = t->model.graph.nodes[y].width;
+  float *prefer = tiny_vector(t, TINY_VOCABULARY * experts, 0, 0);
+  for (size_t i = 0; i < TINY_VOCABULARY * experts; i++)
+    prefer[i] = 1.2f * ((float)((i % experts * 5 + i / experts * 3) % experts) - 0.5f * (float)(experts - 1));
+  int tokens = ci_add_embedding(&t->b, "prefer", ci_weight_table(prefer, TINY_VOCABULARY, experts));
+  return ci_add_sum(&t->b, "logits", ci_add_scale(&t->b, "a_little", y, 0.1), tokens);
+}
+static int add_chosen(tiny_graph *t, int y, const ci_route_params *more) {
+  ci_route_params p = *more;
+  p.experts = t->model.graph.nodes[y].width;
+  p.slots = 3;
+  p.scale = 0.8;
+  return ci_add_route(&t->b, "route", far_apart(t, y), &p);
+}
+static int add_route(tiny_graph *t, int x, int y) {
+  return (void)x, add_chosen(t, y, &(ci_route_params){0});
+}
+static int add_route_norm(tiny_graph *t, int x, int y) {
+  return (void)x, add_chosen(t, y, &(ci_route_params){.norm = 1, .epsilon = 0.01});
+}
+static int add_route_norm2(tiny_graph *t, int x, int y) {
+  return (void)x, add_chosen(t, y, &(ci_route_params){.norm = 2});
+}
+static int add_route_sigmoid(tiny_graph *t, int x, int y) {
+  return (void)x, add_chosen(t, y, &(ci_route_params){.sigmoid = true, .norm = 1});
+}
+static int add_route_groups(tiny_graph *t, int x, int y) {
+  (void)x;
+  static const float bias[8] = {-0.2f, -0.5f, -0.5f, -0.5f, 0, 0.1f, 0.1f, 0.5f}; /* no near ties */
+  return add_chosen(
+      t, y,
+      &(ci_route_params){
+          .sigmoid = true, .norm = 1, .selection_bias = bias, .groups = 4, .top_groups = 2, .group_of_two = true});
+}
+
+/* Matrices of one type, one an expert. */
+static ci_expert_params experts(tiny_graph *t, const char *type, bool by_input, size_t count, size_t outputs,
+                                size_t inputs) {
+  ci_weight *w = ci_build_alloc(&t->b, count, sizeof *w);
+  assert_non_null(w);
+  size_t a = by_input ? inputs : outputs, b = by_input ? outputs : inputs;
+  for (size_t e = 0; e < count; e++) {
+    w[e] = type[0] != 'F' || type[1] == '1' ? tiny_narrow_weight(t, type, a, b)
+                                            : tiny_weight(t, a, b, 1.5f / sqrtf((float)inputs));
+    w[e].by_input = by_input;
+  }
+  return (ci_expert_params){count, w, tiny_vector(t, count * outputs, 0, 0.5f)};
+}
+static int add_experts(tiny_graph *t, int x, int y, const char *type, bool by_input) {
+  size_t n = t->model.graph.nodes[y].width;
+  ci_expert_params p = experts(t, type, by_input, n, 5, n);
+  return ci_add_expert_linear(&t->b, "op", x, add_chosen(t, y, &(ci_route_params){0}), &p);
+}
+static int add_expert_linear(tiny_graph *t, int x, int y) {
+  return add_experts(t, x, y, "F32", false);
+}
+static int add_expert_linear_bf16(tiny_graph *t, int x, int y) {
+  return ci_add_scale(&t->b, "smaller", add_experts(t, x, y, "BF16", false), 0.3);
+}
+static int add_expert_linear_by_input(tiny_graph *t, int x, int y) {
+  return add_experts(t, x, y, "F32", true);
+}
+static int add_sum_of(tiny_graph *t, int x, int y, const char *type, bool by_input) {
+  size_t n = t->model.graph.nodes[y].width;
+  ci_expert_params p = experts(t, type, by_input, n, 6, 4);
+  return ci_add_expert_sum(&t->b, "op", tiny_linear(t, "slots", x, 3 * 4),
+                           add_chosen(t, y, &(ci_route_params){.norm = 1}), &p);
+}
+static int add_expert_sum(tiny_graph *t, int x, int y) {
+  return add_sum_of(t, x, y, "F32", false);
+}
+static int add_expert_sum_f16(tiny_graph *t, int x, int y) {
+  return ci_add_scale(&t->b, "smaller", add_sum_of(t, x, y, "F16", true), 0.3);
+}
+/* Its slots are read once more, so that their gradient is added to. */
+static int add_expert_sum_twice(tiny_graph *t, int x, int y) {
+  size_t n = t->model.graph.nodes[y].width;
+  ci_expert_params p = experts(t, "F32", false, n, n, n);
+  int route = add_chosen(t, y, &(ci_route_params){0}), slots = ci_add_expert_linear(&t->b, "slots", x, route, &p);
+  int sum = ci_add_expert_sum(&t->b, "op", slots, route, &p);
+  return ci_add_sum(&t->b, "both", sum, ci_add_expert_sum(&t->b, "again", slots, route, &p));
+}
 /* The op that is tested is the one which every graph ends with. */
 static int add_nothing(tiny_graph *t, int x, int y) {
   return (void)t, (void)y, x;
@@ -143,6 +232,18 @@ static const op_case cases[] = {
     {"add", "add", 9, add_sum},
     {"add", "add to itself", 9, add_double},
     {"select", "select", 6, add_nothing},
+    {"gate", "gate", 6, add_gate},
+    {"route", "route", 8, add_route},
+    {"route", "route, divided by the sum", 8, add_route_norm},
+    {"route", "route, divided by the 2-norm", 8, add_route_norm2},
+    {"route", "route, sigmoid", 8, add_route_sigmoid},
+    {"route", "route, groups", 8, add_route_groups},
+    {"expert_linear", "expert_linear", 8, add_expert_linear},
+    {"expert_linear", "expert_linear, BF16", 8, add_expert_linear_bf16},
+    {"expert_linear", "expert_linear by input", 8, add_expert_linear_by_input},
+    {"expert_sum", "expert_sum", 8, add_expert_sum},
+    {"expert_sum", "expert_sum by input, F16", 8, add_expert_sum_f16},
+    {"expert_sum", "expert_sum of slots that are read twice", 8, add_expert_sum_twice},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -266,7 +367,7 @@ static void every_op_is_covered(void **state) {
     assert_non_null(op->forward);
     assert_non_null(op->help);
   }
-  assert_int_equal(seen, 12);
+  assert_int_equal(seen, 16);
 }
 
 static const char *const activations[] = {"silu",      "swish", "gelu_new", "gelu_pytorch_tanh",
@@ -332,6 +433,10 @@ int main(void) {
       {"multiply", check_op, NULL, NULL, (void *)"multiply"},
       {"add", check_op, NULL, NULL, (void *)"add"},
       {"select", check_op, NULL, NULL, (void *)"select"},
+      {"gate", check_op, NULL, NULL, (void *)"gate"},
+      {"route", check_op, NULL, NULL, (void *)"route"},
+      {"expert_linear", check_op, NULL, NULL, (void *)"expert_linear"},
+      {"expert_sum", check_op, NULL, NULL, (void *)"expert_sum"},
       cmocka_unit_test(every_op_is_covered),
       cmocka_unit_test(every_activation_is_covered),
       cmocka_unit_test(missing_rule_is_an_error),
