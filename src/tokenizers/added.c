@@ -50,52 +50,6 @@ void ci_added_free(ci_added *added) {
   *added = (ci_added){0};
 }
 
-static uint32_t child_of(const ci_trie *trie, uint32_t node, unsigned char byte) {
-  uint32_t child = trie->nodes[node].first_child;
-  while (child && trie->nodes[child].byte != byte) child = trie->nodes[child].sibling;
-  return child;
-}
-
-ci_status ci_trie_add(ci_trie *trie, const char *text, size_t length, uint32_t token, ci_error *err) {
-  if (!length) return CI_OK;
-  if (length >= UINT32_MAX - trie->count ||
-      ci_reserve((void **)&trie->nodes, &trie->capacity, trie->count + length + 1, sizeof *trie->nodes))
-    return ci_fail_memory(err);
-  if (!trie->count) trie->nodes[trie->count++] = (ci_trie_node){0};
-  uint32_t node = 0;
-  for (size_t i = 0; i < length; i++) {
-    unsigned char byte = (unsigned char)text[i];
-    uint32_t child = child_of(trie, node, byte);
-    if (!child) {
-      child = (uint32_t)trie->count++;
-      trie->nodes[child] = (ci_trie_node){0, trie->nodes[node].first_child, 0, byte};
-      trie->nodes[node].first_child = child;
-    }
-    node = child;
-  }
-  trie->nodes[node].token = token + 1;
-  trie->starts[(unsigned char)text[0]] = true;
-  return CI_OK;
-}
-
-bool ci_trie_match(const ci_trie *trie, const char *text, size_t length, size_t at, uint32_t *token, size_t *end) {
-  if (at >= length || !trie->starts[(unsigned char)text[at]]) return false;
-  bool found = false;
-  uint32_t node = 0;
-  for (size_t i = at; i < length && (node = child_of(trie, node, (unsigned char)text[i])); i++) {
-    if (!trie->nodes[node].token) continue;
-    found = true;
-    *token = trie->nodes[node].token - 1;
-    *end = i + 1;
-  }
-  return found;
-}
-
-void ci_trie_free(ci_trie *trie) {
-  ci_free(trie->nodes);
-  *trie = (ci_trie){0};
-}
-
 bool ci_is_rust_space(uint32_t c) {
   return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
          c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;

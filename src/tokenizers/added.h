@@ -32,25 +32,6 @@ ci_status ci_added_put(ci_added *added, const ci_added_token *token, ci_error *e
 const ci_added_token *ci_added_find(const ci_added *added, const char *content, size_t length);
 void ci_added_free(ci_added *added);
 
-/* The longest of a set of strings at a place of a text: a trie over bytes. */
-typedef struct {
-  uint32_t first_child, sibling; /* node; 0: none */
-  uint32_t token;                /* index + 1 of the string that ends here; 0: none */
-  unsigned char byte;
-} ci_trie_node;
-
-typedef struct {
-  ci_trie_node *nodes; /* nodes[0] is the root */
-  size_t count, capacity;
-  bool starts[256]; /* bytes that some string begins with */
-} ci_trie;
-
-/* Empty strings are left out: they would match everywhere. */
-ci_status ci_trie_add(ci_trie *trie, const char *text, size_t length, uint32_t token, ci_error *err);
-/* The token (as given to ci_trie_add) of the longest string at text[at..length); false: none. */
-bool ci_trie_match(const ci_trie *trie, const char *text, size_t length, size_t at, uint32_t *token, size_t *end);
-void ci_trie_free(ci_trie *trie);
-
 /* Python's str.isspace. Rust's char::is_whitespace is the same without U+001C to U+001F. */
 bool ci_is_python_space(uint32_t codepoint);
 bool ci_is_rust_space(uint32_t codepoint);

@@ -2,7 +2,6 @@
  * symbols makes it O(n log n) in the length of a word. */
 #include "tokenizers/bpe.h"
 #include "base/memory.h"
-#include <stdio.h>
 #include <string.h>
 
 typedef struct {
@@ -16,12 +15,15 @@ typedef struct {
   int32_t id; /* what the merge makes: a candidate is stale when its neighbours have changed */
 } candidate;
 
+/* One word. Its memory is on the stack when it is short. */
 typedef struct {
-  symbol *symbols;
+  symbol *symbols; /* [capacity] */
   size_t count, capacity;
-  candidate *heap;
-  size_t heap_count, heap_capacity;
+  candidate *heap; /* [3 * capacity]: a pair of neighbours at first, and two for every merge */
+  size_t heap_count;
 } work;
+
+enum { SHORT_WORD = 48 };
 
 uint32_t ci_byte_letter(unsigned char byte) {
   if ((byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE) return byte;
@@ -105,11 +107,7 @@ ci_status ci_bpe_finish(ci_bpe *bpe, const char *where, ci_error *err) {
     bpe->direct[c] = ci_vocabulary_id(bpe->vocabulary, letter.data, letter.length);
     ci_text_free(&letter);
   }
-  for (unsigned i = 0; i < 256; i++) {
-    char name[8];
-    int length = snprintf(name, sizeof name, "<0x%02X>", i);
-    bpe->bytes[i] = bpe->byte_fallback ? ci_vocabulary_id(bpe->vocabulary, name, (size_t)length) : -1;
-  }
+  ci_vocabulary_bytes(bpe->vocabulary, bpe->byte_fallback, bpe->bytes);
   if (bpe->vocabulary->count == 0) return ci_fail(err, CI_EFILE, where, "the vocabulary is empty");
   return CI_OK;
 }
@@ -119,50 +117,64 @@ static int32_t own_id(const ci_bpe *bpe, const char *text, size_t length) {
   return id < bpe->limit ? id : -1;
 }
 
-static int add_symbol(work *w, int32_t id) {
-  if (ci_reserve((void **)&w->symbols, &w->capacity, w->count + 1, sizeof *w->symbols)) return -1;
+static void add_symbol(work *w, int32_t id) {
   w->symbols[w->count] = (symbol){id, (int32_t)w->count - 1, -1, false};
   if (w->count) w->symbols[w->count - 1].next = (int32_t)w->count;
   w->count++;
-  return 0;
-}
-
-/* The symbol of the character at word[at..at+n), with the affixes of its place. */
-static int32_t symbol_of(const ci_bpe *bpe, const char *word, size_t length, size_t at, size_t n, uint32_t c) {
-  bool affixed = (at && bpe->prefix && *bpe->prefix) || (at + n == length && bpe->suffix && *bpe->suffix);
-  if (!affixed) return c < CI_BPE_DIRECT ? bpe->direct[c] : own_id(bpe, word + at, n);
-  ci_text text = {0};
-  if (at && bpe->prefix) ci_text_add(&text, bpe->prefix);
-  ci_text_add_n(&text, word + at, n);
-  if (at + n == length && bpe->suffix) ci_text_add(&text, bpe->suffix);
-  int32_t id = text.failed ? -1 : own_id(bpe, text.data, text.length);
-  ci_text_free(&text);
-  return id;
 }
 
 /* A character without a symbol: its bytes, when all of them have one. */
-static int add_bytes(const ci_bpe *bpe, work *w, const char *bytes, size_t n, bool *done) {
-  *done = bpe->byte_fallback;
-  for (size_t i = 0; i < n && *done; i++) *done = bpe->bytes[(unsigned char)bytes[i]] >= 0;
-  for (size_t i = 0; i < n && *done; i++)
-    if (add_symbol(w, bpe->bytes[(unsigned char)bytes[i]])) return -1;
-  return 0;
+static bool add_bytes(const ci_bpe *bpe, work *w, const char *bytes, size_t n) {
+  if (!bpe->byte_fallback) return false;
+  for (size_t i = 0; i < n; i++)
+    if (bpe->bytes[(unsigned char)bytes[i]] < 0) return false;
+  for (size_t i = 0; i < n; i++) add_symbol(w, bpe->bytes[(unsigned char)bytes[i]]);
+  return true;
 }
 
-static int add_characters(const ci_bpe *bpe, work *w, const char *word, size_t length) {
-  bool unknown_before = false;
-  for (size_t at = 0; at < length;) {
+/* The symbol of the character at word[at..at+n). *text: the character with the affixes of its place, in the buffer when
+ * it has any. */
+static int32_t symbol_of(const ci_bpe *bpe, const char *word, size_t length, size_t at, size_t n, uint32_t c,
+                         ci_text *buffer, const char **text, size_t *text_length) {
+  bool prefixed = at && bpe->prefix, suffixed = at + n == length && bpe->suffix;
+  *text = word + at;
+  *text_length = n;
+  if (!prefixed && !suffixed) return c < CI_BPE_DIRECT ? bpe->direct[c] : own_id(bpe, word + at, n);
+  buffer->length = 0;
+  if (prefixed) ci_text_add(buffer, bpe->prefix);
+  ci_text_add_n(buffer, word + at, n);
+  if (suffixed) ci_text_add(buffer, bpe->suffix);
+  if (buffer->failed) return -1;
+  *text = buffer->data;
+  *text_length = buffer->length;
+  return own_id(bpe, *text, *text_length);
+}
+
+/* An unknown token waits until the next known character: bytes go before it, and what is unknown after them is fused
+ * with it. So the tokenizers library has it. */
+static ci_status add_characters(const ci_bpe *bpe, work *w, const char *word, size_t length, ci_error *err) {
+  ci_text buffer = {0};
+  bool waiting = false;
+  ci_status status = CI_OK;
+  for (size_t at = 0, n; at < length && !status; at += n) {
     uint32_t c;
-    size_t n = ci_utf8_next(word, length, at, &c);
-    int32_t id = symbol_of(bpe, word, length, at, n, c);
-    bool done = id >= 0;
-    if (done && add_symbol(w, id)) return -1;
-    if (!done && add_bytes(bpe, w, word + at, n, &done)) return -1;
-    if (!done && bpe->unknown >= 0 && !(unknown_before && bpe->fuse_unknown) && add_symbol(w, bpe->unknown)) return -1;
-    unknown_before = !done;
-    at += n;
+    const char *text;
+    size_t text_length;
+    n = ci_utf8_next(word, length, at, &c);
+    int32_t id = symbol_of(bpe, word, length, at, n, c, &buffer, &text, &text_length);
+    if (buffer.failed) status = ci_fail_memory(err);
+    if (id < 0 && (add_bytes(bpe, w, text, text_length) || bpe->unknown == CI_BPE_DROP)) continue;
+    if (id < 0 && bpe->unknown == CI_BPE_MISSING)
+      status = ci_fail(err, CI_EINVAL, NULL,
+                       "the tokenizer has no token for \"%.*s\", and its unk_token is not in its vocabulary", (int)n,
+                       word + at);
+    if (waiting && (id >= 0 || !bpe->fuse_unknown)) add_symbol(w, bpe->unknown);
+    waiting = id < 0;
+    if (id >= 0) add_symbol(w, id);
   }
-  return 0;
+  if (waiting && !status) add_symbol(w, bpe->unknown);
+  ci_text_free(&buffer);
+  return status;
 }
 
 static bool comes_before(candidate a, candidate b) {
@@ -170,16 +182,14 @@ static bool comes_before(candidate a, candidate b) {
 }
 
 /* Puts the merge of the symbol at `position` with the next one on the heap, if there is one. */
-static int push(const ci_bpe *bpe, work *w, int32_t position) {
-  if (position < 0 || w->symbols[position].next < 0) return 0;
+static void push(const ci_bpe *bpe, work *w, int32_t position) {
+  if (position < 0 || w->symbols[position].next < 0) return;
   const ci_bpe_merge *merge = find_merge(bpe, w->symbols[position].id, w->symbols[w->symbols[position].next].id);
-  if (!merge) return 0;
-  if (ci_reserve((void **)&w->heap, &w->heap_capacity, w->heap_count + 1, sizeof *w->heap)) return -1;
+  if (!merge) return;
   candidate added = {merge->rank, (uint32_t)position, merge->id};
   size_t at = w->heap_count++;
   for (; at && comes_before(added, w->heap[(at - 1) / 2]); at = (at - 1) / 2) w->heap[at] = w->heap[(at - 1) / 2];
   w->heap[at] = added;
-  return 0;
 }
 
 static candidate pop(work *w) {
@@ -194,9 +204,8 @@ static candidate pop(work *w) {
   return top;
 }
 
-static int merge_all(const ci_bpe *bpe, work *w) {
-  for (size_t i = 0; i + 1 < w->count; i++)
-    if (push(bpe, w, (int32_t)i)) return -1;
+static void merge_all(const ci_bpe *bpe, work *w) {
+  for (size_t i = 0; i + 1 < w->count; i++) push(bpe, w, (int32_t)i);
   while (w->heap_count) {
     candidate top = pop(w);
     symbol *left = &w->symbols[top.position];
@@ -208,9 +217,18 @@ static int merge_all(const ci_bpe *bpe, work *w) {
     left->next = right->next;
     right->gone = true;
     if (right->next >= 0) w->symbols[right->next].previous = (int32_t)top.position;
-    if (push(bpe, w, left->previous) || push(bpe, w, (int32_t)top.position)) return -1;
+    push(bpe, w, left->previous);
+    push(bpe, w, (int32_t)top.position);
   }
-  return 0;
+}
+
+static ci_status encode_with(const ci_bpe *bpe, work *w, const char *word, size_t length, ci_ids *ids, ci_error *err) {
+  ci_status status = add_characters(bpe, w, word, length, err);
+  if (status) return status;
+  merge_all(bpe, w);
+  for (int32_t i = w->count ? 0 : -1; i >= 0 && !status; i = w->symbols[i].next)
+    status = ci_ids_add(ids, w->symbols[i].id, err);
+  return status;
 }
 
 ci_status ci_bpe_encode(const ci_bpe *bpe, const char *word, size_t length, ci_ids *ids, ci_error *err) {
@@ -218,11 +236,18 @@ ci_status ci_bpe_encode(const ci_bpe *bpe, const char *word, size_t length, ci_i
     int32_t whole = own_id(bpe, word, length);
     if (whole >= 0) return ci_ids_add(ids, whole, err);
   }
-  if (length >= INT32_MAX) return ci_fail(err, CI_EINVAL, NULL, "a text of %zu bytes is too long to tokenize", length);
-  work w = {0};
-  ci_status status = add_characters(bpe, &w, word, length) || merge_all(bpe, &w) ? ci_fail_memory(err) : CI_OK;
-  for (int32_t i = w.count ? 0 : -1; i >= 0 && !status; i = w.symbols[i].next)
-    status = ci_ids_add(ids, w.symbols[i].id, err);
+  /* At most as many symbols as bytes, those of the affixes included, and one for what is unknown. */
+  size_t affixes = (bpe->prefix ? strlen(bpe->prefix) : 0) + (bpe->suffix ? strlen(bpe->suffix) : 0), capacity;
+  if (__builtin_mul_overflow(length, affixes + 1, &capacity) || capacity >= INT32_MAX)
+    return ci_fail(err, CI_EINVAL, NULL, "a text of %zu bytes is too long to tokenize", length);
+  capacity++;
+  if (capacity <= SHORT_WORD) {
+    symbol symbols[SHORT_WORD];
+    candidate heap[3 * SHORT_WORD];
+    return encode_with(bpe, &(work){symbols, 0, capacity, heap, 0}, word, length, ids, err);
+  }
+  work w = {ci_alloc(capacity, sizeof *w.symbols), 0, capacity, ci_alloc(capacity, 3 * sizeof *w.heap), 0};
+  ci_status status = w.symbols && w.heap ? encode_with(bpe, &w, word, length, ids, err) : ci_fail_memory(err);
   ci_free(w.symbols);
   ci_free(w.heap);
   return status;

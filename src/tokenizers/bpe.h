@@ -4,7 +4,11 @@
 #include "tokenizers/tokenizer.h"
 #include "tokenizers/vocabulary.h"
 
-enum { CI_BPE_DIRECT = 0x200 }; /* code points whose symbol is looked up in a table: GPT-2's byte letters and Latin */
+enum {
+  CI_BPE_DIRECT = 0x200, /* code points whose symbol is looked up in a table: GPT-2's byte letters and Latin */
+  CI_BPE_DROP = -1,      /* characters without a symbol are dropped, as the tokenizers library does */
+  CI_BPE_MISSING = -2,   /* unk_token is not in the vocabulary: such characters are an error */
+};
 
 typedef struct {
   uint64_t key; /* left id << 32 | right id */
@@ -20,7 +24,7 @@ typedef struct {
   uint32_t next_rank;
   int32_t direct[CI_BPE_DIRECT]; /* symbol of a code point, -1: none */
   int32_t bytes[256];            /* <0x00> ...; all -1 without byte_fallback */
-  int32_t unknown;               /* -1: characters without a symbol are dropped, as the tokenizers library does */
+  int32_t unknown; /* CI_BPE_DROP, CI_BPE_MISSING or the id of what stands for characters without a symbol */
   bool byte_fallback, fuse_unknown, ignore_merges;
   char *prefix, *suffix; /* continuing_subword_prefix, end_of_word_suffix; NULL or empty: none */
 } ci_bpe;

@@ -2,6 +2,7 @@
  * transformers turns it into a fast tokenizer with the ByteLevel parts; so does this. */
 #include "base/file.h"
 #include "base/memory.h"
+#include "tokenizers/bpe.h"
 #include "tokenizers/pipeline.h"
 #include "tokenizers/scan.h"
 #include <string.h>
@@ -69,13 +70,16 @@ static ci_status open_byte_level_bpe(ci_tokenizer *t, const ci_tokenizer_source 
         source->class_name);
   ci_pipeline *p = t->state = ci_alloc_zeroed(1, sizeof *p);
   if (!p) return ci_fail_memory(err);
-  p->bpe.vocabulary = &t->vocabulary;
-  p->bpe.unknown = -1;
+  ci_bpe *bpe = ci_alloc_zeroed(1, sizeof *bpe);
+  if (!bpe) return ci_fail_memory(err);
+  p->model = (ci_token_model){&ci_token_model_bpe, bpe};
+  bpe->vocabulary = &t->vocabulary;
+  bpe->unknown = CI_BPE_DROP;
   ci_status status = ci_scan_vocabulary_file(source->folder, "vocab.json", &t->vocabulary, err);
   char *merges = ci_join_path(source->folder, "merges.txt");
-  if (!status) status = merges ? read_merges(&p->bpe, merges, err) : ci_fail_memory(err);
+  if (!status) status = merges ? read_merges(bpe, merges, err) : ci_fail_memory(err);
   ci_free(merges);
-  if (!status) status = ci_bpe_finish(&p->bpe, source->folder, err);
+  if (!status) status = ci_bpe_finish(bpe, source->folder, err);
   t->base_size = t->vocabulary.count;
   bool bos = false;
   if (!status) status = ci_tokenizer_add_tokens(t, source, true, err);

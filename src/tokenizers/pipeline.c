@@ -161,7 +161,7 @@ ci_status ci_pipeline_encode(const ci_tokenizer *t, const char *text, size_t len
   for (size_t i = 0; i < words.count && !status; i++) {
     ci_span span = words.items[i];
     status = span.id >= 0 ? ci_ids_add(ids, span.id, err)
-                          : ci_bpe_encode(&p->bpe, text_of(&words, i), span.length, ids, err);
+                          : p->model.kind->encode(p->model.state, text_of(&words, i), span.length, ids, err);
   }
   for (size_t i = 0; flags & CI_ENCODE_SPECIAL && i < p->after.count && !status; i++)
     status = ci_ids_add(ids, p->after.items[i], err);
@@ -253,7 +253,7 @@ void ci_pipeline_close(void *state) {
   ci_stage_close(&p->decoders);
   ci_ids_free(&p->before);
   ci_ids_free(&p->after);
-  ci_bpe_free(&p->bpe);
+  ci_token_model_close(&p->model);
   ci_trie_free(&p->raw);
   ci_trie_free(&p->normalized);
   ci_free(p);

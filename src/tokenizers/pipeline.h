@@ -2,14 +2,15 @@
  * tokens around; and tokens back to text. tokenizer.json is one way to fill it, GPT-2's two files are another. */
 #ifndef CI_TOKENIZERS_PIPELINE_H
 #define CI_TOKENIZERS_PIPELINE_H
-#include "tokenizers/bpe.h"
 #include "tokenizers/kind.h"
 #include "tokenizers/parts.h"
+#include "tokenizers/token_model.h"
+#include "tokenizers/trie.h"
 
 typedef struct {
   ci_stage normalizers, pre_tokenizers, decoders;
   ci_ids before, after; /* special tokens around a text */
-  ci_bpe bpe;
+  ci_token_model model;
   ci_trie raw, normalized; /* of the added tokens that are looked for before and after normalization */
 } ci_pipeline;
 

@@ -2,6 +2,9 @@
 #include "tokenizers/scan.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { DEEPEST = 2048 };
@@ -146,6 +149,7 @@ static ci_status take_pair(ci_scan *s, ci_text *first, ci_text *second, ci_scan_
   if (peek(s) == '"') {
     status = take_string(s, first, &a, &a_length, err);
     if (status) return status;
+    if (a_length >= 8 && memcmp(a, "#version", 8) == 0) return CI_OK; /* the heading of a merges.txt */
     b = memchr(a, ' ', a_length);
     if (!b || memchr(b + 1, ' ', a_length - (size_t)(b - a) - 1)) return broken(s, "a merge of two tokens before", err);
     b_length = a_length - (size_t)(b - a) - 1;
@@ -172,6 +176,40 @@ ci_status ci_scan_pairs(ci_scan *s, ci_scan_take_pair *take, void *context, ci_e
   } while (take_byte(s, ','));
   ci_text_free(&first);
   ci_text_free(&second);
+  if (!status && !take_byte(s, ']')) return broken(s, "',' or ']'", err);
+  return status;
+}
+
+static bool take_number(ci_scan *s, double *value) {
+  char digits[64];
+  size_t n = 0;
+  for (skip_space(s); s->at < s->length && n + 1 < sizeof digits; s->at++) {
+    char c = s->bytes[s->at];
+    if (!c || !strchr("+-.0123456789eE", c)) break;
+    digits[n++] = c == '.' ? *localeconv()->decimal_point : c; /* what strtod takes */
+  }
+  digits[n] = 0;
+  char *end;
+  *value = strtod(digits, &end);
+  return n && *end == 0 && digits[0] != '+' && s->bytes[s->at - n] != '.' && isfinite(*value);
+}
+
+ci_status ci_scan_scores(ci_scan *s, ci_scan_take_score *take, void *context, ci_error *err) {
+  if (!take_byte(s, '[')) return broken(s, "an array of [token, score]", err);
+  if (take_byte(s, ']')) return CI_OK;
+  ci_text buffer = {0};
+  ci_status status;
+  do {
+    const char *token;
+    size_t length;
+    double score;
+    status = take_byte(s, '[') ? take_string(s, &buffer, &token, &length, err) : broken(s, "[token, score]", err);
+    if (!status && !take_byte(s, ',')) status = broken(s, "','", err);
+    if (!status && !take_number(s, &score)) status = broken(s, "a score before", err);
+    if (!status && !take_byte(s, ']')) status = broken(s, "']'", err);
+    if (!status) status = take(context, token, length, score, err);
+  } while (!status && take_byte(s, ','));
+  ci_text_free(&buffer);
   if (!status && !take_byte(s, ']')) return broken(s, "',' or ']'", err);
   return status;
 }

@@ -21,6 +21,9 @@ ci_status ci_scan_vocabulary_file(const char *folder, const char *name, ci_vocab
 typedef ci_status ci_scan_take_pair(void *context, const char *a, size_t a_length, const char *b, size_t b_length,
                                     ci_error *err);
 ci_status ci_scan_pairs(ci_scan *scan, ci_scan_take_pair *take, void *context, ci_error *err);
+/* [["a", -1.5], ...] at the place. */
+typedef ci_status ci_scan_take_score(void *context, const char *token, size_t length, double score, ci_error *err);
+ci_status ci_scan_scores(ci_scan *scan, ci_scan_take_score *take, void *context, ci_error *err);
 /* The value of object[outer][inner]: *found, and the place where it begins and ends. Only what has to be skipped is
  * looked at, and only for its brackets and strings. */
 ci_status ci_scan_locate(const ci_scan *scan, const char *outer, const char *inner, bool *found, size_t *begin,

@@ -3,6 +3,7 @@
 #define CI_TOKENIZERS_SLOW_H
 #include "tokenizers/kind.h"
 #include "tokenizers/sentencepiece.h"
+#include "tokenizers/trie.h"
 
 /* Tokenizes one part of a text that holds no added token. */
 typedef ci_status ci_slow_part(const ci_tokenizer *tokenizer, const void *context, const char *text, size_t length,

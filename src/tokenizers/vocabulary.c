@@ -1,6 +1,7 @@
 /* See vocabulary.h. */
 #include "tokenizers/vocabulary.h"
 #include "base/memory.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { LARGEST_ID = (1 << 24) - 1, FIRST_SLOTS = 1024 };
@@ -93,6 +94,14 @@ int32_t ci_vocabulary_id(const ci_vocabulary *v, const char *text, size_t length
   if (!v->count) return -1;
   uint32_t entry = v->slots[find_slot(v, text, length, hash_of(text, length))];
   return entry ? v->entries[entry - 1].id : -1;
+}
+
+void ci_vocabulary_bytes(const ci_vocabulary *v, bool wanted, int32_t ids[256]) {
+  for (unsigned i = 0; i < 256; i++) {
+    char name[8];
+    int length = snprintf(name, sizeof name, "<0x%02X>", i);
+    ids[i] = wanted ? ci_vocabulary_id(v, name, (size_t)length) : -1;
+  }
 }
 
 const char *ci_vocabulary_text(const ci_vocabulary *v, int32_t id, size_t *length) {

@@ -3,6 +3,7 @@
 #define CI_TOKENIZERS_VOCABULARY_H
 #include "base/error.h"
 #include "base/json.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,8 @@ ci_status ci_vocabulary_add(ci_vocabulary *vocabulary, const char *where, const 
 /* All members of {"token": id, ...}. */
 ci_status ci_vocabulary_add_object(ci_vocabulary *vocabulary, const char *where, const json_t *object, ci_error *err);
 int32_t ci_vocabulary_id(const ci_vocabulary *vocabulary, const char *text, size_t length); /* -1: none */
+/* The ids of <0x00> to <0xFF>, -1 for those that are not there; all -1 when they are not wanted. */
+void ci_vocabulary_bytes(const ci_vocabulary *vocabulary, bool wanted, int32_t ids[256]);
 /* NULL: none. Borrowed, terminated; moves when something is added. */
 const char *ci_vocabulary_text(const ci_vocabulary *vocabulary, int32_t id, size_t *length);
 void ci_vocabulary_free(ci_vocabulary *vocabulary);

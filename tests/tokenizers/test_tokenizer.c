@@ -206,7 +206,7 @@ static void test_parts(void **state) {
     json_decref(file);
     remove_folder(folder);
   }
-  assert_int_equal(json_array_size(cases), 54);
+  assert_int_equal(json_array_size(cases), 65);
   json_decref(cases);
 }
 
@@ -378,14 +378,23 @@ static void test_unknown_parts(void **state) {
       {"decoder", "{\"type\":\"CTC\"}", "decoder \"CTC\""},
       {"post_processor", "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}]}",
        "special token \"x\""},
-      {"model", "{\"type\":\"Unigram\",\"vocab\":[]}", "\"Unigram\""},
+      {"model", "{\"type\":\"Magic\",\"vocab\":[]}", "\"Magic\""},
+      {"model", "{\"merges\":[]}", "no \"type\""},
+      {"model", "{\"type\":\"Unigram\",\"vocab\":[]}", "empty"},
+      {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",0]],\"unk_id\":1}", "unk_id"},
+      {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",1e999]]}", "a score"},
+      {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",.5]]}", "a score"},
+      {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",0.5]", "expected"},
+      {"model", "{\"type\":\"Unigram\",\"vocab\":{\"a\":1}}", "array of [token, score]"},
+      {"model", "{\"type\":\"WordPiece\",\"vocab\":{\"a\":1},\"unk_token\":\"a\"}", "no \"continuing_subword_prefix\""},
+      {"model", "{\"type\":\"WordLevel\",\"vocab\":5,\"unk_token\":\"a\"}", "neither an array nor an object"},
       {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}", "the second is not in the vocabulary"},
       {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"ab\"]}", "a merge of two tokens"},
       {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}", "id -1"},
       {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":99999999999},\"merges\":[]}", "expected 0 to"},
       {"model", "{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}", "empty"},
       {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0}}", "no \"merges\""},
-      {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"unk_token\":\"u\"}", "unk_token"},
+      {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":{}}", "an array of merges"},
       {"model", "3", "\"model\""},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -397,6 +406,34 @@ static void test_unknown_parts(void **state) {
     expect_refused(folder, cases[i].words);
     json_decref(file);
     json_decref(change);
+    remove_folder(folder);
+  }
+}
+
+/* A character without a token, and no token for what is unknown: an error when it occurs. */
+static void test_no_token(void **state) {
+  (void)state;
+  static const char *const models[] = {
+      "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"unk_token\":\"u\"}",
+      "{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]]}",
+      "{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"u\"}",
+      "{\"type\":\"WordPiece\",\"vocab\":{\"a\":0},\"unk_token\":\"u\",\"continuing_subword_prefix\":\"#\","
+      "\"max_input_chars_per_word\":3}",
+  };
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    char folder[64], file[512];
+    make_folder(folder);
+    snprintf(file, sizeof file, "{\"model\":%s}", models[i]);
+    write_file(folder, "tokenizer.json", file, strlen(file));
+    ci_tokenizer *t = open_folder(folder, NULL, NULL);
+    ci_ids ids = {0};
+    ci_error err = {0};
+    assert_int_equal(ci_tokenizer_encode(t, "a", 1, 0, &ids, &err), CI_OK);
+    assert_int_equal(ids.count, 1);
+    assert_int_equal(ci_tokenizer_encode(t, "\xC3\xA9", 2, 0, &ids, &err), CI_EINVAL);
+    assert_non_null(strstr(err.message, "no token for \"\xC3\xA9\""));
+    ci_ids_free(&ids);
+    ci_tokenizer_close(t);
     remove_folder(folder);
   }
 }
@@ -429,6 +466,7 @@ static void truncate_file(const char *from, const char *const *names, size_t whi
 static void test_truncated(void **state) {
   (void)state;
   truncate_file(DATA "byte-level", (const char *const[]){"tokenizer.json", NULL}, 0, 400);
+  truncate_file(DATA "unigram", (const char *const[]){"tokenizer.json", NULL}, 0, 100);
   truncate_file(DATA "llama-spm", (const char *const[]){"tokenizer.model", NULL}, 0, 3);
   truncate_file(DATA "gpt2", (const char *const[]){"vocab.json", "merges.txt", NULL}, 0, 5);
   truncate_file(DATA "gpt2", (const char *const[]){"vocab.json", "merges.txt", NULL}, 1, 5);
@@ -489,7 +527,7 @@ int main(void) {
       cmocka_unit_test(test_stories),       cmocka_unit_test(test_parts),         cmocka_unit_test(test_settings),
       cmocka_unit_test(test_kwargs),        cmocka_unit_test(test_token_to_text), cmocka_unit_test(test_hostile_text),
       cmocka_unit_test(test_missing_files), cmocka_unit_test(test_unknown_parts), cmocka_unit_test(test_truncated),
-      cmocka_unit_test(test_garbage),       cmocka_unit_test(test_rows),
+      cmocka_unit_test(test_garbage),       cmocka_unit_test(test_rows),          cmocka_unit_test(test_no_token),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

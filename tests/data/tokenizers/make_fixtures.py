@@ -73,10 +73,11 @@ write("settings.json", settings)
 copy(f"{shared}/models/stories260K", "byte-fallback", "tokenizer.json")
 texts = [t for t in texts if len(t) < 60][:24] + ["Ⅷ ² ₃ ㍿ ™", "\u180e a\u180eb \u0085x", "ſ's it'S", "Straße, 12:34!? 5", "a  <tool>  b<tool>wo wox wo", "x<eot>  y", "x<tool>y", "ÅÅ  ﬁﬁ", "a--b..c  d", "tab\there\n\nthere "]
 parts = []
-def part(name, base, special=True, ids=(), **change):
+def part(name, base, special=True, ids=(), texts=texts, **change):
     with tempfile.TemporaryDirectory() as d:
         t = json.load(open(f"{here}/{base}/tokenizer.json"))
         for k, v in change.items(): t["model"].update(v) if k == "model" else t.__setitem__(k, v)
+        t["model"] = {k: v for k, v in t["model"].items() if v is not None or k != "type"}
         json.dump(t, open(f"{d}/tokenizer.json", "w"))
         tok = tr.PreTrainedTokenizerFast(tokenizer_file=f"{d}/tokenizer.json")
         parts.append(dict(name=name, base=base, special=special, change=change, rows=rows(tok, texts, special),
@@ -137,4 +138,23 @@ for n in ("Whitespace", "WhitespaceSplit", "Punctuation"): part("words_" + n, B,
 for scheme in ("always", "first", "never"):
     m = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": True}
     part("metaspace_added_" + scheme, F, normalizer=None, pre_tokenizer=m, decoder=m, added_tokens=added()[1:3])
+# Models other than BPE. Few texts a case: the file is to stay small.
+copy(f"{shared}/golden/models/t5", "unigram", "tokenizer.json")
+U = "unigram"
+some = ["Hello world", "", "  two  spaces ", "今天学到了很多", "naïve café — “x” ½ ﬁ", "e\u0301 x", "🙂👩‍👩‍👧‍👦🇫🇷 emoji", "mid<unk>dle </s> <pad>", "xyzzy" * 60, "don't stop", "\n\ta\n"]
+part("unigram", U, texts=some)
+part("unigram_whole", U, texts=some, pre_tokenizer={"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": False})
+part("unigram_untyped", U, texts=some[:2], model={"type": None})
+fallback = [["<unk>", 0], ["▁", -2], ["▁he", -3.5], ["l", -2.5], ["lo", -3], ["o", -3.25], ["▁hell", -4.5], ["hello", -1e1], ["é", -5], ["<unk>x", -0.5], ["今", -6.125], ["l", -2.75]] + [[f"<0x{b:02X}>", 0.0] for b in range(256)]
+part("unigram_bytes", U, texts=some + ["hello <unk>x<unk><unk>y"], model={"vocab": fallback, "unk_id": 0, "byte_fallback": True}, added_tokens=[], post_processor=None)
+part("unigram_some_bytes", U, texts=some, model={"vocab": fallback[:-16], "unk_id": 0, "byte_fallback": True}, added_tokens=[], post_processor=None)
+part("unigram_no_unknown", U, texts=["hello", "lo hell"], model={"vocab": [v for v in fallback if v[0] != "h"][:12] + [["h", -7], ["e", -7]], "unk_id": None}, added_tokens=[], post_processor=None)
+words = {"[UNK]": 0, "hello": 1, "he": 2, "##llo": 3, "##l": 4, "##lo": 5, "world": 6, "w": 7, "##orld": 8, "Hello": 9, "don": 10, "'": 11, "t": 12, "今": 13, "##天": 14, "##": 15, "é": 16, "[CLS]": 17, "two": 18, "##o": 19, "s": 20}
+some += ["hello hell helloo hex", "今天 今今", "world worldorld don't ##l"]
+piece = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 8, "vocab": words}
+part("word_piece", B, texts=some, model=piece, decoder=None, added_tokens=[], pre_tokenizer={"type": "Whitespace"})
+part("word_piece_no_prefix", B, texts=some, model={**piece, "continuing_subword_prefix": "", "max_input_chars_per_word": 100}, decoder=None, added_tokens=[], pre_tokenizer={"type": "WhitespaceSplit"})
+part("word_level", B, texts=some, model={"type": "WordLevel", "unk_token": "[UNK]", "vocab": words}, decoder=None, added_tokens=[], pre_tokenizer={"type": "Whitespace"})
+part("unknown_waits", F, texts=["a今b", "今é", "é今", "é今今é", "ab"], normalizer=None, pre_tokenizer=None, decoder=None, added_tokens=[], model={"vocab": {"<unk>": 0, "a": 1, "b": 2, "<0xC3>": 3, "<0xA9>": 4}, "merges": [], "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True})
+part("versioned_merges", F, texts=["ab"], normalizer=None, pre_tokenizer=None, decoder=None, added_tokens=[], model={"vocab": {"a": 1, "b": 2, "ab": 3}, "merges": ["#version: 0.2", "a b"], "unk_token": "no such"})
 write("parts.json", parts)
