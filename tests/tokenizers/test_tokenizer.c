@@ -382,9 +382,6 @@ static void test_unknown_parts(void **state) {
       {"model", "{\"merges\":[]}", "no \"type\""},
       {"model", "{\"type\":\"Unigram\",\"vocab\":[]}", "empty"},
       {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",0]],\"unk_id\":1}", "unk_id"},
-      {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",1e999]]}", "a score"},
-      {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",.5]]}", "a score"},
-      {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",0.5]", "expected"},
       {"model", "{\"type\":\"Unigram\",\"vocab\":{\"a\":1}}", "array of [token, score]"},
       {"model", "{\"type\":\"WordPiece\",\"vocab\":{\"a\":1},\"unk_token\":\"a\"}", "no \"continuing_subword_prefix\""},
       {"model", "{\"type\":\"WordLevel\",\"vocab\":5,\"unk_token\":\"a\"}", "neither an array nor an object"},
@@ -491,6 +488,12 @@ static void test_garbage(void **state) {
   expect_refused(folder, "expected an id");
   write_file(folder, "tokenizer_config.json", "{\"added_tokens_decoder\":{\"1\":{\"content\":3}}}", 44);
   expect_refused(folder, "added token");
+  remove_folder(folder);
+  make_folder(folder);
+  write_file(folder, "tokenizer.json", "{\"model\":{\"vocab\":[[\"a\",1e999]]}}", 33);
+  expect_refused(folder, "a score before at byte 29");
+  write_file(folder, "tokenizer.json", "{\"model\":{\"vocab\":[[\"a\",.5]]}}", 30);
+  expect_refused(folder, "a score before");
   remove_folder(folder);
   make_folder(folder);
   write_file(folder, "tokenizer.model", "garbage that is no model", 24);
