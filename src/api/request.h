@@ -35,6 +35,7 @@ typedef struct {
   bool generate_from_target_prefix; /* generated_texts are only the beginning of what is generated */
   bool include_eos_baseline;        /* baseline of end-of-sequence tokens is unk too */
   bool skip_special_tokens;         /* special tokens are cut from texts and not added */
+  bool chat;                        /* input_texts are what the user says, generated_texts what is answered */
   bool clean_special_chars;         /* tokens are shown as convert_tokens_to_string gives them */
   int64_t attr_pos_start;           /* first target position attributed, may be negative; CI_NOT_GIVEN */
   int64_t attr_pos_end;             /* one past the last; CI_NOT_GIVEN */
@@ -49,6 +50,7 @@ typedef struct {
   json_t *input_texts;       /* array of 1 or more strings */
   json_t *generation_kwargs; /* object, read by ci_generation_read */
   bool skip_special_tokens;  /* special tokens are cut from texts and not added */
+  bool chat;                 /* input_texts are what the user says */
   int64_t batch_size;        /* as above */
   ci_run_request run;
 } ci_generate_request;

@@ -2,6 +2,7 @@
  * of the attributed function and of step scores; names tell where they go, one may go to several. attribution_args,
  * attributed_fn_args and step_scores_args say it outright. */
 #include "attribute/job.h"
+#include "tokenizers/chat.h"
 #include <string.h>
 
 /* What one call owns: its job points into it. */
@@ -146,10 +147,32 @@ static ci_status read_generate(opened *o, const char *json, ci_error *err) {
   o->request = (ci_attribute_request){.input_texts = request.input_texts,
                                       .generation_kwargs = request.generation_kwargs,
                                       .skip_special_tokens = request.skip_special_tokens,
+                                      .chat = request.chat,
                                       .attr_pos_start = CI_NOT_GIVEN,
                                       .attr_pos_end = CI_NOT_GIVEN,
                                       .run = request.run};
   return CI_OK;
+}
+
+/* Puts the texts into the model's chat template: prompts, and prompts with their answers. */
+static ci_status into_template(ci_job *job, ci_attribute_request *request, ci_error *err) {
+  json_t *prompts = json_array(), *whole = request->generated_texts ? json_array() : NULL;
+  ci_status status = prompts && (whole || !request->generated_texts) ? CI_OK : ci_fail_memory(err);
+  if (request->skip_special_tokens) status = ci_fail(err, CI_EINVAL, "chat", "is given together with skip_special_tokens, which would cut the template's own");
+  for (size_t i = 0; i < json_array_size(request->input_texts) && !status; i++) {
+    char *prompt;
+    status = ci_tokenizer_chat(job->model->tokenizer, json_string_value(json_array_get(request->input_texts, i)), &prompt, err);
+    if (status) break;
+    const char *answer = json_string_value(json_array_get(request->generated_texts, i));
+    if (json_array_append_new(prompts, json_string(prompt)) || (whole && json_array_append_new(whole, json_sprintf("%s%s", prompt, answer))))
+      status = ci_fail_memory(err);
+    ci_free(prompt);
+  }
+  request->input_texts = prompts;
+  request->generated_texts = whole;
+  if ((prompts && json_array_append_new(job->keep, prompts)) || (whole && json_array_append_new(job->keep, whole)))
+    return ci_fail_memory(err);
+  return status;
 }
 
 ci_status ci_job_open(const ci_model *model, const char *request_json, bool attribute, const cinseq_hooks *hooks, ci_job **out,
@@ -170,6 +193,7 @@ ci_status ci_job_open(const ci_model *model, const char *request_json, bool attr
                                 &job->generation, err);
   job->budget = o->request.run.memory_bytes ? o->request.run.memory_bytes : default_budget();
   job->text_count = json_array_size(o->request.input_texts);
+  if (!status && o->request.chat && model) status = into_template(job, &o->request, err);
   if (!status && attribute) status = read_attribution(job, err);
   return status;
 }

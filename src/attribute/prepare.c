@@ -34,7 +34,8 @@ static ci_status encode(const ci_attribution *a, const char *text, unsigned flag
   char *stripped = skip ? strip_specials(model, text) : NULL;
   if (skip && !stripped) return ci_fail_memory(err);
   const char *given = stripped ? stripped : text;
-  ci_status status = ci_tokenizer_encode(model->tokenizer, given, strlen(given), skip ? flags & ~(unsigned)CI_ENCODE_SPECIAL : flags, ids, err);
+  bool bare = skip || a->job->request->chat; /* a chat template holds them already */
+  ci_status status = ci_tokenizer_encode(model->tokenizer, given, strlen(given), bare ? flags & ~(unsigned)CI_ENCODE_SPECIAL : flags, ids, err);
   ci_free(stripped);
   return status;
 }

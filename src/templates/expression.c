@@ -12,8 +12,10 @@ json_t *ci_render_argument(const ci_arguments *a, size_t position, const char *n
 static void read_arguments(ci_rendering *r, const ci_syntax *node, ci_arguments *a) {
   *a = (ci_arguments){.keywords = ci_render_keep(r, json_object())};
   for (const ci_syntax *n = node->b; n && !r->status; n = n->next) {
-    if (a->count == CI_MOST_ARGUMENTS) ci_render_fail(r, "more than %d arguments", CI_MOST_ARGUMENTS);
-    else a->items[a->count++] = ci_render_value(r, n);
+    if (a->count == CI_MOST_ARGUMENTS)
+      ci_render_fail(r, "more than %d arguments", CI_MOST_ARGUMENTS);
+    else
+      a->items[a->count++] = ci_render_value(r, n);
   }
   for (const ci_syntax *n = node->c; n && !r->status; n = n->next) {
     json_t *value = ci_render_value(r, n->a);
@@ -49,26 +51,49 @@ static json_t *whole(ci_rendering *r, ci_node_kind kind, int64_t x, int64_t y) {
     x = 0;
   }
   switch (kind) {
-    case N_ADD: over = __builtin_add_overflow(x, y, &value); break;
-    case N_SUBTRACT: over = __builtin_sub_overflow(x, y, &value); break;
-    case N_MULTIPLY: over = __builtin_mul_overflow(x, y, &value); break;
-    case N_FLOOR: value = x / y - (x % y != 0 && (x < 0) != (y < 0)); break;
-    default: value = x % y + (x % y != 0 && (x < 0) != (y < 0) ? y : 0);
+  case N_ADD:
+    over = __builtin_add_overflow(x, y, &value);
+    break;
+  case N_SUBTRACT:
+    over = __builtin_sub_overflow(x, y, &value);
+    break;
+  case N_MULTIPLY:
+    over = __builtin_mul_overflow(x, y, &value);
+    break;
+  case N_FLOOR:
+    value = x / y - (x % y != 0 && (x < 0) != (y < 0));
+    break;
+  default:
+    value = x % y + (x % y != 0 && (x < 0) != (y < 0) ? y : 0);
   }
   return over ? ci_render_fail(r, "a number out of range") : ci_render_keep(r, json_integer(value));
 }
 
 static json_t *real(ci_rendering *r, ci_node_kind kind, double x, double y) {
   double value = 0;
-  if ((kind == N_DIVIDE || kind == N_FLOOR || kind == N_MODULO) && fabs(y) < 1e-300) return ci_render_fail(r, "a division by zero");
+  if ((kind == N_DIVIDE || kind == N_FLOOR || kind == N_MODULO) && fabs(y) < 1e-300)
+    return ci_render_fail(r, "a division by zero");
   switch (kind) {
-    case N_ADD: value = x + y; break;
-    case N_SUBTRACT: value = x - y; break;
-    case N_MULTIPLY: value = x * y; break;
-    case N_DIVIDE: value = x / y; break;
-    case N_FLOOR: value = floor(x / y); break;
-    case N_MODULO: value = x - y * floor(x / y); break;
-    default: value = pow(x, y);
+  case N_ADD:
+    value = x + y;
+    break;
+  case N_SUBTRACT:
+    value = x - y;
+    break;
+  case N_MULTIPLY:
+    value = x * y;
+    break;
+  case N_DIVIDE:
+    value = x / y;
+    break;
+  case N_FLOOR:
+    value = floor(x / y);
+    break;
+  case N_MODULO:
+    value = x - y * floor(x / y);
+    break;
+  default:
+    value = pow(x, y);
   }
   return isfinite(value) ? ci_render_keep(r, json_real(value)) : ci_render_fail(r, "a number out of range");
 }
@@ -106,22 +131,25 @@ static json_t *arithmetic(ci_rendering *r, const ci_syntax *node) {
   if (json_is_boolean(a)) a = ci_render_keep(r, json_integer(json_is_true(a)));
   if (json_is_boolean(b)) b = ci_render_keep(r, json_integer(json_is_true(b)));
   if (!json_is_number(a) || !json_is_number(b))
-    return ci_render_fail(r, !a || !b ? "arithmetic with a value that is undefined" : "arithmetic with values of these kinds");
+    return ci_render_fail(r, !a || !b ? "arithmetic with a value that is undefined"
+                                      : "arithmetic with values of these kinds");
   if (node->kind == N_POWER) return power(r, a, b);
   if (node->kind != N_DIVIDE && json_is_integer(a) && json_is_integer(b))
     return whole(r, node->kind, json_integer_value(a), json_integer_value(b));
   return real(r, node->kind, json_number_value(a), json_number_value(b));
 }
 
-static json_t *boolean(ci_rendering *r, bool value) { return ci_render_keep(r, json_boolean(value)); }
+static json_t *boolean(ci_rendering *r, bool value) {
+  return ci_render_keep(r, json_boolean(value));
+}
 
-static bool compare(ci_rendering *r, const char *operator, const json_t *a, const json_t *b) {
+static bool compare(ci_rendering *r, const char *operator, const json_t * a, const json_t *b) {
   if (strcmp(operator, "==") == 0) return ci_value_equal(a, b);
   if (strcmp(operator, "!=") == 0) return !ci_value_equal(a, b);
   if (strcmp(operator, "in") == 0) return ci_value_in(r, a, b);
   if (strcmp(operator, "not in") == 0) return !ci_value_in(r, a, b);
   int order = ci_value_order(r, a, b);
-  return operator[0] == '<' ? order < 0 || (operator[1] && !order) : order > 0 || (operator[1] && !order);
+  return operator[0] == '<' ? order < 0 || (operator[1] && !order) : order> 0 ||(operator[1] && !order);
 }
 
 static json_t *comparison(ci_rendering *r, const ci_syntax *node) {
@@ -201,34 +229,49 @@ static json_t *evaluate(ci_rendering *r, const ci_syntax *node) {
   json_t *value;
   bool found;
   switch (node->kind) {
-    case N_LITERAL: return node->literal;
-    case N_NAME: return ci_render_find(r, node->text, &found);
-    case N_LIST: return list(r, node);
-    case N_DICT: return dictionary(r, node);
-    case N_NOT: return boolean(r, !ci_value_true(ci_render_value(r, node->a)));
-    case N_MINUS:
-    case N_PLUS:
-      value = ci_render_value(r, node->a);
-      if (!json_is_number(value)) return ci_render_fail(r, "a sign before a value that is no number");
-      if (node->kind == N_PLUS) return value;
-      return json_is_real(value) ? real(r, N_SUBTRACT, 0, json_real_value(value)) : whole(r, N_SUBTRACT, 0, json_integer_value(value));
-    case N_AND: return ci_value_true(value = ci_render_value(r, node->a)) ? ci_render_value(r, node->b) : value;
-    case N_OR: return ci_value_true(value = ci_render_value(r, node->a)) ? value : ci_render_value(r, node->b);
-    case N_COMPARE: return comparison(r, node);
-    case N_CHOOSE:
-      if (ci_value_true(ci_render_value(r, node->b))) return ci_render_value(r, node->a);
-      return node->c ? ci_render_value(r, node->c) : NULL;
-    case N_ATTRIBUTE: return ci_render_attribute(r, ci_render_value(r, node->a), node->text);
-    case N_INDEX: return index_of(r, node);
-    case N_SLICE: {
-      json_t *of = ci_render_value(r, node->a), *from = node->b ? ci_render_value(r, node->b) : NULL,
-             *to = node->c ? ci_render_value(r, node->c) : NULL, *step = node->d ? ci_render_value(r, node->d) : NULL;
-      return r->status ? NULL : ci_value_slice(r, of, from, to, step);
-    }
-    case N_CALL: return call(r, node);
-    case N_FILTER: return filtered(r, node);
-    case N_TEST: return tested(r, node);
-    default: return arithmetic(r, node);
+  case N_LITERAL:
+    return node->literal;
+  case N_NAME:
+    return ci_render_find(r, node->text, &found);
+  case N_LIST:
+    return list(r, node);
+  case N_DICT:
+    return dictionary(r, node);
+  case N_NOT:
+    return boolean(r, !ci_value_true(ci_render_value(r, node->a)));
+  case N_MINUS:
+  case N_PLUS:
+    value = ci_render_value(r, node->a);
+    if (!json_is_number(value)) return ci_render_fail(r, "a sign before a value that is no number");
+    if (node->kind == N_PLUS) return value;
+    return json_is_real(value) ? real(r, N_SUBTRACT, 0, json_real_value(value))
+                               : whole(r, N_SUBTRACT, 0, json_integer_value(value));
+  case N_AND:
+    return ci_value_true(value = ci_render_value(r, node->a)) ? ci_render_value(r, node->b) : value;
+  case N_OR:
+    return ci_value_true(value = ci_render_value(r, node->a)) ? value : ci_render_value(r, node->b);
+  case N_COMPARE:
+    return comparison(r, node);
+  case N_CHOOSE:
+    if (ci_value_true(ci_render_value(r, node->b))) return ci_render_value(r, node->a);
+    return node->c ? ci_render_value(r, node->c) : NULL;
+  case N_ATTRIBUTE:
+    return ci_render_attribute(r, ci_render_value(r, node->a), node->text);
+  case N_INDEX:
+    return index_of(r, node);
+  case N_SLICE: {
+    json_t *of = ci_render_value(r, node->a), *from = node->b ? ci_render_value(r, node->b) : NULL,
+           *to = node->c ? ci_render_value(r, node->c) : NULL, *step = node->d ? ci_render_value(r, node->d) : NULL;
+    return r->status ? NULL : ci_value_slice(r, of, from, to, step);
+  }
+  case N_CALL:
+    return call(r, node);
+  case N_FILTER:
+    return filtered(r, node);
+  case N_TEST:
+    return tested(r, node);
+  default:
+    return arithmetic(r, node);
   }
 }
 

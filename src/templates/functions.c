@@ -5,16 +5,20 @@
 #include <time.h>
 #include <utf8proc.h>
 
-static json_t *boolean(ci_rendering *r, bool value) { return ci_render_keep(r, json_boolean(value)); }
+static json_t *boolean(ci_rendering *r, bool value) {
+  return ci_render_keep(r, json_boolean(value));
+}
 
-static json_t *no_string(ci_rendering *r) { return ci_render_fail(r, "a method's argument is no string"); }
+static json_t *no_string(ci_rendering *r) {
+  return ci_render_fail(r, "a method's argument is no string");
+}
 
 /* Whether one of the code points of `set` (NULL: white space) is at bytes[0..n). */
 static bool belongs(const json_t *set, const char *bytes, size_t n, uint32_t c) {
   if (set) return memmem(json_string_value(set), json_string_length(set), bytes, n) != NULL;
   utf8proc_category_t kind = utf8proc_category((utf8proc_int32_t)c);
-  return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || kind == UTF8PROC_CATEGORY_ZS || kind == UTF8PROC_CATEGORY_ZL ||
-         kind == UTF8PROC_CATEGORY_ZP;
+  return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || kind == UTF8PROC_CATEGORY_ZS ||
+         kind == UTF8PROC_CATEGORY_ZL || kind == UTF8PROC_CATEGORY_ZP;
 }
 
 static json_t *stripped(ci_rendering *r, json_t *v, const ci_arguments *a, bool left, bool right) {
@@ -40,13 +44,20 @@ static json_t *stripped(ci_rendering *r, json_t *v, const ci_arguments *a, bool 
   return ci_render_text(r, bytes + first, last - first);
 }
 
-static json_t *strip(ci_rendering *r, json_t *v, const ci_arguments *a) { return stripped(r, v, a, true, true); }
-static json_t *lstrip(ci_rendering *r, json_t *v, const ci_arguments *a) { return stripped(r, v, a, true, false); }
-static json_t *rstrip(ci_rendering *r, json_t *v, const ci_arguments *a) { return stripped(r, v, a, false, true); }
+static json_t *strip(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return stripped(r, v, a, true, true);
+}
+static json_t *lstrip(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return stripped(r, v, a, true, false);
+}
+static json_t *rstrip(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return stripped(r, v, a, false, true);
+}
 
 static bool begins(const json_t *v, const json_t *with, bool at_end) {
   size_t n = json_string_length(v), m = json_string_length(with);
-  return json_is_string(with) && m <= n && memcmp(json_string_value(v) + (at_end ? n - m : 0), json_string_value(with), m) == 0;
+  return json_is_string(with) && m <= n &&
+         memcmp(json_string_value(v) + (at_end ? n - m : 0), json_string_value(with), m) == 0;
 }
 
 static json_t *begins_with(ci_rendering *r, json_t *v, const ci_arguments *a, bool at_end) {
@@ -56,8 +67,12 @@ static json_t *begins_with(ci_rendering *r, json_t *v, const ci_arguments *a, bo
   return json_is_string(with) || json_is_array(with) ? boolean(r, holds) : no_string(r);
 }
 
-static json_t *startswith(ci_rendering *r, json_t *v, const ci_arguments *a) { return begins_with(r, v, a, false); }
-static json_t *endswith(ci_rendering *r, json_t *v, const ci_arguments *a) { return begins_with(r, v, a, true); }
+static json_t *startswith(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return begins_with(r, v, a, false);
+}
+static json_t *endswith(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return begins_with(r, v, a, true);
+}
 
 /* Letters by `to`; the first of each word (or of the whole, `words` false) by `head`. NULL: as it is. */
 static json_t *cased(ci_rendering *r, const json_t *v, utf8proc_int32_t (*head)(utf8proc_int32_t),
@@ -72,16 +87,24 @@ static json_t *cased(ci_rendering *r, const json_t *v, utf8proc_int32_t (*head)(
     utf8proc_category_t kind = utf8proc_category((utf8proc_int32_t)c);
     bool letter = kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO;
     utf8proc_int32_t (*map)(utf8proc_int32_t) = at_head ? head : to;
-    if (c == 0xDF && map != utf8proc_tolower) ci_text_add(&text, map == utf8proc_toupper ? "SS" : "Ss");
-    else ci_text_add_codepoint(&text, (uint32_t)map((utf8proc_int32_t)c));
+    if (c == 0xDF && map != utf8proc_tolower)
+      ci_text_add(&text, map == utf8proc_toupper ? "SS" : "Ss");
+    else
+      ci_text_add_codepoint(&text, (uint32_t)map((utf8proc_int32_t)c));
     at_head = words && !letter;
   }
   return ci_render_take(r, &text);
 }
 
-static json_t *upper(ci_rendering *r, json_t *v, const ci_arguments *a) { return (void)a, cased(r, v, utf8proc_toupper, utf8proc_toupper, false); }
-static json_t *lower(ci_rendering *r, json_t *v, const ci_arguments *a) { return (void)a, cased(r, v, utf8proc_tolower, utf8proc_tolower, false); }
-static json_t *title(ci_rendering *r, json_t *v, const ci_arguments *a) { return (void)a, cased(r, v, utf8proc_totitle, utf8proc_tolower, true); }
+static json_t *upper(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return (void)a, cased(r, v, utf8proc_toupper, utf8proc_toupper, false);
+}
+static json_t *lower(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return (void)a, cased(r, v, utf8proc_tolower, utf8proc_tolower, false);
+}
+static json_t *title(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return (void)a, cased(r, v, utf8proc_totitle, utf8proc_tolower, true);
+}
 static json_t *capitalize(ci_rendering *r, json_t *v, const ci_arguments *a) {
   return (void)a, cased(r, v, utf8proc_totitle, utf8proc_tolower, false);
 }
@@ -105,7 +128,8 @@ static json_t *split(ci_rendering *r, json_t *v, const ci_arguments *a) {
   const char *at = json_string_value(v), *end = at + json_string_length(v), *found;
   int64_t left = json_is_integer(most) && json_integer_value(most) >= 0 ? json_integer_value(most) : INT64_MAX;
   if (!by || json_is_null(by)) return split_blank(r, v);
-  if (!json_is_string(by) || !json_string_length(by)) return ci_render_fail(r, "split needs a separator that is not empty");
+  if (!json_is_string(by) || !json_string_length(by))
+    return ci_render_fail(r, "split needs a separator that is not empty");
   json_t *parts = ci_render_keep(r, json_array());
   size_t n = json_string_length(by);
   while (!r->status && left-- > 0 && (found = memmem(at, (size_t)(end - at), json_string_value(by), n))) {
@@ -120,13 +144,15 @@ static json_t *split(ci_rendering *r, json_t *v, const ci_arguments *a) {
 static json_t *rsplit(ci_rendering *r, json_t *v, const ci_arguments *a) {
   const json_t *by = ci_render_argument(a, 0, "sep", NULL), *most = ci_render_argument(a, 1, "maxsplit", NULL);
   if (!json_is_integer(most) || json_integer_value(most) < 0) return split(r, v, a);
-  if (json_integer_value(most) != 1 || !json_is_string(by) || !json_string_length(by)) return ci_render_fail(r, "rsplit with these arguments is not supported");
+  if (json_integer_value(most) != 1 || !json_is_string(by) || !json_string_length(by))
+    return ci_render_fail(r, "rsplit with these arguments is not supported");
   const char *bytes = json_string_value(v);
   size_t length = json_string_length(v), n = json_string_length(by), at = length + 1;
   for (size_t i = length >= n ? length - n + 1 : 0; i-- > 0 && at > length;)
     if (memcmp(bytes + i, json_string_value(by), n) == 0) at = i;
   json_t *parts = ci_render_keep(r, json_array());
-  if (at > length) json_array_append(parts, v);
+  if (at > length)
+    json_array_append(parts, v);
   else {
     json_array_append(parts, ci_render_text(r, bytes, at));
     if (!r->status) json_array_append(parts, ci_render_text(r, bytes + at + n, length - at - n));
@@ -143,7 +169,8 @@ static json_t *replace(ci_rendering *r, json_t *v, const ci_arguments *a) {
   size_t n = json_string_length(old);
   if (!n) return ci_render_fail(r, "replace of an empty string is not supported");
   ci_text text = {0};
-  for (const char *found; left-- > 0 && (found = memmem(at, (size_t)(end - at), json_string_value(old), n)); at = found + n) {
+  for (const char *found; left-- > 0 && (found = memmem(at, (size_t)(end - at), json_string_value(old), n));
+       at = found + n) {
     ci_text_add_n(&text, at, (size_t)(found - at));
     ci_text_add_n(&text, json_string_value(new), json_string_length(new));
     if (text.length > (64 << 20)) text.failed = true;
@@ -173,7 +200,8 @@ static json_t *count(ci_rendering *r, json_t *v, const ci_arguments *a) {
 static json_t *find(ci_rendering *r, json_t *v, const ci_arguments *a) {
   const json_t *of = ci_render_argument(a, 0, NULL, NULL);
   if (!json_is_string(of)) return no_string(r);
-  const char *bytes = json_string_value(v), *at = memmem(bytes, json_string_length(v), json_string_value(of), json_string_length(of));
+  const char *bytes = json_string_value(v),
+             *at = memmem(bytes, json_string_length(v), json_string_value(of), json_string_length(of));
   json_int_t n = 0;
   for (const char *c = bytes; at && c < at; c++) n += ((unsigned char)*c & 0xC0) != 0x80;
   return ci_render_keep(r, json_integer(at ? n : -1));
@@ -184,8 +212,12 @@ static bool all_of(const json_t *v, bool digits) {
     if (digits ? *c < '0' || *c > '9' : !((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z'))) return false;
   return json_string_length(v) > 0;
 }
-static json_t *isdigit_(ci_rendering *r, json_t *v, const ci_arguments *a) { return (void)a, boolean(r, all_of(v, true)); }
-static json_t *isalpha_(ci_rendering *r, json_t *v, const ci_arguments *a) { return (void)a, boolean(r, all_of(v, false)); }
+static json_t *isdigit_(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return (void)a, boolean(r, all_of(v, true));
+}
+static json_t *isalpha_(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return (void)a, boolean(r, all_of(v, false));
+}
 
 static json_t *splitlines(ci_rendering *r, json_t *v, const ci_arguments *a) {
   (void)a;
@@ -218,21 +250,41 @@ static json_t *parts_of(ci_rendering *r, json_t *v, bool keys, bool values) {
   }
   return made;
 }
-static json_t *keys(ci_rendering *r, json_t *v, const ci_arguments *a) { return (void)a, parts_of(r, v, true, false); }
-static json_t *values(ci_rendering *r, json_t *v, const ci_arguments *a) { return (void)a, parts_of(r, v, false, true); }
-static json_t *items(ci_rendering *r, json_t *v, const ci_arguments *a) { return (void)a, parts_of(r, v, true, true); }
+static json_t *keys(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return (void)a, parts_of(r, v, true, false);
+}
+static json_t *values(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return (void)a, parts_of(r, v, false, true);
+}
+static json_t *items(ci_rendering *r, json_t *v, const ci_arguments *a) {
+  return (void)a, parts_of(r, v, true, true);
+}
 
 static const struct {
   json_type of;
   const char *name;
   ci_render_function *call;
-} methods[] = {{JSON_STRING, "strip", strip},           {JSON_STRING, "lstrip", lstrip},         {JSON_STRING, "rstrip", rstrip},
-               {JSON_STRING, "startswith", startswith}, {JSON_STRING, "endswith", endswith},     {JSON_STRING, "upper", upper},
-               {JSON_STRING, "lower", lower},           {JSON_STRING, "title", title},           {JSON_STRING, "capitalize", capitalize},
-               {JSON_STRING, "split", split},           {JSON_STRING, "rsplit", rsplit},         {JSON_STRING, "replace", replace},
-               {JSON_STRING, "join", join},             {JSON_STRING, "count", count},           {JSON_STRING, "find", find},
-               {JSON_STRING, "isdigit", isdigit_},      {JSON_STRING, "isalpha", isalpha_},      {JSON_STRING, "splitlines", splitlines},
-               {JSON_OBJECT, "get", get},               {JSON_OBJECT, "keys", keys},             {JSON_OBJECT, "values", values},
+} methods[] = {{JSON_STRING, "strip", strip},
+               {JSON_STRING, "lstrip", lstrip},
+               {JSON_STRING, "rstrip", rstrip},
+               {JSON_STRING, "startswith", startswith},
+               {JSON_STRING, "endswith", endswith},
+               {JSON_STRING, "upper", upper},
+               {JSON_STRING, "lower", lower},
+               {JSON_STRING, "title", title},
+               {JSON_STRING, "capitalize", capitalize},
+               {JSON_STRING, "split", split},
+               {JSON_STRING, "rsplit", rsplit},
+               {JSON_STRING, "replace", replace},
+               {JSON_STRING, "join", join},
+               {JSON_STRING, "count", count},
+               {JSON_STRING, "find", find},
+               {JSON_STRING, "isdigit", isdigit_},
+               {JSON_STRING, "isalpha", isalpha_},
+               {JSON_STRING, "splitlines", splitlines},
+               {JSON_OBJECT, "get", get},
+               {JSON_OBJECT, "keys", keys},
+               {JSON_OBJECT, "values", values},
                {JSON_OBJECT, "items", items}};
 
 ci_render_function *ci_template_method(const json_t *value, const char *name) {
@@ -249,7 +301,8 @@ static json_t *range(ci_rendering *r, json_t *v, const ci_arguments *a) {
   if (!a->count || a->count > 3) return ci_render_fail(r, "range takes one to three arguments");
   int64_t from = a->count > 1 ? json_integer_value(a->items[0]) : 0, to = json_integer_value(a->items[a->count > 1]),
           step = a->count > 2 ? json_integer_value(a->items[2]) : 1;
-  if (!step || from > INT32_MAX || from < -INT32_MAX || to > INT32_MAX || to < -INT32_MAX || step > INT32_MAX || step < -INT32_MAX)
+  if (!step || from > INT32_MAX || from < -INT32_MAX || to > INT32_MAX || to < -INT32_MAX || step > INT32_MAX ||
+      step < -INT32_MAX)
     return ci_render_fail(r, "a range of these bounds");
   json_t *made = ci_render_keep(r, json_array());
   for (int64_t i = from; (step > 0 ? i < to : i > to) && !r->status; i += step) {
@@ -261,7 +314,8 @@ static json_t *range(ci_rendering *r, json_t *v, const ci_arguments *a) {
 
 static json_t *dict(ci_rendering *r, json_t *v, const ci_arguments *a) {
   (void)v;
-  json_t *made = ci_render_keep(r, json_is_object(a->count ? a->items[0] : NULL) ? json_copy(a->items[0]) : json_object());
+  json_t *made =
+      ci_render_keep(r, json_is_object(a->count ? a->items[0] : NULL) ? json_copy(a->items[0]) : json_object());
   if (made) json_object_update(made, a->keywords);
   return made;
 }
@@ -285,7 +339,8 @@ static json_t *strftime_now(ci_rendering *r, json_t *v, const ci_arguments *a) {
   time_t now = time(NULL);
   struct tm local;
   char text[256];
-  if (!format || strlen(format) > 64 || !localtime_r(&now, &local)) return ci_render_fail(r, "strftime_now needs a format");
+  if (!format || strlen(format) > 64 || !localtime_r(&now, &local))
+    return ci_render_fail(r, "strftime_now needs a format");
   size_t n = strftime(text, sizeof text, format, &local);
   return ci_render_text(r, text, n);
 }
@@ -293,7 +348,11 @@ static json_t *strftime_now(ci_rendering *r, json_t *v, const ci_arguments *a) {
 static const struct {
   const char *name;
   ci_render_function *call;
-} globals[] = {{"range", range}, {"dict", dict}, {"namespace", namespace}, {"raise_exception", raise_exception}, {"strftime_now", strftime_now}};
+} globals[] = {{"range", range},
+               {"dict", dict},
+               {"namespace", namespace},
+               {"raise_exception", raise_exception},
+               {"strftime_now", strftime_now}};
 
 ci_render_function *ci_template_global(const char *name) {
   for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)

@@ -1,4 +1,5 @@
-/* Source to tokens. Outside tags all is text; blank space around tags goes as trim_blocks, lstrip_blocks and the signs of the tags
+/* Source to tokens. Outside tags all is text; blank space around tags goes as trim_blocks, lstrip_blocks and the signs
+ * of the tags
  * ("{%-", "-%}", "{%+", "+%}") say: Jinja2's lexer.py. */
 #include "base/text.h"
 #include "templates/syntax.h"
@@ -17,7 +18,8 @@ typedef struct {
 } lexer;
 
 static void fail(lexer *x, const char *message) {
-  if (!x->status) x->status = ci_fail(x->err, CI_EINVAL, x->t->where, "line %d of the chat template: %s", x->line, message);
+  if (!x->status)
+    x->status = ci_fail(x->err, CI_EINVAL, x->t->where, "line %d of the chat template: %s", x->line, message);
 }
 
 static void push(lexer *x, ci_token_kind kind, const char *bytes, size_t length) {
@@ -31,10 +33,18 @@ static void push(lexer *x, ci_token_kind kind, const char *bytes, size_t length)
   x->tokens[x->count++] = (ci_token){kind, x->line, copy, length};
 }
 
-static char peek(const lexer *x, size_t ahead) { return x->at + ahead < x->length ? x->source[x->at + ahead] : 0; }
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
-static bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static char peek(const lexer *x, size_t ahead) {
+  return x->at + ahead < x->length ? x->source[x->at + ahead] : 0;
+}
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
+static bool is_name_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 static void advance(lexer *x, size_t n) {
   for (size_t i = 0; i < n && x->at < x->length; i++)
@@ -62,8 +72,10 @@ static void text_before(lexer *x, size_t end, bool is_block, char sign) {
 
 /* After a tag's end: "-" takes all blank space, a block or comment the line's end. */
 static void after_tag(lexer *x, bool is_block, char sign) {
-  if (sign == '-') x->trim = true;
-  else if (is_block && sign != '+' && peek(x, 0) == '\n') advance(x, 1);
+  if (sign == '-')
+    x->trim = true;
+  else if (is_block && sign != '+' && peek(x, 0) == '\n')
+    advance(x, 1);
 }
 
 static void comment(lexer *x) {
@@ -98,8 +110,10 @@ static void escape(lexer *x, ci_text *value) {
     }
     code = code << 4 | (uint32_t)(place - hex);
   }
-  if (digits) ci_text_add_codepoint(value, code);
-  else ci_text_add_n(value, "\\", 1);
+  if (digits)
+    ci_text_add_codepoint(value, code);
+  else
+    ci_text_add_n(value, "\\", 1);
   advance(x, digits ? digits + 2 : 1);
 }
 
@@ -108,7 +122,8 @@ static void string(lexer *x) {
   ci_text value = {0};
   advance(x, 1);
   while (x->at < x->length && peek(x, 0) != quote && !x->status) {
-    if (peek(x, 0) == '\\') escape(x, &value);
+    if (peek(x, 0) == '\\')
+      escape(x, &value);
     else {
       ci_text_add_n(&value, x->source + x->at, 1);
       advance(x, 1);
@@ -171,8 +186,10 @@ static void tag(lexer *x, bool is_block) {
       return;
     }
     char c = peek(x, 0);
-    if (c == '"' || c == '\'') string(x);
-    else if (is_digit(c)) number(x);
+    if (c == '"' || c == '\'')
+      string(x);
+    else if (is_digit(c))
+      number(x);
     else if (is_name_start(c)) {
       size_t n = 1;
       while (is_name_start(peek(x, n)) || is_digit(peek(x, n))) n++;

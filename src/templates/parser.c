@@ -1,5 +1,6 @@
 /* Tokens to syntax trees: Jinja2's parser.py, its precedence from loosest to tightest:
- *   a if b else c | or | and | not | comparisons | + - | ~ | * / // % | unary - + | ** | filters and tests | .a [b] (c) */
+ *   a if b else c | or | and | not | comparisons | + - | ~ | * / // % | unary - + | ** | filters and tests | .a [b] (c)
+ */
 #include "templates/syntax.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -156,7 +157,8 @@ static ci_syntax *number(parser *p) {
   errno = 0;
   long long whole = real ? 0 : strtoll(digits, NULL, 10);
   double value = real ? strtod(digits, NULL) : 0;
-  if (errno || p->at->length != strlen(p->at->text) || p->at->length + 1 >= sizeof digits) return fail(p, "a number out of range: %s", p->at->text);
+  if (errno || p->at->length != strlen(p->at->text) || p->at->length + 1 >= sizeof digits)
+    return fail(p, "a number out of range: %s", p->at->text);
   p->at++;
   return literal(p, real ? json_real(value) : json_integer(whole));
 }
@@ -208,7 +210,8 @@ static ci_syntax *test(parser *p, ci_syntax *of) {
   n->a = of;
   n->negated = take(p, T_NAME, "not");
   n->text = name(p);
-  if (take(p, T_OP, "(")) arguments(p, &n->b, &n->c);
+  if (take(p, T_OP, "("))
+    arguments(p, &n->b, &n->c);
   else if (p->at->kind == T_STRING || p->at->kind == T_INT || p->at->kind == T_FLOAT || is(p, T_OP, "[") ||
            (p->at->kind == T_NAME && !is(p, T_NAME, "and") && !is(p, T_NAME, "or") && !is(p, T_NAME, "else") &&
             !is(p, T_NAME, "if") && !is(p, T_NAME, "is") && !is(p, T_NAME, "in") && !is(p, T_NAME, "not")))
@@ -226,23 +229,29 @@ static ci_syntax *postfix(parser *p) {
       n = make(p, N_ATTRIBUTE);
       n->a = of;
       n->text = name(p);
-    } else if (take(p, T_OP, "[")) n = subscript(p, n);
+    } else if (take(p, T_OP, "["))
+      n = subscript(p, n);
     else if (take(p, T_OP, "(")) {
       ci_syntax *of = n;
       n = make(p, N_CALL);
       n->a = of;
       arguments(p, &n->b, &n->c);
-    } else return n;
+    } else
+      return n;
   }
 }
 
 static ci_syntax *filtered(parser *p, ci_syntax *n) {
   for (;;) {
     if (p->status) return n;
-    if (take(p, T_OP, "|")) n = filter(p, n);
-    else if (take(p, T_NAME, "is")) n = test(p, n);
-    else if (is(p, T_OP, ".") || is(p, T_OP, "[") || is(p, T_OP, "(")) return fail(p, "unexpected \"%s\"", p->at->text);
-    else return n;
+    if (take(p, T_OP, "|"))
+      n = filter(p, n);
+    else if (take(p, T_NAME, "is"))
+      n = test(p, n);
+    else if (is(p, T_OP, ".") || is(p, T_OP, "[") || is(p, T_OP, "("))
+      return fail(p, "unexpected \"%s\"", p->at->text);
+    else
+      return n;
   }
 }
 
@@ -264,7 +273,9 @@ static ci_syntax *signed_value(parser *p) {
   return n;
 }
 
-static ci_syntax *unary(parser *p) { return filtered(p, signed_value(p)); }
+static ci_syntax *unary(parser *p) {
+  return filtered(p, signed_value(p));
+}
 
 typedef struct {
   const char *text;
@@ -307,7 +318,7 @@ static const char *comparison(parser *p) {
 static ci_syntax *compared(parser *p) {
   ci_syntax *n = infixes(p, 0), *chain = NULL, **last = NULL;
   const char *operator;
-  while (!p->status && (operator = comparison(p))) {
+  while (!p->status && (operator= comparison(p))) {
     if (!chain) {
       chain = binary(p, N_COMPARE, n, NULL);
       last = &chain->b;
@@ -488,8 +499,12 @@ static ci_syntax *jump(parser *p, ci_node_kind kind) {
   return n;
 }
 
-static ci_syntax *break_tag(parser *p) { return jump(p, N_BREAK); }
-static ci_syntax *continue_tag(parser *p) { return jump(p, N_CONTINUE); }
+static ci_syntax *break_tag(parser *p) {
+  return jump(p, N_BREAK);
+}
+static ci_syntax *continue_tag(parser *p) {
+  return jump(p, N_CONTINUE);
+}
 
 static const struct {
   const char *word;
@@ -511,8 +526,10 @@ static ci_syntax *body(parser *p, const char *const *ends) {
     if (p->at->kind == T_TEXT) {
       ci_syntax *n = make(p, N_TEXT);
       json_t *value = json_stringn(p->at->text, p->at->length);
-      if (value && !json_array_append_new(p->t->literals, value)) n->literal = value;
-      else fail(p, "text that is not UTF-8%s", "");
+      if (value && !json_array_append_new(p->t->literals, value))
+        n->literal = value;
+      else
+        fail(p, "text that is not UTF-8%s", "");
       link_to(&last, n);
       if (!p->status) p->at++;
     } else if (take(p, T_PRINT, NULL)) {

@@ -1,6 +1,6 @@
-/* A template being rendered. Values are JSON values: lists and tuples are arrays, dictionaries, namespaces and `loop` objects;
- * NULL is Jinja's undefined. Everything that functions here return is borrowed from the rendering, which owns all it made until
- * its end. Errors stick: after the first one everything is undefined. */
+/* A template being rendered. Values are JSON values: lists and tuples are arrays, dictionaries, namespaces and `loop`
+ * objects; NULL is Jinja's undefined. Everything that functions here return is borrowed from the rendering, which owns
+ * all it made until its end. Errors stick: after the first one everything is undefined. */
 #ifndef CI_TEMPLATES_RENDER_H
 #define CI_TEMPLATES_RENDER_H
 #include "base/text.h"
@@ -18,7 +18,7 @@ typedef struct ci_macro {
 
 typedef struct {
   const ci_template *t;
-  json_t *pool;      /* owns every value made */
+  json_t *pool; /* owns every value made */
   ci_scope *scope;
   ci_scope *globals; /* what macros see */
   ci_macro *macros;
@@ -60,8 +60,9 @@ bool ci_value_equal(const json_t *a, const json_t *b);
 /* a < b: -1, equal 0, a > b: 1; an error for kinds that have no order. */
 int ci_value_order(ci_rendering *r, const json_t *a, const json_t *b);
 bool ci_value_in(ci_rendering *r, const json_t *item, const json_t *of);
-void ci_value_print(ci_text *text, const json_t *v);                    /* Python's str() */
-void ci_value_json(ci_text *text, const json_t *v, int indent, bool ascii, bool sorted); /* json.dumps; indent < 0: one line */
+void ci_value_print(ci_text *text, const json_t *v); /* Python's str() */
+void ci_value_json(ci_text *text, const json_t *v, int indent, bool ascii,
+                   bool sorted); /* json.dumps; indent < 0: one line */
 /* A list of what looping over v gives: characters, keys, items. Undefined gives none. */
 json_t *ci_value_list(ci_rendering *r, json_t *v);
 size_t ci_value_length(ci_rendering *r, const json_t *v);

@@ -12,7 +12,8 @@ json_t *ci_render_fail(ci_rendering *r, const char *format, ...) {
   va_start(list, format);
   vsnprintf(message, sizeof message, format, list);
   va_end(list);
-  if (!r->status) r->status = ci_fail(r->err, CI_EINVAL, r->t->where, "line %d of the chat template: %s", r->line, message);
+  if (!r->status)
+    r->status = ci_fail(r->err, CI_EINVAL, r->t->where, "line %d of the chat template: %s", r->line, message);
   return NULL;
 }
 
@@ -21,7 +22,9 @@ json_t *ci_render_keep(ci_rendering *r, json_t *value) {
     json_decref(value);
     return NULL;
   }
-  r->bytes += 64 + (json_is_string(value) ? json_string_length(value) : json_is_array(value) ? 8 * json_array_size(value) : 0);
+  r->bytes += 64 + (json_is_string(value)  ? json_string_length(value)
+                    : json_is_array(value) ? 8 * json_array_size(value)
+                                           : 0);
   if (r->bytes > MOST_BYTES) {
     json_decref(value);
     return ci_render_fail(r, "more than %d MB of values", MOST_BYTES >> 20);
@@ -52,8 +55,10 @@ json_t *ci_render_find(const ci_rendering *r, const char *name, bool *found) {
 
 static void assign(ci_rendering *r, const char *name, json_t *value) {
   if (r->status) return;
-  if (!value) json_object_del(r->scope->names, name);
-  else if (json_object_set(r->scope->names, name, value)) r->status = ci_fail_memory(r->err);
+  if (!value)
+    json_object_del(r->scope->names, name);
+  else if (json_object_set(r->scope->names, name, value))
+    r->status = ci_fail_memory(r->err);
 }
 
 /* To a name, or to an attribute of a namespace. A copy goes into the namespace, so that no value can hold itself. */
@@ -64,8 +69,10 @@ static void assign_to(ci_rendering *r, const ci_syntax *target, json_t *value) {
   }
   json_t *space = ci_render_value(r, target->a);
   if (r->status) return;
-  if (!json_object_get(space, "namespace()")) ci_render_fail(r, "only a namespace's attributes can be set");
-  else json_object_set_new(space, target->text, value ? json_deep_copy(value) : json_null());
+  if (!json_object_get(space, "namespace()"))
+    ci_render_fail(r, "only a namespace's attributes can be set");
+  else
+    json_object_set_new(space, target->text, value ? json_deep_copy(value) : json_null());
 }
 
 static void assign_all(ci_rendering *r, const ci_syntax *targets, json_t *value) {
@@ -76,8 +83,10 @@ static void assign_all(ci_rendering *r, const ci_syntax *targets, json_t *value)
   json_t *list = ci_value_list(r, value);
   size_t i = 0;
   for (const ci_syntax *t = targets; t && !r->status; t = t->next) {
-    if (i >= json_array_size(list)) ci_render_fail(r, "fewer values than names");
-    else assign_to(r, t, json_array_get(list, i++));
+    if (i >= json_array_size(list))
+      ci_render_fail(r, "fewer values than names");
+    else
+      assign_to(r, t, json_array_get(list, i++));
   }
   if (!r->status && i != json_array_size(list)) ci_render_fail(r, "more values than names");
 }
@@ -90,9 +99,10 @@ static bool enter(ci_rendering *r, ci_scope *scope) {
 
 static json_t *loop_facts(ci_rendering *r, const json_t *list, size_t i) {
   size_t n = json_array_size(list);
-  json_t *facts = ci_render_keep(
-      r, json_pack("{s:I,s:I,s:I,s:I,s:b,s:b,s:I}", "index", (json_int_t)i + 1, "index0", (json_int_t)i, "revindex",
-                   (json_int_t)(n - i), "revindex0", (json_int_t)(n - i) - 1, "first", i == 0, "last", i + 1 == n, "length", (json_int_t)n));
+  json_t *facts =
+      ci_render_keep(r, json_pack("{s:I,s:I,s:I,s:I,s:b,s:b,s:I}", "index", (json_int_t)i + 1, "index0", (json_int_t)i,
+                                  "revindex", (json_int_t)(n - i), "revindex0", (json_int_t)(n - i) - 1, "first",
+                                  i == 0, "last", i + 1 == n, "length", (json_int_t)n));
   if (facts && i) json_object_set(facts, "previtem", json_array_get(list, i - 1));
   if (facts && i + 1 < n) json_object_set(facts, "nextitem", json_array_get(list, i + 1));
   return facts;
@@ -171,24 +181,39 @@ static void filter_body(ci_rendering *r, const ci_syntax *node) {
 
 static void statement(ci_rendering *r, const ci_syntax *node) {
   switch (node->kind) {
-    case N_TEXT: ci_value_print(r->out, node->literal); break;
-    case N_PRINT: ci_value_print(r->out, ci_render_value(r, node->a)); break;
-    case N_IF: ci_render_body(r, ci_value_true(ci_render_value(r, node->a)) ? node->b : node->c); break;
-    case N_FOR: for_loop(r, node); break;
-    case N_SET: assign_all(r, node->a, ci_render_value(r, node->b)); break;
-    case N_SET_BODY: assign_all(r, node->a, printed(r, node->b)); break;
-    case N_FILTER_BODY: filter_body(r, node); break;
-    case N_MACRO: {
-      ci_macro *m = ci_alloc_zeroed(1, sizeof *m);
-      if (!m) {
-        r->status = ci_fail_memory(r->err);
-        return;
-      }
-      *m = (ci_macro){node, r->macros};
-      r->macros = m;
-      break;
+  case N_TEXT:
+    ci_value_print(r->out, node->literal);
+    break;
+  case N_PRINT:
+    ci_value_print(r->out, ci_render_value(r, node->a));
+    break;
+  case N_IF:
+    ci_render_body(r, ci_value_true(ci_render_value(r, node->a)) ? node->b : node->c);
+    break;
+  case N_FOR:
+    for_loop(r, node);
+    break;
+  case N_SET:
+    assign_all(r, node->a, ci_render_value(r, node->b));
+    break;
+  case N_SET_BODY:
+    assign_all(r, node->a, printed(r, node->b));
+    break;
+  case N_FILTER_BODY:
+    filter_body(r, node);
+    break;
+  case N_MACRO: {
+    ci_macro *m = ci_alloc_zeroed(1, sizeof *m);
+    if (!m) {
+      r->status = ci_fail_memory(r->err);
+      return;
     }
-    default: r->jump = node->kind;
+    *m = (ci_macro){node, r->macros};
+    r->macros = m;
+    break;
+  }
+  default:
+    r->jump = node->kind;
   }
 }
 
@@ -225,13 +250,16 @@ ci_status ci_template_open(const char *where, const char *source, size_t length,
   ci_token *tokens = NULL;
   char *lines = with_newlines(source, &length);
   ci_status status = t->arena && t->literals && t->where && lines ? CI_OK : ci_fail_memory(err);
-  if (!status && !ci_utf8_valid(lines, length)) status = ci_fail(err, CI_EINVAL, where, "a chat template that is not UTF-8");
+  if (!status && !ci_utf8_valid(lines, length))
+    status = ci_fail(err, CI_EINVAL, where, "a chat template that is not UTF-8");
   if (!status) status = ci_template_tokens(t, lines, length, &tokens, err);
   if (!status) status = ci_template_parse(t, tokens, err);
   ci_free(tokens);
   ci_free(lines);
-  if (status) ci_template_close(t);
-  else *out = t;
+  if (status)
+    ci_template_close(t);
+  else
+    *out = t;
   return status;
 }
 
@@ -250,8 +278,10 @@ ci_status ci_template_render(const ci_template *t, const json_t *variables, char
   ci_scope globals = {names, NULL};
   ci_rendering r = {.t = t, .pool = pool, .scope = &globals, .globals = &globals, .out = &out, .err = err};
   ci_text_add(&out, "");
-  if (!names || !pool) r.status = ci_fail_memory(err);
-  else ci_render_body(&r, t->body);
+  if (!names || !pool)
+    r.status = ci_fail_memory(err);
+  else
+    ci_render_body(&r, t->body);
   while (r.macros) {
     ci_macro *older = r.macros->older;
     ci_free(r.macros);

@@ -5,7 +5,19 @@
 #include "templates/template.h"
 #include <stdbool.h>
 
-typedef enum { T_TEXT, T_PRINT, T_PRINT_END, T_BLOCK, T_BLOCK_END, T_NAME, T_STRING, T_INT, T_FLOAT, T_OP, T_END } ci_token_kind;
+typedef enum {
+  T_TEXT,
+  T_PRINT,
+  T_PRINT_END,
+  T_BLOCK,
+  T_BLOCK_END,
+  T_NAME,
+  T_STRING,
+  T_INT,
+  T_FLOAT,
+  T_OP,
+  T_END
+} ci_token_kind;
 
 typedef struct {
   ci_token_kind kind;
@@ -20,9 +32,20 @@ typedef enum {
   N_NAME,    /* text */
   N_LIST,    /* a: first item */
   N_DICT,    /* a: key, value, key, value ... */
-  N_NOT, N_MINUS, N_PLUS,                                                       /* a */
-  N_AND, N_OR, N_ADD, N_SUBTRACT, N_MULTIPLY, N_DIVIDE, N_FLOOR, N_MODULO, N_POWER, N_JOIN, /* a, b */
-  N_COMPARE,   /* a; b: list of N_OPERAND {text: operator, a: operand} */
+  N_NOT,
+  N_MINUS,
+  N_PLUS, /* a */
+  N_AND,
+  N_OR,
+  N_ADD,
+  N_SUBTRACT,
+  N_MULTIPLY,
+  N_DIVIDE,
+  N_FLOOR,
+  N_MODULO,
+  N_POWER,
+  N_JOIN,    /* a, b */
+  N_COMPARE, /* a; b: list of N_OPERAND {text: operator, a: operand} */
   N_OPERAND,
   N_CHOOSE,    /* a if b else c (c may be NULL) */
   N_ATTRIBUTE, /* a.text */
@@ -33,15 +56,16 @@ typedef enum {
   N_TEST,      /* a is text b; negated */
   N_KEYWORD,   /* text=a */
   /* statements */
-  N_TEXT,  /* literal */
-  N_PRINT, /* a */
-  N_IF,    /* a: condition, b: body, c: body of else */
-  N_FOR,   /* a: N_NAME list, b: iterable, c: body, d: body of else, e: condition */
-  N_SET,   /* a: N_NAME or N_ATTRIBUTE list, b: value */
-  N_SET_BODY, /* a: N_NAME, b: body */
-  N_MACRO,    /* text; a: N_NAME list whose a is the default; b: body */
+  N_TEXT,        /* literal */
+  N_PRINT,       /* a */
+  N_IF,          /* a: condition, b: body, c: body of else */
+  N_FOR,         /* a: N_NAME list, b: iterable, c: body, d: body of else, e: condition */
+  N_SET,         /* a: N_NAME or N_ATTRIBUTE list, b: value */
+  N_SET_BODY,    /* a: N_NAME, b: body */
+  N_MACRO,       /* text; a: N_NAME list whose a is the default; b: body */
   N_FILTER_BODY, /* a: N_FILTER chain whose innermost a is NULL; b: body */
-  N_BREAK, N_CONTINUE
+  N_BREAK,
+  N_CONTINUE
 } ci_node_kind;
 
 typedef struct ci_syntax {

@@ -1,6 +1,7 @@
-/* Chat templates: the part of Jinja2 (https://jinja.palletsprojects.com) that public chat templates use, with the settings
- * of transformers' apply_chat_template (trim_blocks, lstrip_blocks, loopcontrols, generation blocks, an immutable sandbox).
- * What is not known is an error by name and line. A template comes from a stranger: steps, depth and output are bounded. */
+/* Chat templates: the part of Jinja2 (https://jinja.palletsprojects.com) that public chat templates use, with the
+ * settings of transformers' apply_chat_template (trim_blocks, lstrip_blocks, loopcontrols, generation blocks, an
+ * immutable sandbox). What is not known is an error by name and line. A template comes from a stranger: steps, depth
+ * and output are bounded. */
 #ifndef CI_TEMPLATES_TEMPLATE_H
 #define CI_TEMPLATES_TEMPLATE_H
 #include "base/error.h"

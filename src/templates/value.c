@@ -7,21 +7,31 @@
 
 bool ci_value_true(const json_t *v) {
   switch (v ? json_typeof(v) : JSON_NULL) {
-    case JSON_OBJECT: return json_object_size(v) > 0;
-    case JSON_ARRAY: return json_array_size(v) > 0;
-    case JSON_STRING: return json_string_length(v) > 0;
-    case JSON_INTEGER: return json_integer_value(v) != 0;
-    case JSON_REAL: return json_real_value(v) != 0;
-    case JSON_TRUE: return true;
-    default: return false;
+  case JSON_OBJECT:
+    return json_object_size(v) > 0;
+  case JSON_ARRAY:
+    return json_array_size(v) > 0;
+  case JSON_STRING:
+    return json_string_length(v) > 0;
+  case JSON_INTEGER:
+    return json_integer_value(v) != 0;
+  case JSON_REAL:
+    return json_real_value(v) != 0;
+  case JSON_TRUE:
+    return true;
+  default:
+    return false;
   }
 }
 
 /* Booleans are numbers. */
 static bool number(const json_t *v, double *out) {
-  if (json_is_number(v)) *out = json_number_value(v);
-  else if (json_is_boolean(v)) *out = json_is_true(v);
-  else return false;
+  if (json_is_number(v))
+    *out = json_number_value(v);
+  else if (json_is_boolean(v))
+    *out = json_is_true(v);
+  else
+    return false;
   return true;
 }
 
@@ -40,7 +50,8 @@ bool ci_value_equal(const json_t *a, const json_t *b) {
 
 static int strings(const json_t *a, const json_t *b) {
   size_t n = json_string_length(a), m = json_string_length(b);
-  int sign = memcmp(json_string_value(a), json_string_value(b), n < m ? n : m); /* UTF-8 keeps the order of code points */
+  int sign =
+      memcmp(json_string_value(a), json_string_value(b), n < m ? n : m); /* UTF-8 keeps the order of code points */
   return sign ? (sign < 0 ? -1 : 1) : (n > m) - (n < m);
 }
 
@@ -55,7 +66,8 @@ int ci_value_order(ci_rendering *r, const json_t *a, const json_t *b) {
 bool ci_value_in(ci_rendering *r, const json_t *item, const json_t *of) {
   if (json_is_string(of)) {
     if (!json_is_string(item)) return ci_render_fail(r, "only a string can be in a string"), false;
-    return memmem(json_string_value(of), json_string_length(of), json_string_value(item), json_string_length(item)) != NULL;
+    return memmem(json_string_value(of), json_string_length(of), json_string_value(item), json_string_length(item)) !=
+           NULL;
   }
   if (json_is_object(of)) return json_is_string(item) && json_object_get(of, json_string_value(item)) != NULL;
   if (of && !json_is_array(of)) return ci_render_fail(r, "a value that nothing can be in"), false;
@@ -79,11 +91,20 @@ static void print_real(ci_text *text, double x) {
 
 static void print_scalar(ci_text *text, const json_t *v, const char *const words[3]) {
   switch (json_typeof(v)) {
-    case JSON_INTEGER: ci_text_add_format(text, "%lld", (long long)json_integer_value(v)); break;
-    case JSON_REAL: print_real(text, json_real_value(v)); break;
-    case JSON_TRUE: ci_text_add(text, words[0]); break;
-    case JSON_FALSE: ci_text_add(text, words[1]); break;
-    default: ci_text_add(text, words[2]);
+  case JSON_INTEGER:
+    ci_text_add_format(text, "%lld", (long long)json_integer_value(v));
+    break;
+  case JSON_REAL:
+    print_real(text, json_real_value(v));
+    break;
+  case JSON_TRUE:
+    ci_text_add(text, words[0]);
+    break;
+  case JSON_FALSE:
+    ci_text_add(text, words[1]);
+    break;
+  default:
+    ci_text_add(text, words[2]);
   }
 }
 
@@ -93,12 +114,18 @@ static void quote(ci_text *text, const char *bytes, size_t length) {
   ci_text_add(text, mark);
   for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)bytes[i];
-    if (c == '\n') ci_text_add(text, "\\n");
-    else if (c == '\t') ci_text_add(text, "\\t");
-    else if (c == '\r') ci_text_add(text, "\\r");
-    else if (c == '\\' || c == (unsigned char)*mark) ci_text_add_format(text, "\\%c", c);
-    else if (c < 32 || c == 127) ci_text_add_format(text, "\\x%02x", c);
-    else ci_text_add_n(text, bytes + i, 1);
+    if (c == '\n')
+      ci_text_add(text, "\\n");
+    else if (c == '\t')
+      ci_text_add(text, "\\t");
+    else if (c == '\r')
+      ci_text_add(text, "\\r");
+    else if (c == '\\' || c == (unsigned char)*mark)
+      ci_text_add_format(text, "\\%c", c);
+    else if (c < 32 || c == 127)
+      ci_text_add_format(text, "\\x%02x", c);
+    else
+      ci_text_add_n(text, bytes + i, 1);
   }
   ci_text_add(text, mark);
 }
@@ -106,7 +133,8 @@ static void quote(ci_text *text, const char *bytes, size_t length) {
 static const char *const python_words[] = {"True", "False", "None"}, *const json_words[] = {"true", "false", "null"};
 
 static void represent(ci_text *text, const json_t *v) {
-  if (json_is_string(v)) quote(text, json_string_value(v), json_string_length(v));
+  if (json_is_string(v))
+    quote(text, json_string_value(v), json_string_length(v));
   else if (json_is_array(v)) {
     ci_text_add(text, "[");
     for (size_t i = 0; i < json_array_size(v); i++) {
@@ -126,12 +154,15 @@ static void represent(ci_text *text, const json_t *v) {
       between = ", ";
     }
     ci_text_add(text, "}");
-  } else print_scalar(text, v, python_words);
+  } else
+    print_scalar(text, v, python_words);
 }
 
 void ci_value_print(ci_text *text, const json_t *v) {
-  if (json_is_string(v)) ci_text_add_n(text, json_string_value(v), json_string_length(v));
-  else if (v) represent(text, v);
+  if (json_is_string(v))
+    ci_text_add_n(text, json_string_value(v), json_string_length(v));
+  else if (v)
+    represent(text, v);
 }
 
 static void json_string_out(ci_text *text, const char *bytes, size_t length, bool ascii) {
@@ -141,11 +172,14 @@ static void json_string_out(ci_text *text, const char *bytes, size_t length, boo
     uint32_t c;
     size_t n = ci_utf8_next(bytes, length, i, &c);
     const char *known = c && c < 128 ? strchr(special, (int)c) : NULL;
-    if (known) ci_text_add_format(text, "\\%c", letters[known - special]);
-    else if (c < 32 || (ascii && c > 126 && c < 0x10000)) ci_text_add_format(text, "\\u%04x", c);
+    if (known)
+      ci_text_add_format(text, "\\%c", letters[known - special]);
+    else if (c < 32 || (ascii && c > 126 && c < 0x10000))
+      ci_text_add_format(text, "\\u%04x", c);
     else if (ascii && c >= 0x10000)
       ci_text_add_format(text, "\\u%04x\\u%04x", 0xD800 + ((c - 0x10000) >> 10), 0xDC00 + ((c - 0x10000) & 0x3FF));
-    else ci_text_add_n(text, bytes + i, n);
+    else
+      ci_text_add_n(text, bytes + i, n);
     i += n;
   }
   ci_text_add(text, "\"");
@@ -158,7 +192,9 @@ static void new_line(ci_text *text, int indent, int depth) {
 
 static void dump(ci_text *text, const json_t *v, int indent, bool ascii, bool sorted, int depth);
 
-static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int by_name(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static void dump_object(ci_text *text, const json_t *v, int indent, bool ascii, bool sorted, int depth) {
   size_t n = json_object_size(v), i = 0;
@@ -184,8 +220,10 @@ static void dump_object(ci_text *text, const json_t *v, int indent, bool ascii, 
 }
 
 static void dump(ci_text *text, const json_t *v, int indent, bool ascii, bool sorted, int depth) {
-  if (json_is_string(v)) json_string_out(text, json_string_value(v), json_string_length(v), ascii);
-  else if (json_is_object(v)) dump_object(text, v, indent, ascii, sorted, depth);
+  if (json_is_string(v))
+    json_string_out(text, json_string_value(v), json_string_length(v), ascii);
+  else if (json_is_object(v))
+    dump_object(text, v, indent, ascii, sorted, depth);
   else if (json_is_array(v)) {
     size_t n = json_array_size(v);
     ci_text_add(text, "[");
@@ -196,7 +234,8 @@ static void dump(ci_text *text, const json_t *v, int indent, bool ascii, bool so
     }
     if (n) new_line(text, indent, depth);
     ci_text_add(text, "]");
-  } else print_scalar(text, v, json_words);
+  } else
+    print_scalar(text, v, json_words);
 }
 
 void ci_value_json(ci_text *text, const json_t *v, int indent, bool ascii, bool sorted) {
@@ -219,7 +258,8 @@ json_t *ci_value_list(ci_rendering *r, json_t *v) {
       n = ci_utf8_next(bytes, length, i, &c);
       json_array_append(list, ci_render_text(r, bytes + i, n));
     }
-  } else return ci_render_fail(r, "a value that cannot be looped over");
+  } else
+    return ci_render_fail(r, "a value that cannot be looped over");
   return list;
 }
 

@@ -2,6 +2,7 @@
 #ifndef CI_TOKENIZERS_KIND_H
 #define CI_TOKENIZERS_KIND_H
 #include "tokenizers/added.h"
+#include "tokenizers/chat.h"
 #include "tokenizers/source.h"
 #include "tokenizers/tokenizer.h"
 #include "tokenizers/vocabulary.h"
@@ -34,6 +35,7 @@ struct ci_tokenizer {
   bool *special_ids;      /* [vocabulary.limit] */
   const char **by_length; /* [specials.count] longest first */
   ci_tokenizer_facts facts;
+  ci_chat chat;
   char *class_name;
 };
 

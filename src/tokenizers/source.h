@@ -20,7 +20,7 @@ typedef struct {
 enum { CI_ROLES = 7 };
 extern const char *const ci_special_roles[CI_ROLES]; /* in the order of all_special_tokens */
 
-typedef struct {
+typedef struct ci_tokenizer_source {
   char *folder, *config_path; /* config_path: of tokenizer_config.json, for errors */
   json_t *settings;           /* what the class's constructor would get */
   ci_added decoder;           /* added_tokens_decoder, by id */

@@ -175,6 +175,7 @@ ci_status ci_tokenizer_open(const char *folder, const json_t *config, const json
   status = ci_source_open(&source, folder, config, kwargs, t->kind->fallback_class, err);
   if (!status) status = t->kind->open(t, &source, err);
   if (!status) status = finish(t, &source, err);
+  if (!status) status = ci_chat_open(&t->chat, &source, err);
   ci_source_close(&source);
   if (status) {
     ci_tokenizer_close(t);
@@ -193,6 +194,7 @@ void ci_tokenizer_close(ci_tokenizer *t) {
   ci_free(t->special_ids);
   ci_free(t->by_length);
   ci_free(t->class_name);
+  ci_chat_close(&t->chat);
   ci_free(t);
 }
 

@@ -272,6 +272,33 @@ def test_generate():
     assert works("generate", "-m", "zh-en-mini", "-i", "我很开心。").stdout.decode() == lines[0]["text"] + "\n"
 
 
+def with_template(template):
+    """stories260K with a chat template."""
+    folder = os.path.join(FOLDER, "chat")
+    shutil.copytree(os.path.join(MODELS, "..", "..", "..", "..", "models", "stories260K"), folder, dirs_exist_ok=True)
+    with open(os.path.join(folder, "chat_template.jinja"), "w") as out:
+        out.write(template)
+    return folder
+
+
+def test_chat():
+    model = with_template("{{ bos_token }}{% for m in messages %}{{ m.content }} {% endfor %}{% if add_generation_prompt %}One{% endif %}\n")
+    done = works("generate", "-m", model, "--chat", "--json", *SHORT, "-i", "Once upon a time",
+                 '[{"role": "system", "content": "Lily."}, {"role": "user", "content": "Hi"}]')
+    ids = [json.loads(line)["input_ids"] for line in done.stdout.decode().splitlines()]
+    assert ids == [[1, 403, 407, 261, 378, 385], [1, 317, 426, 320, 417, 385]], ids  # transformers' apply_chat_template
+    works("attribute", "-m", model, "--chat", "-i", "Hi", "-g", " day, there was", "--hide", "-o", "chat.json")
+    with open(os.path.join(FOLDER, "chat.json")) as file:
+        target = [t["attributes"]["token"] for t in json.load(file)["attributes"]["sequence_attributions"][0]["attributes"]["target"]]
+    assert target[:4] == ["<s>", "▁H", "i", "▁One"] and target[-1] == "▁was", target
+    fails(2, "no chat template", "generate", "-m", "stories260K", "--chat", "-i", "Hi")
+    fails(2, "--chat", "generate", "-m", model, "--chat", "--skip_special_tokens", "-i", "Hi")
+    fails(2, "chat_template.jinja.*line 2.*only cats", "generate", "-m", with_template("\n{{ raise_exception('only cats') }}"), "--chat", "-i", "Hi")
+    fails(2, "for ever|more than", "generate", "-m", with_template("{% for a in range(99999) %}{% for b in range(99999) %}{{ a }}{% endfor %}{% endfor %}"),
+          "--chat", "-i", "Hi")
+    works("generate", "-m", with_template("{% unknown %}"), "-i", "Hi", *SHORT)  # not used: not read
+
+
 def test_unwritable_output():
     fails(1, "nowhere/out.json", *ZH, "-o", "nowhere/out.json")
     with open("/dev/full", "wb") as full:

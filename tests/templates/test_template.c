@@ -26,13 +26,16 @@ static void as_transformers(void **state) {
   assert_true(json_array_size(cases) > 150);
   json_array_foreach(cases, i, c) {
     const json_t *source = json_object_get(c, "template");
-    const char *name = json_string_value(json_object_get(c, "name")), *expected = json_string_value(json_object_get(c, "text"));
+    const char *name = json_string_value(json_object_get(c, "name")),
+               *expected = json_string_value(json_object_get(c, "text"));
     char *text;
     memset(&err, 0, sizeof err);
-    ci_status status = render(json_string_value(source), json_string_length(source), json_object_get(c, "variables"), &text, &err);
+    ci_status status =
+        render(json_string_value(source), json_string_length(source), json_object_get(c, "variables"), &text, &err);
     bool right = expected ? !status && strcmp(text, expected) == 0 : status == CI_EINVAL && err.message[0];
     if (!right) {
-      print_error("%s\n  expected: %s\n  found: %s\n", name, expected ? expected : "an error", status ? err.message : text);
+      print_error("%s\n  expected: %s\n  found: %s\n", name, expected ? expected : "an error",
+                  status ? err.message : text);
       wrong++;
     }
     ci_free(text);
@@ -55,8 +58,11 @@ static void harm(void **state) {
   refused("{% for a in range(100000) %}{% for b in range(100000) %}{{ a }}{% endfor %}{% endfor %}", "more than");
   refused("{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}", "more than");
   refused("{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}", "deeply");
-  refused("{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(90) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}", "more than");
-  refused("{% set ns = namespace(x=[1]) %}{% for i in range(90) %}{% set ns.x = ns.x + ns.x %}{% endfor %}", "more than");
+  refused(
+      "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(90) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+      "more than");
+  refused("{% set ns = namespace(x=[1]) %}{% for i in range(90) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+          "more than");
   refused("{{ 'x' * 999999999999 }}", "repetition");
   refused("{{ range(999999999) }}", "range");
   refused("{{ 9223372036854775807 + 1 }}", "range");
@@ -102,6 +108,7 @@ static void own_tail(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(as_transformers), cmocka_unit_test(harm), cmocka_unit_test(nested), cmocka_unit_test(own_tail)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(as_transformers), cmocka_unit_test(harm),
+                                     cmocka_unit_test(nested), cmocka_unit_test(own_tail)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

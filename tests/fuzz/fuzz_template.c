@@ -1,0 +1,28 @@
+/* libFuzzer target: any bytes as a chat template, rendered for a conversation. */
+#include "base/memory.h"
+#include "templates/template.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+static const char variables[] =
+    "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\", \"add_generation_prompt\": true, \"tools\": null, \"messages\": "
+    "[{\"role\": \"system\", \"content\": \"a\\n\"}, {\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": "
+    "\"\xE4\xBB\x8A\"}]},"
+    " {\"role\": \"assistant\", \"content\": \"x\", \"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": "
+    "{\"k\": 1.5}}}]}]}";
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+  ci_error err = {0};
+  ci_template *t;
+  char *text = NULL;
+  if (ci_template_open("fuzz", (const char *)bytes, length, &t, &err)) {
+    if (!err.code || !err.message[0]) __builtin_trap();
+    return 0;
+  }
+  json_t *values = json_loads(variables, 0, NULL);
+  if (ci_template_render(t, values, &text, &err) && (!err.code || !err.message[0] || text)) __builtin_trap();
+  ci_free(text);
+  json_decref(values);
+  ci_template_close(t);
+  return 0;
+}
