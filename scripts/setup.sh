@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what building needs and is missing. Prints and does nothing when all is there.
-# usage: scripts/setup.sh [ci]      ci: also the second compiler that .ci/run builds with
+# usage: scripts/setup.sh [ci]      ci: also the second compiler and the shells that .ci/run tests with
 set -u
 
 # What is looked for, and the Debian package that brings it. command NAME, module NAME (pkg-config), header NAME.
@@ -21,8 +21,15 @@ module cmocka libcmocka-dev
 module openblas libopenblas-dev
 header oneapi/dnnl/dnnl.h libdnnl-dev
 ROWS
-  [ "${1:-}" = ci ] && echo "command clang-14 clang-14"
-  return 0
+  [ "${1:-}" = ci ] || return 0
+  cat <<'ROWS'
+command clang-14 clang-14
+command groff groff-base
+command man man-db
+command mandoc mandoc
+command zsh zsh
+command fish fish
+ROWS
 }
 
 is_there() {
