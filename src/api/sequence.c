@@ -15,7 +15,11 @@ int cinseq_result_aggregate(const cinseq_result *result, cinseq_result **aggrega
   *aggregated = NULL;
   ci_result *made = ci_result_create(result->count);
   ci_status status = made ? CI_OK : ci_fail_memory(err);
-  if (!status && json_object_update(made->info, result->info)) status = ci_fail_memory(err);
+  if (!status) { /* a copy: other threads may read the result, so not even a reference count of it is written */
+    json_decref(made->info);
+    made->info = json_deep_copy(result->info);
+    if (!made->info) status = ci_fail_memory(err);
+  }
   for (size_t i = 0; i < result->count && !status; i++)
     status = ci_sequence_aggregate(&result->sequences[i], &made->sequences[i], err);
   if (status)

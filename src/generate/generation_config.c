@@ -128,9 +128,11 @@ static ci_status unknown_option(const char *key, ci_error *err) {
   return ci_fail(err, CI_EINVAL, kwargs_name, "unknown option \"%s\"", key);
 }
 
-/* Puts one value on top of merged. A null takes the key away; only for top_k that is not its default but "off". */
-static ci_status put(json_t *merged, const char *key, json_t *value, ci_error *err) {
-  if (!json_is_null(value)) return json_object_set(merged, key, value) ? ci_fail_memory(err) : CI_OK;
+/* Puts one value on top of merged. A null takes the key away; only for top_k that is not its default but "off".
+ * A copy, since the value may be the model's: other threads read that, so not even its reference count is written. */
+static ci_status put(json_t *merged, const char *key, const json_t *value, ci_error *err) {
+  if (!json_is_null(value))
+    return json_object_set_new(merged, key, json_deep_copy(value)) ? ci_fail_memory(err) : CI_OK;
   json_object_del(merged, key);
   if (strcmp(key, "top_k") == 0 && json_object_set_new(merged, key, json_integer(0))) return ci_fail_memory(err);
   return CI_OK;
@@ -187,11 +189,12 @@ static ci_status overlay_files(json_t *merged, const json_t *generation_config, 
   if (!from_config) status = config_outvotes(generation_config, config, defaults, &from_config, err);
   *label = from_config ? "config.json" : "generation_config.json";
   if (!status && from_config) {
-    json_t *whole =
-        json_copy(defaults); /* a null in config.json takes the class's default away, then counts for nothing */
-    if (!whole || (config && json_object_update(whole, (json_t *)config))) status = ci_fail_memory(err);
+    /* a null in config.json takes the class's default away, then counts for nothing */
+    json_t *whole = json_copy(defaults), *ours = config ? json_deep_copy(config) : json_object();
+    if (!whole || !ours || json_object_update(whole, ours)) status = ci_fail_memory(err);
     if (!status) status = overlay(merged, whole, true, true, err);
     json_decref(whole);
+    json_decref(ours);
   } else if (!status) {
     status = overlay(merged, generation_config, true, false, err);
   }

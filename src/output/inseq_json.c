@@ -108,7 +108,7 @@ static int append(const char *bytes, size_t length, void *text) {
 }
 
 ci_status ci_inseq_json_write(const ci_result *result, ci_text *out, ci_error *err) {
-  json_t *a = with(json_object(), "info", json_incref(result->info));
+  json_t *a = with(json_object(), "info", json_deep_copy(result->info));
   a = with(a, "sequence_attributions", new_sequences(result));
   a = with(a, "step_attributions", json_null());
   json_t *root = new_instance(DATA_MODULE, RESULT_CLASS, a);

@@ -130,7 +130,7 @@ static void numbers_of_a_decoder(void **state) {
 
 typedef struct {
   const cinseq_model *model;
-  const char *request;
+  const char *request; /* of a reader: the file to save in */
   cinseq_result *result;
   cinseq_error error;
   int status;
@@ -152,6 +152,7 @@ static void check_same_result(const cinseq_result *a, const cinseq_result *b) {
   assert_int_equal(cinseq_result_count(a), cinseq_result_count(b));
   for (size_t i = 0; i < cinseq_result_count(a); i++) {
     const cinseq_sequence *x = cinseq_result_sequence(a, i), *y = cinseq_result_sequence(b, i);
+    check_same(cinseq_sequence_attributions(x, CINSEQ_SOURCE), cinseq_sequence_attributions(y, CINSEQ_SOURCE));
     check_same(cinseq_sequence_attributions(x, CINSEQ_TARGET), cinseq_sequence_attributions(y, CINSEQ_TARGET));
     for (size_t k = 0; cinseq_sequence_score_name(x, k); k++)
       check_same(cinseq_sequence_scores(x, cinseq_sequence_score_name(x, k)),
@@ -162,28 +163,79 @@ static void check_same_result(const cinseq_result *a, const cinseq_result *b) {
   }
 }
 
-/* Bit by bit what each gives alone. */
+enum { THREADS = 2, ROUNDS = 3 };
+
+static void run_both(void *(*function)(void *), work works[THREADS]) {
+  pthread_t threads[THREADS];
+  for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&threads[i], NULL, function, &works[i]), 0);
+  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+  for (int i = 0; i < THREADS; i++)
+    if (works[i].status) fail_msg("%s: %s", works[i].error.where, works[i].error.message);
+}
+
+/* Bit by bit what each gives alone, whatever tokenizer and method. */
 static void two_threads_share_a_model(void **state) {
   (void)state;
-  enum { THREADS = 2, ROUNDS = 3 };
-  cinseq_model *model = open_model("stories260K");
-  cinseq_result *alone[THREADS] = {attribute(model, requests[0]), attribute(model, requests[1])};
-  for (int round = 0; round < ROUNDS; round++) {
-    work works[THREADS];
-    pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++) {
-      works[i] = (work){.model = model, .request = requests[i]};
-      assert_int_equal(pthread_create(&threads[i], NULL, run, &works[i]), 0);
+  static const struct {
+    const char *model, *requests[THREADS];
+  } cases[] = {
+      {"stories260K", {requests[0], requests[1]}},
+      {"zh-en-mini",
+       {"{\"input_texts\": [\"我很开心。\", \"今天\"], \"attribute_target\": true, \"threads\": 2}",
+        "{\"input_texts\": \"他在这里。\", \"attribution_method\": \"occlusion\", \"generation_kwargs\": "
+        "{\"num_beams\": 3}}"}},
+      {TEST_DATA "/golden/models/gpt2",
+       {"{\"input_texts\": \"He's going\", \"generation_kwargs\": {\"max_new_tokens\": 3}, \"attribution_method\":"
+        " \"integrated_gradients\"}",
+        "{\"input_texts\": \"It isn't 42\", \"generation_kwargs\": {\"max_new_tokens\": 3}, \"step_scores\": "
+        "[\"entropy\"]}"}}};
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    cinseq_model *model = open_model(cases[c].model);
+    cinseq_result *alone[THREADS];
+    for (int i = 0; i < THREADS; i++) alone[i] = attribute(model, cases[c].requests[i]);
+    for (int round = 0; round < ROUNDS; round++) {
+      work works[THREADS];
+      for (int i = 0; i < THREADS; i++) works[i] = (work){.model = model, .request = cases[c].requests[i]};
+      run_both(run, works);
+      for (int i = 0; i < THREADS; i++) {
+        check_same_result(alone[i], works[i].result);
+        cinseq_result_close(works[i].result);
+      }
     }
-    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-    for (int i = 0; i < THREADS; i++) {
-      if (works[i].status) fail_msg("%s: %s", works[i].error.where, works[i].error.message);
-      check_same_result(alone[i], works[i].result);
-      cinseq_result_close(works[i].result);
-    }
+    for (int i = 0; i < THREADS; i++) cinseq_result_close(alone[i]);
+    cinseq_model_close(model);
   }
-  for (int i = 0; i < THREADS; i++) cinseq_result_close(alone[i]);
+}
+
+static void *read_result(void *argument) {
+  work *w = argument;
+  cinseq_result *aggregated = NULL;
+  char *text = NULL, *info = cinseq_result_info(w->result);
+  w->status = cinseq_result_aggregate(w->result, &aggregated, &w->error);
+  if (!w->status) w->status = cinseq_result_show(w->result, NULL, &text, &w->error);
+  if (!w->status) w->status = cinseq_result_save(w->result, w->request, &w->error);
+  cinseq_free(info);
+  cinseq_free(text);
+  cinseq_result_close(aggregated);
+  return NULL;
+}
+
+static void two_threads_read_a_result(void **state) {
+  (void)state;
+  char folder[] = "/tmp/cinseq-threads-XXXXXX", paths[THREADS][64];
+  assert_non_null(mkdtemp(folder));
+  cinseq_model *model = open_model("stories260K");
+  cinseq_result *result = attribute(model, requests[0]);
   cinseq_model_close(model);
+  work works[THREADS];
+  for (int i = 0; i < THREADS; i++) {
+    snprintf(paths[i], sizeof paths[i], "%s/%d.json", folder, i);
+    works[i] = (work){.result = result, .request = paths[i]};
+  }
+  run_both(read_result, works);
+  cinseq_result_close(result);
+  for (int i = 0; i < THREADS; i++) assert_int_equal(unlink(paths[i]), 0);
+  rmdir(folder);
 }
 
 /* ---- silence ---- */
@@ -271,10 +323,13 @@ static void nothing_is_closed_as_well(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(numbers_of_an_encoder_decoder), cmocka_unit_test(numbers_of_a_decoder),
-      cmocka_unit_test(two_threads_share_a_model),     cmocka_unit_test(nothing_is_printed),
-      cmocka_unit_test(closed_streams_do_no_harm),     cmocka_unit_test(a_hook_ends_the_run),
-      cmocka_unit_test(nothing_is_closed_as_well)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_of_an_encoder_decoder),
+                                     cmocka_unit_test(numbers_of_a_decoder),
+                                     cmocka_unit_test(two_threads_share_a_model),
+                                     cmocka_unit_test(two_threads_read_a_result),
+                                     cmocka_unit_test(nothing_is_printed),
+                                     cmocka_unit_test(closed_streams_do_no_harm),
+                                     cmocka_unit_test(a_hook_ends_the_run),
+                                     cmocka_unit_test(nothing_is_closed_as_well)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
