@@ -44,6 +44,7 @@ static json_t *describe_own(const cli_option *o) {
 json_t *cli_options(const cli_command *command) {
   json_t *options = json_array();
   for (const cli_option *o = command->options; o && o->name; o++) json_array_append_new(options, describe_own(o));
+  for (const cli_option *o = command->shared; o && o->name; o++) json_array_append_new(options, describe_own(o));
   char *text = cinseq_describe("commands");
   json_t *requests = text ? json_loads(text, 0, NULL) : NULL;
   cinseq_free(text);
@@ -156,24 +157,31 @@ bool cli_is_flag(const char *word) {
   return strcspn(word, " ") >= name;
 }
 
-/* Whether the first n bytes of flag are this option's: 1, or -1 for its --no_ form, or 0. Hyphens count as underscores.
- */
-static int matches(const json_t *option, const char *flag, size_t n) {
-  size_t i;
-  const json_t *short_flag;
-  json_array_foreach(json_object_get(option, "flags"), i,
-                     short_flag) if (json_string_length(short_flag) == n &&
-                                     memcmp(json_string_value(short_flag), flag, n) == 0) return 1;
-  const char *name = text_of(option, "name");
+/* Whether the n bytes of flag are "--name": 1, or -1 for "--no_name" of an option that is true by default, or 0.
+ * Hyphens count as underscores. */
+static int matches_name(const char *name, const char *flag, size_t n, bool negatable) {
   if (n < 3 || memcmp(flag, "--", 2) != 0) return 0;
   flag += 2, n -= 2;
   int sign = 1;
-  if (json_is_true(json_object_get(option, "default")) && n > 3 && memcmp(flag, "no", 2) == 0 &&
-      (flag[2] == '_' || flag[2] == '-'))
+  if (negatable && n > 3 && memcmp(flag, "no", 2) == 0 && (flag[2] == '_' || flag[2] == '-'))
     flag += 3, n -= 3, sign = -1;
   if (strlen(name) != n) return 0;
   for (size_t k = 0; k < n; k++)
     if (flag[k] != name[k] && !(flag[k] == '-' && name[k] == '_')) return 0;
+  return sign;
+}
+
+/* The same for all names of an option, the short ones too. */
+static int matches(const json_t *option, const char *flag, size_t n) {
+  bool negatable = json_is_true(json_object_get(option, "default"));
+  int sign = matches_name(text_of(option, "name"), flag, n, negatable);
+  size_t i;
+  const json_t *other;
+  json_array_foreach(json_object_get(option, "flags"), i, other) {
+    const char *name = json_string_value(other);
+    if (!sign && strlen(name) == n && memcmp(name, flag, n) == 0) sign = 1;
+    if (!sign && strncmp(name, "--", 2) == 0) sign = matches_name(name + 2, flag, n, negatable);
+  }
   return sign;
 }
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {CLI_MODEL_OPTION, CLI_RESULT_OPTIONS, CLI_VERBOSE_OPTIONS, {0}};
+static const cli_option options[] = {CLI_MODEL_OPTION, CLI_VERBOSE_OPTIONS, {0}};
 
 static const cli_request requests[] = {{"open", "Model"}, {"attribute", "Attribution"}, {"show", "Table"}, {0}};
 
@@ -37,7 +37,7 @@ static int run(const cli_command *command, const json_t *values) {
   int code = cli_check_outputs(command, values);
   if (code) return code;
   cli_progress progress;
-  cli_progress_start(&progress);
+  cli_progress_start(&progress, cli_get_flag(values, "quiet"));
   cinseq_model *model = NULL;
   cinseq_result *result = NULL;
   cinseq_error error = {0};
@@ -48,7 +48,7 @@ static int run(const cli_command *command, const json_t *values) {
   cli_progress_end(&progress);
   if (status) code = cli_report(command, &error);
   if (result) code = cli_output_result(command, values, result);
-  if (!code) print_statistics(values, result);
+  if (!code && !cli_get_flag(values, "quiet")) print_statistics(values, result);
   cinseq_result_close(result);
   cinseq_model_close(model);
   return code;
@@ -58,6 +58,7 @@ const cli_command cli_attribute_command = {
     .id = "attribute",
     .help = "Says which input tokens each generated token came from, and draws it as a heat table.",
     .options = options,
+    .shared = cli_result_options,
     .requests = requests,
     .examples = examples,
     .run = run,

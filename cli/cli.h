@@ -31,6 +31,7 @@ typedef struct cli_command {
   const char *id, *help;
   const char *argument;        /* what stands without a flag, for the usage line; NULL: nothing may */
   const cli_option *options;   /* up to a row without a name; the first of two equal names counts */
+  const cli_option *shared;    /* further ones, that other commands have too; or NULL */
   const cli_request *requests; /* up to a row without an id */
   const char *const *examples; /* command lines, NULL-terminated */
   /* values: {"cli": {all own options}, request id: {what was given}, "arguments": [...]}. Gives the exit code. */
@@ -87,28 +88,18 @@ double cli_peak_bytes(void); /* resident memory of this process */
 /* progress.c. Hooks that draw a bar on stderr, print warnings and cancel on SIGINT. One run at a time. */
 typedef struct {
   double start, drawn; /* seconds; drawn 0: no bar stands on the screen */
-  bool terminal;
+  bool terminal, quiet;
   cinseq_hooks hooks;
 } cli_progress;
-void cli_progress_start(cli_progress *progress);
+void cli_progress_start(cli_progress *progress, bool quiet); /* quiet: neither bar nor warnings */
 void cli_progress_end(cli_progress *progress);
+
+#define CLI_QUIET_OPTION                                                                                               \
+  { "quiet", "-q", "bool", "false", NULL, "Nothing on stderr but errors.", "Output" }
 
 /* output.c. Where a result goes: flags of every command that has one. The first says what cannot be written before the
  * work; the second shows and saves. CLI_OK, or the exit code after a message. */
-#define CLI_RESULT_OPTIONS                                                                                             \
-  {"save_path", "-o", "word", "null", "@files", "File to save the result in, as Inseq's JSON.", "Output"},             \
-      {"viz_path", NULL, "word", "null", "@files", "File to save the heat tables in, as one HTML page.", "Output"},    \
-      {"hide_attributions", "--hide", "bool", "false", NULL, "Do not print the tables.", "Output"},                    \
-      {"color",                                                                                                        \
-       NULL,                                                                                                           \
-       "word",                                                                                                         \
-       "\"auto\"",                                                                                                     \
-       "auto|always|never",                                                                                            \
-       "Colours of the tables; auto: where stdout is a terminal and NO_COLOR is not set.",                             \
-       "Table"},                                                                                                       \
-  {                                                                                                                    \
-    "width", NULL, "int", "null", NULL, "Columns to draw in; 0: no limit; without it those of the terminal.", "Table"  \
-  }
+extern const cli_option cli_result_options[];
 int cli_check_outputs(const cli_command *command, const json_t *values);
 int cli_output_result(const cli_command *command, const json_t *values, const cinseq_result *result);
 

@@ -6,6 +6,7 @@
 static const cli_option options[] = {
     CLI_MODEL_OPTION,
     {"json", NULL, "bool", "false", NULL, "Print a JSON object a line: input_ids, output_ids, text.", "Output"},
+    CLI_QUIET_OPTION,
     CLI_VERBOSE_OPTIONS,
     {0}};
 
@@ -49,7 +50,7 @@ static int run(const cli_command *command, const json_t *values) {
   const json_t *given = json_object_get(values, "generate");
   if (!json_object_get(given, "input_texts")) return cli_usage_error(command, "--input_texts (-i) is needed");
   cli_progress progress;
-  cli_progress_start(&progress);
+  cli_progress_start(&progress, cli_get_flag(values, "quiet"));
   cinseq_model *model = NULL;
   cinseq_error error = {0};
   char *lines = NULL, *request = json_dumps(given, 0);
@@ -63,7 +64,7 @@ static int run(const cli_command *command, const json_t *values) {
   if (!code) {
     size_t tokens = print_lines(lines, cli_get_flag(values, "json"));
     code = cli_finish_output(command);
-    if (!code) cli_closing_line("generated", tokens, seconds, cli_peak_bytes());
+    if (!code && !cli_get_flag(values, "quiet")) cli_closing_line("generated", tokens, seconds, cli_peak_bytes());
   }
   cinseq_free(lines);
   cinseq_model_close(model);

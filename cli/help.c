@@ -136,7 +136,7 @@ const char cli_exit_codes[] = "0 done, 1 failure, 2 wrong use, 130 interrupted."
 
 void cli_help(const cli_command *command, FILE *out) {
   json_t *options = cli_options(command);
-  fprintf(out, "usage: cinseq %s%s%s [FLAG [VALUE]]...\n\n%s\n", command->id, command->argument ? " " : "",
+  fprintf(out, "usage: cinseq %s%s%s [FLAG]...\n\n%s\n", command->id, command->argument ? " " : "",
           command->argument ? command->argument : "", command->help);
   print_groups(command, options, out, help_width(out));
   fputs("\nExamples\n", out);

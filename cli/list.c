@@ -5,7 +5,8 @@
 static const cli_option options[] = {{"json", NULL, "bool", "false", NULL, "Print the descriptors as JSON.", "Output"},
                                      {0}};
 
-static const char *const kinds[] = {"methods", "scores", "models", "aggregators", "formats", "tokenizers", "installed", NULL};
+static const char *const kinds[] = {"methods", "scores",     "models",  "aggregators", "formats",
+                                    "tokenizers", "outputs", "installed", NULL};
 
 static const char *const examples[] = {"cinseq list methods", "cinseq list models --json", NULL};
 
@@ -63,7 +64,7 @@ static int run(const cli_command *command, const json_t *values) {
 const cli_command cli_list_command = {
     .id = "list",
     .help = "Lists methods, scores, models and more.",
-    .argument = "methods|scores|models|aggregators|formats|tokenizers|installed",
+    .argument = "methods|scores|models|aggregators|formats|tokenizers|outputs|installed",
     .options = options,
     .examples = examples,
     .run = run,

@@ -3,8 +3,22 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+const cli_option cli_result_options[] = {
+    {"save_path", "-o", "word", "null", "@files", "File to save the result in, as Inseq's JSON.", "Output"},
+    {"viz_path", NULL, "word", "null", "@files",
+     "File to save the heat tables in; its ending says as what: .html, .txt, ... (cinseq list outputs).", "Output"},
+    {"json", NULL, "bool", "false", NULL,
+     "Print the result as Inseq's JSON, as --save_path saves it, in place of the tables.", "Output"},
+    {"hide_attributions", "--hide", "bool", "false", NULL, "Do not print the tables.", "Output"},
+    {"color", NULL, "word", "\"auto\"", "auto|always|never",
+     "Colours of the tables; auto: where stdout is a terminal and NO_COLOR is not set.", "Table"},
+    {"width", NULL, "int", "null", NULL, "Columns to draw in; 0: no limit; without it those of the terminal.", "Table"},
+    CLI_QUIET_OPTION,
+    {0}};
 
 /* Learns that a file cannot be written before the work, not after it. */
 static int check_path(const cli_command *command, const json_t *values, const char *name) {
@@ -21,6 +35,29 @@ static int check_path(const cli_command *command, const json_t *values, const ch
   return CLI_FAILURE;
 }
 
+/* *output is the id of what the ending of path stands for. CLI_OK, or CLI_USAGE after a message. */
+static int find_output(const cli_command *command, const char *path, json_t **output) {
+  char *text = cinseq_describe("outputs");
+  json_t *rows = text ? json_loads(text, 0, NULL) : NULL, *row, *ending, *known = json_string("");
+  const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+  size_t i, k;
+  *output = NULL;
+  json_array_foreach(rows, i, row) json_array_foreach(json_object_get(row, "endings"), k, ending) {
+    const char *name = json_string_value(ending);
+    if (dot && strcasecmp(dot + 1, name) == 0) *output = json_incref(json_object_get(row, "id"));
+    json_t *longer = json_sprintf("%s%s.%s", json_string_value(known), i + k ? ", " : "", name);
+    json_decref(known);
+    known = longer;
+  }
+  int code = *output ? CLI_OK
+                     : cli_usage_error(command, "--viz_path: what is %s to be? Its name should end in one of %s", path,
+                                       json_string_value(known));
+  json_decref(known);
+  json_decref(rows);
+  cinseq_free(text);
+  return code;
+}
+
 /* What the terminal can do, by the variables that terminals set. */
 static const char *choose_color(const json_t *values) {
   const char *wanted = cli_get_text(values, "color"), *no_color = getenv("NO_COLOR"), *term = getenv("TERM"),
@@ -32,52 +69,77 @@ static const char *choose_color(const json_t *values) {
   return colorterm && (strcmp(colorterm, "truecolor") == 0 || strcmp(colorterm, "24bit") == 0) ? "truecolor" : "256";
 }
 
-static int show(const cli_command *command, const json_t *values, const cinseq_result *result) {
-  json_t *wanted = json_deep_copy(json_object_get(values, "show")),
-         *width = json_object_get(json_object_get(values, "cli"), "width");
-  if (!wanted) wanted = json_object();
-  json_object_set_new(wanted, "color", json_string(choose_color(values)));
-  json_object_set_new(wanted, "width",
-                      json_integer(json_is_integer(width) ? json_integer_value(width) : cli_width(stdout)));
-  char *text = NULL, *json = json_dumps(wanted, 0);
+/* The result as `output` in new memory of cinseq_free's; keys of `more` are put on top of what was given for "show". */
+static int render(const cli_command *command, const json_t *values, const cinseq_result *result, const char *output,
+                  const json_t *more, char **text) {
+  json_t *options = json_object();
+  json_object_update(options, json_object_get(values, "show"));
+  json_object_update(options, (json_t *)more);
+  char *json = json_dumps(options, 0);
   cinseq_error error = {0};
-  int status = cinseq_result_show(result, json, &text, &error);
-  if (!status) fputs(text, stdout);
-  cinseq_free(text);
+  int status = cinseq_result_render(result, output, json, text, &error);
   free(json);
-  json_decref(wanted);
-  return status ? cli_report(command, &error) : cli_finish_output(command);
-}
-
-static int save(const cli_command *command, const json_t *values, const cinseq_result *result) {
-  const char *path = cli_get_text(values, "save_path");
-  cinseq_error error = {0};
-  if (!path) return CLI_OK;
-  fprintf(stderr, "Saving attributions to %s\n", path);
-  int status = cinseq_result_save(result, path, &error);
+  json_decref(options);
   return status ? cli_report(command, &error) : CLI_OK;
 }
 
-static int save_page(const cli_command *command, const json_t *values, const cinseq_result *result) {
+/* What goes to stdout: Inseq's JSON, or the tables. */
+static int show(const cli_command *command, const json_t *values, const cinseq_result *result) {
+  bool as_json = cli_get_flag(values, "json");
+  if (!as_json && cli_get_flag(values, "hide_attributions")) return CLI_OK;
+  const json_t *given = json_object_get(json_object_get(values, "cli"), "width");
+  json_int_t width = json_is_integer(given) ? json_integer_value(given) : cli_width(stdout);
+  json_t *terminal = json_pack("{s:s, s:I}", "color", choose_color(values), "width", width);
+  char *text = NULL;
+  int code = render(command, values, result, as_json ? "json" : "terminal", terminal, &text);
+  if (!code) fputs(text, stdout);
+  if (!code && as_json) fputs("\n", stdout);
+  cinseq_free(text);
+  json_decref(terminal);
+  return code ? code : cli_finish_output(command);
+}
+
+static int save(const cli_command *command, const json_t *values, const cinseq_result *result, const char *output,
+                const char *path) {
+  char *text = NULL;
+  cinseq_error error = {0};
+  int code = render(command, values, result, output, NULL, &text);
+  if (!code && cinseq_file_write(path, text, &error)) code = cli_report(command, &error);
+  cinseq_free(text);
+  return code;
+}
+
+static int save_result(const cli_command *command, const json_t *values, const cinseq_result *result) {
+  const char *path = cli_get_text(values, "save_path");
+  if (!path) return CLI_OK;
+  bool aggregated = json_object_get(json_object_get(values, "show"), "attribution_aggregators") != NULL;
+  if (!cli_get_flag(values, "quiet"))
+    fprintf(stderr, "Saving %sattributions to %s\n", aggregated ? "aggregated " : "", path);
+  return save(command, values, result, "json", path);
+}
+
+static int save_drawing(const cli_command *command, const json_t *values, const cinseq_result *result) {
   const char *path = cli_get_text(values, "viz_path");
   if (!path) return CLI_OK;
-  char *page = NULL, *json = json_dumps(json_object_get(values, "show"), 0);
-  cinseq_error error = {0};
-  fprintf(stderr, "Saving visualization to %s\n", path);
-  int status = cinseq_result_html(result, json, &page, &error);
-  if (!status) status = cinseq_file_write(path, page, &error);
-  cinseq_free(page);
-  free(json);
-  return status ? cli_report(command, &error) : CLI_OK;
+  if (!cli_get_flag(values, "quiet")) fprintf(stderr, "Saving visualization to %s\n", path);
+  json_t *output = NULL;
+  int code = find_output(command, path, &output);
+  if (!code) code = save(command, values, result, json_string_value(output), path);
+  json_decref(output);
+  return code;
 }
 
 int cli_check_outputs(const cli_command *command, const json_t *values) {
-  int code = check_path(command, values, "save_path");
+  const char *drawing = cli_get_text(values, "viz_path");
+  json_t *output = NULL;
+  int code = drawing ? find_output(command, drawing, &output) : CLI_OK;
+  json_decref(output);
+  if (!code) code = check_path(command, values, "save_path");
   return code ? code : check_path(command, values, "viz_path");
 }
 
 int cli_output_result(const cli_command *command, const json_t *values, const cinseq_result *result) {
-  int shown = cli_get_flag(values, "hide_attributions") ? CLI_OK : show(command, values, result);
-  int drawn = save_page(command, values, result), saved = save(command, values, result);
+  int shown = show(command, values, result), drawn = save_drawing(command, values, result),
+      saved = save_result(command, values, result);
   return shown ? shown : drawn ? drawn : saved;
 }

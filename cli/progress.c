@@ -43,14 +43,17 @@ static int on_progress(void *context, const char *stage, size_t done, size_t tot
 }
 
 static void on_warning(void *context, const char *message) {
-  clear_bar(context);
+  cli_progress *progress = context;
+  if (progress->quiet) return;
+  clear_bar(progress);
   fprintf(stderr, "warning: %s\n", message);
 }
 
-void cli_progress_start(cli_progress *progress) {
+void cli_progress_start(cli_progress *progress, bool quiet) {
   memset(progress, 0, sizeof *progress);
   progress->start = cli_seconds();
-  progress->terminal = isatty(STDERR_FILENO) == 1;
+  progress->quiet = quiet;
+  progress->terminal = !quiet && isatty(STDERR_FILENO) == 1;
   progress->hooks = (cinseq_hooks){on_progress, on_warning, progress};
   struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND | SA_RESTART};
   sigaction(SIGINT, &action, NULL);

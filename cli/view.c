@@ -1,12 +1,11 @@
 /* cinseq view: a saved result again, from here or from Inseq: as tables, as a page, as another file. */
 #include "cli.h"
 
-static const cli_option options[] = {CLI_RESULT_OPTIONS, {0}};
-
 static const cli_request requests[] = {{"show", "Table"}, {0}};
 
 static const char *const examples[] = {"cinseq view result.json",
-                                       "cinseq view result.json --hide --viz_path result.html", NULL};
+                                       "cinseq view result.json --hide --viz_path result.html",
+                                       "cinseq view result.json --attribution_aggregators mean --no_normalize", NULL};
 
 static int run(const cli_command *command, const json_t *values) {
   const json_t *arguments = json_object_get(values, "arguments");
@@ -24,9 +23,9 @@ static int run(const cli_command *command, const json_t *values) {
 
 const cli_command cli_view_command = {
     .id = "view",
-    .help = "Shows a saved result again, of cinseq or of Inseq, or makes a page of it.",
+    .help = "Shows a saved result again, of cinseq or of Inseq, or makes another file of it.",
     .argument = "FILE.json",
-    .options = options,
+    .shared = cli_result_options,
     .requests = requests,
     .examples = examples,
     .run = run,

@@ -75,7 +75,7 @@ CINSEQ_API char *cinseq_build_info(void);
 /* What this build can do, as a JSON array of {"id", "help", "options": [{"name", "flags": [..], "type", "default",
  * "choices", "kind", "min", "max", "help"}], ...}; "choices", "kind" (the choices are the ids of that kind), "min" and
  * "max" only where there are some. kind: "methods", "scores", "models" (architectures), "aggregators", "formats",
- * "tokenizers", "installed" (models by name, with their folder as help) or "commands": the options of "open",
+ * "tokenizers", "outputs" (with "endings", those of their files' names), "installed" (models by name, with their folder as help) or "commands": the options of "open",
  * "attribute", "generate" and "show" there are the keys of those requests. NULL: no such kind, or no memory. Free with
  * cinseq_free. */
 CINSEQ_API char *cinseq_describe(const char *kind);
@@ -117,15 +117,14 @@ CINSEQ_API int cinseq_generate(const cinseq_model *model, const char *request_js
 CINSEQ_API int cinseq_result_save(const cinseq_result *result, const char *path, cinseq_error *error);
 /* Loads such a file, written by Inseq or by cinseq. *result is closed with cinseq_result_close. */
 CINSEQ_API int cinseq_result_load(const char *path, cinseq_result **result, cinseq_error *error);
-/* The heat tables of all sequences as text for a terminal, aggregated as cinseq_result_aggregate does. options_json:
- * NULL, or an object with the keys of "show": "color" ("none", "256", "truecolor"), "width" (columns; 0: no limit),
- * "clean_tokens" (bool), "min_val", "max_val", ... *text: free with cinseq_free. */
-CINSEQ_API int cinseq_result_show(const cinseq_result *result, const char *options_json, char **text,
-                                  cinseq_error *error);
-/* The same as one HTML page that needs no other file, no network and no script. "color" and "width" mean nothing here.
- * *text: free with cinseq_free. */
-CINSEQ_API int cinseq_result_html(const cinseq_result *result, const char *options_json, char **text,
-                                  cinseq_error *error);
+/* The result as text of one of the outputs of cinseq_describe("outputs"): "terminal" (heat tables), "html" (one page that
+ * needs no other file, no network and no script), "json" (what cinseq_result_save writes), ... What draws tables is
+ * aggregated first, as cinseq_result_aggregate does. options_json: NULL, or an object with the keys of "show": "color"
+ * ("none", "256", "truecolor") and "width" (columns; 0: no limit) of a terminal, "clean_tokens" (bool), "min_val",
+ * "max_val", "attribution_aggregators", ...; an output passes over those that mean nothing to it. *text: free with
+ * cinseq_free. CINSEQ_EINVAL for an unknown output or option. */
+CINSEQ_API int cinseq_result_render(const cinseq_result *result, const char *output, const char *options_json,
+                                    char **text, cinseq_error *error);
 /* Inseq's info about the run as a JSON object: the model, the method and its arguments, input_texts, generated_texts,
  * ... NULL: no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_result_info(const cinseq_result *result);
@@ -158,8 +157,10 @@ CINSEQ_API const cinseq_sequence *cinseq_result_sequence(const cinseq_result *re
 /* A result with the attributions reduced to one number for each pair of tokens, as the tables show it: the default of
  * Inseq for the method (gradients: the L2 norm over the embedding; attention: the mean over layers and heads; then each
  * column is divided by the sum of its magnitudes over source and target). What has two dimensions stays as it is.
- * *aggregated is closed with cinseq_result_close. */
-CINSEQ_API int cinseq_result_aggregate(const cinseq_result *result, cinseq_result **aggregated, cinseq_error *error);
+ * options_json: NULL, or an object with keys of "show", of which "attribution_aggregators" and the aggregators' own
+ * ("normalize") say it otherwise. *aggregated is closed with cinseq_result_close. */
+CINSEQ_API int cinseq_result_aggregate(const cinseq_result *result, const char *options_json,
+                                       cinseq_result **aggregated, cinseq_error *error);
 
 CINSEQ_API size_t cinseq_sequence_token_count(const cinseq_sequence *sequence, cinseq_side side);
 /* The token as the tokenizer writes it, and its id in *id (may be NULL). NULL past the end. */

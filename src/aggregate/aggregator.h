@@ -36,6 +36,9 @@ typedef struct {
 const ci_function *ci_functions(size_t *count);
 const ci_function *ci_function_find(const char *id); /* NULL: unknown */
 
+/* Whether all names are aggregators or functions: CI_EINVAL with the nearest. names: array of strings, or NULL. */
+ci_status ci_aggregators_check(const json_t *names, ci_error *err);
+
 typedef struct {
   const char *aggregator;
   const char *function; /* NULL: the aggregator's default */

@@ -64,10 +64,16 @@ ci_status ci_array_create(ci_array *array, int rank, const size_t *shape, ci_err
 void ci_array_free(ci_array *array);
 size_t ci_array_size(const ci_array *array); /* number of elements */
 
-/* A copy of `sequence` with Inseq's default aggregation for its kind applied (spec 4.2): Granular vnorm over the last
- * dimension then joint L1 normalisation of source and target by column; MultiDimensional mean then normalise,
- * n_dimensions times; Coarse as it is. The result is 2-D. */
-ci_status ci_sequence_aggregate(const ci_sequence *sequence, ci_sequence *out, ci_error *err);
+/* A copy of `sequence`, aggregated. names: array of ids of aggregators, or of functions that the aggregator `scores`
+ * then uses, applied one after the other; arguments: an object with their options, or NULL. names NULL: Inseq's default
+ * aggregation for its kind (spec 4.2): Granular vnorm over the last dimension then joint L1 normalisation of source and
+ * target by column; MultiDimensional mean then normalise, n_dimensions times; Coarse as it is; the result is 2-D.
+ * Errors: CI_EINVAL when fewer than two dimensions would be left. */
+ci_status ci_sequence_aggregate(const ci_sequence *sequence, const json_t *names, const json_t *arguments,
+                                ci_sequence *out, ci_error *err);
+/* The same of all sequences of a result. */
+ci_status ci_result_aggregate(const ci_result *result, const json_t *names, const json_t *arguments, ci_result **out,
+                              ci_error *err);
 void ci_sequence_free(ci_sequence *sequence); /* its members, not itself */
 
 /* Inseq 0.7.1's file (spec 5). Saving is whole or not at all. */

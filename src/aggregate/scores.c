@@ -14,7 +14,7 @@ typedef struct {
 } scores_options;
 
 const ci_option ci_scores_options[] = {
-    {"normalize", NULL, CI_BOOL, offsetof(scores_options, normalize), "true", 0, 0, NULL,
+    {"normalize", "--normalize_attributions", CI_BOOL, offsetof(scores_options, normalize), "true", 0, 0, NULL,
      "Divide each column by the sum of its magnitudes, over source and target together."},
     CI_OPTIONS_END};
 

@@ -8,7 +8,7 @@
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
 #include "models/model.h"
-#include "output/terminal.h"
+#include "output/output.h"
 #include "scores/score.h"
 #include "tokenizers/tokenizer.h"
 #include <math.h>
@@ -112,6 +112,24 @@ static void describe_tokenizers(json_t *rows) {
   for (size_t i = 0; i < count; i++) json_array_append_new(rows, describe_row(t[i].id, t[i].help, NULL));
 }
 
+static void describe_outputs(json_t *rows) {
+  size_t count;
+  const ci_output *o = ci_outputs(&count);
+  for (size_t i = 0; i < count; i++) {
+    json_t *row = describe_row(o[i].id, o[i].help, NULL);
+    json_object_set_new(row, "endings", split_words(o[i].endings, " "));
+    json_array_append_new(rows, row);
+  }
+}
+
+/* The options of aggregators are keys of "show". */
+static void add_aggregator_options(json_t *options) {
+  size_t count;
+  const ci_aggregator *a = ci_aggregators(&count);
+  for (size_t i = 0; i < count; i++)
+    for (const ci_option *o = a[i].options; o && o->name; o++) json_array_append_new(options, describe_option(o));
+}
+
 static void describe_commands(json_t *rows) {
   static const struct {
     const char *id, *help;
@@ -124,15 +142,16 @@ static void describe_commands(json_t *rows) {
   };
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
     json_array_append_new(rows, describe_row(commands[i].id, commands[i].help, commands[i].options));
+  add_aggregator_options(json_object_get(json_array_get(rows, json_array_size(rows) - 1), "options"));
 }
 
 static const struct {
   const char *kind;
   void (*describe)(json_t *rows);
 } kinds[] = {
-    {"methods", describe_methods},         {"scores", describe_scores},          {"models", describe_models},
-    {"aggregators", describe_aggregators}, {"formats", describe_formats},        {"tokenizers", describe_tokenizers},
-    {"commands", describe_commands},       {"installed", ci_installed_describe},
+    {"methods", describe_methods},         {"scores", describe_scores},   {"models", describe_models},
+    {"aggregators", describe_aggregators}, {"formats", describe_formats}, {"tokenizers", describe_tokenizers},
+    {"outputs", describe_outputs},         {"commands", describe_commands}, {"installed", ci_installed_describe},
 };
 
 /* ---- public functions ---- */

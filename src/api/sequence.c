@@ -1,6 +1,5 @@
 /* The numbers of a result, without JSON. */
 #include "aggregate/result.h"
-#include "base/memory.h"
 #include <string.h>
 
 size_t cinseq_result_count(const cinseq_result *result) {
@@ -9,24 +8,6 @@ size_t cinseq_result_count(const cinseq_result *result) {
 
 const cinseq_sequence *cinseq_result_sequence(const cinseq_result *result, size_t index) {
   return index < result->count ? &result->sequences[index] : NULL;
-}
-
-int cinseq_result_aggregate(const cinseq_result *result, cinseq_result **aggregated, cinseq_error *err) {
-  *aggregated = NULL;
-  ci_result *made = ci_result_create(result->count);
-  ci_status status = made ? CI_OK : ci_fail_memory(err);
-  if (!status) { /* a copy: other threads may read the result, so not even a reference count of it is written */
-    json_decref(made->info);
-    made->info = json_deep_copy(result->info);
-    if (!made->info) status = ci_fail_memory(err);
-  }
-  for (size_t i = 0; i < result->count && !status; i++)
-    status = ci_sequence_aggregate(&result->sequences[i], &made->sequences[i], err);
-  if (status)
-    ci_result_close(made);
-  else
-    *aggregated = made;
-  return (int)status;
 }
 
 size_t cinseq_sequence_token_count(const cinseq_sequence *s, cinseq_side side) {

@@ -49,15 +49,10 @@ static bool offer(const ci_option *table, json_t *arguments, const char *key, js
 }
 
 static ci_status unknown_argument(const ci_job *job, const char *key, ci_error *err) {
-  const char *names[128];
-  size_t count = 0;
+  const ci_option *tables[] = {job->method->options, ci_attribute_options};
   if (ci_options_find(ci_attribute_options, key)) /* lift has left it where it was */
     return ci_fail(err, CI_EINVAL, "attribution_kwargs", "\"%s\" is given a second time: it is an argument of its own", key);
-  for (const ci_option *o = job->method->options; o && o->name && count < 128; o++) names[count++] = o->name;
-  for (const ci_option *o = ci_attribute_options; o->name && count < 128; o++) names[count++] = o->name;
-  const char *nearest = ci_nearest(key, names, count);
-  return ci_fail(err, CI_EINVAL, "attribution_kwargs", "unknown argument \"%s\"%s%s%s", key, nearest ? ": did you mean \"" : "",
-                 nearest ? nearest : "", nearest ? "\"?" : "");
+  return ci_options_unknown(tables, 2, "attribution_kwargs", key, err);
 }
 
 static ci_status route(ci_job *job, ci_error *err) {

@@ -14,11 +14,13 @@ const ci_option *ci_options_find(const ci_option *table, const char *name) {
   return NULL;
 }
 
-static ci_status unknown_key(const ci_option *table, const char *where, const char *key, ci_error *err) {
+ci_status ci_options_unknown(const ci_option *const tables[], size_t count, const char *where, const char *key,
+                             ci_error *err) {
   const char *names[MOST_OPTIONS];
-  size_t count = 0;
-  for (; table && table->name && count < MOST_OPTIONS; table++) names[count++] = table->name;
-  const char *nearest = ci_nearest(key, names, count);
+  size_t used = 0;
+  for (size_t i = 0; i < count; i++)
+    for (const ci_option *o = tables[i]; o && o->name && used < MOST_OPTIONS; o++) names[used++] = o->name;
+  const char *nearest = ci_nearest(key, names, used);
   if (nearest) return ci_fail(err, CI_EINVAL, where, "unknown option \"%s\": did you mean \"%s\"?", key, nearest);
   return ci_fail(err, CI_EINVAL, where, "unknown option \"%s\"", key);
 }
@@ -46,8 +48,10 @@ static ci_status set_number(const ci_option *o, const char *where, const json_t 
   double real = json_number_value(value);
   if ((o->min != 0 || o->max != 0) && !(real >= o->min && real <= o->max))
     return ci_fail(err, CI_EINVAL, where, "\"%s\" is %g, expected %g to %g", o->name, real, o->min, o->max);
-  if (o->type == CI_INT) *(int64_t *)field = whole;
-  else *(double *)field = real;
+  if (o->type == CI_INT)
+    *(int64_t *)field = whole;
+  else
+    *(double *)field = real;
   return CI_OK;
 }
 
@@ -60,7 +64,8 @@ static ci_status set_word(const ci_option *o, const char *where, const json_t *v
   return CI_OK;
 }
 
-static ci_status set_list(const ci_option *o, const char *where, json_t *value, void *field, json_t *keep, ci_error *err) {
+static ci_status set_list(const ci_option *o, const char *where, json_t *value, void *field, json_t *keep,
+                          ci_error *err) {
   const char *expected = o->type == CI_WORDS ? "strings" : "integers";
   if (!json_is_array(value)) { /* one member stands for a list of one, as Inseq takes it */
     json_t *list = json_pack("[O]", value);
@@ -71,7 +76,8 @@ static ci_status set_list(const ci_option *o, const char *where, json_t *value, 
   json_t *member;
   json_array_foreach(value, i, member) {
     int64_t whole;
-    if (o->type == CI_WORDS ? !json_is_string(member) : !ci_json_as_int(member, &whole)) return wrong(o, where, expected, err);
+    if (o->type == CI_WORDS ? !json_is_string(member) : !ci_json_as_int(member, &whole))
+      return wrong(o, where, expected, err);
   }
   *(json_t **)field = value;
   return CI_OK;
@@ -79,18 +85,29 @@ static ci_status set_list(const ci_option *o, const char *where, json_t *value, 
 
 static void set_nothing(const ci_option *o, void *field) {
   switch (o->type) {
-  case CI_BOOL: *(bool *)field = false; break;
-  case CI_INT: *(int64_t *)field = 0; break;
-  case CI_REAL: *(double *)field = 0; break;
-  case CI_WORD: *(const char **)field = NULL; break;
+  case CI_BOOL:
+    *(bool *)field = false;
+    break;
+  case CI_INT:
+    *(int64_t *)field = 0;
+    break;
+  case CI_REAL:
+    *(double *)field = 0;
+    break;
+  case CI_WORD:
+    *(const char **)field = NULL;
+    break;
   case CI_WORDS:
   case CI_INTS:
   case CI_TABLE:
-  case CI_JSON: *(json_t **)field = NULL; break;
+  case CI_JSON:
+    *(json_t **)field = NULL;
+    break;
   }
 }
 
-static ci_status set_field(const ci_option *o, const char *where, json_t *value, void *options, json_t *keep, ci_error *err) {
+static ci_status set_field(const ci_option *o, const char *where, json_t *value, void *options, json_t *keep,
+                           ci_error *err) {
   void *field = (char *)options + o->offset;
   if (json_is_null(value)) return set_nothing(o, field), CI_OK;
   switch (o->type) {
@@ -99,15 +116,20 @@ static ci_status set_field(const ci_option *o, const char *where, json_t *value,
     *(bool *)field = json_is_true(value);
     return CI_OK;
   case CI_INT:
-  case CI_REAL: return set_number(o, where, value, field, err);
-  case CI_WORD: return set_word(o, where, value, field, err);
+  case CI_REAL:
+    return set_number(o, where, value, field, err);
+  case CI_WORD:
+    return set_word(o, where, value, field, err);
   case CI_WORDS:
-  case CI_INTS: return set_list(o, where, value, field, keep, err);
+  case CI_INTS:
+    return set_list(o, where, value, field, keep, err);
   case CI_TABLE:
     if (!json_is_object(value)) return wrong(o, where, "an object", err);
     *(json_t **)field = value;
     return CI_OK;
-  case CI_JSON: *(json_t **)field = value; return CI_OK;
+  case CI_JSON:
+    *(json_t **)field = value;
+    return CI_OK;
   }
   return CI_OK;
 }
@@ -135,9 +157,12 @@ ci_status ci_options_parse(const ci_option *table, const char *where, const json
   json_t *value;
   json_object_foreach((json_t *)object, key, value) {
     const ci_option *o = ci_options_find(table, key);
-    if (o) status = set_field(o, where, value, options, keep, err);
-    else if (!unknown) status = unknown_key(table, where, key, err);
-    else if (json_array_append_new(unknown, json_string(key))) status = ci_fail_memory(err);
+    if (o)
+      status = set_field(o, where, value, options, keep, err);
+    else if (!unknown)
+      status = ci_options_unknown(&table, 1, where, key, err);
+    else if (json_array_append_new(unknown, json_string(key)))
+      status = ci_fail_memory(err);
     if (status) return status;
   }
   return CI_OK;
@@ -152,7 +177,8 @@ static ci_status bool_from_text(const char *where, const char *text, json_t **va
   return ci_fail(err, CI_EINVAL, where, "\"%s\" is neither true nor false", text);
 }
 
-ci_status ci_option_from_text(const ci_option *option, const char *where, const char *text, json_t **value, ci_error *err) {
+ci_status ci_option_from_text(const ci_option *option, const char *where, const char *text, json_t **value,
+                              ci_error *err) {
   *value = NULL;
   if (option->type == CI_BOOL) return bool_from_text(where, text, value, err);
   if (option->type == CI_WORD || option->type == CI_WORDS) {

@@ -19,8 +19,8 @@ typedef enum {
 } ci_option_type;
 
 typedef struct {
-  const char *name;     /* Inseq's id, with underscores: the JSON key and the long flag */
-  const char *flags;    /* further flags: "-m", "-eos --eos"; NULL for none */
+  const char *name;  /* Inseq's id, with underscores: the JSON key and the long flag */
+  const char *flags; /* further flags: "-m", "-eos --eos"; NULL for none */
   ci_option_type type;
   size_t offset;        /* of the field in the options struct */
   const char *fallback; /* the default as JSON text: "false", "50", "\"probability\"", "null" */
@@ -30,15 +30,20 @@ typedef struct {
   const char *help;     /* one sentence */
 } ci_option;
 
-#define CI_OPTIONS_END {NULL, NULL, CI_BOOL, 0, NULL, 0, 0, NULL, NULL}
+#define CI_OPTIONS_END                                                                                                 \
+  { NULL, NULL, CI_BOOL, 0, NULL, 0, 0, NULL, NULL }
 
-/* Sets every field of *options to its default, then to the values in object (may be NULL). An unknown key is an error with
- * the nearest name, unless `unknown` is given: then unknown keys are collected there (array of strings). Words and tables
- * are borrowed from `object` and from `keep`, a json array of the caller's that outlives *options. */
+/* Sets every field of *options to its default, then to the values in object (may be NULL). An unknown key is an error
+ * with the nearest name, unless `unknown` is given: then unknown keys are collected there (array of strings). Words and
+ * tables are borrowed from `object` and from `keep`, a json array of the caller's that outlives *options. */
 ci_status ci_options_parse(const ci_option *table, const char *where, const json_t *object, void *options, json_t *keep,
                            json_t *unknown, ci_error *err);
+/* The error for a key that none of the tables (NULL: none) has, with the nearest name that they have. */
+ci_status ci_options_unknown(const ci_option *const tables[], size_t count, const char *where, const char *key,
+                             ci_error *err);
 const ci_option *ci_options_find(const ci_option *table, const char *name);
 /* One value from the command line's text for this option: JSON for tables, "true|yes|1" for booleans. New reference. */
-ci_status ci_option_from_text(const ci_option *option, const char *where, const char *text, json_t **value, ci_error *err);
+ci_status ci_option_from_text(const ci_option *option, const char *where, const char *text, json_t **value,
+                              ci_error *err);
 
 #endif

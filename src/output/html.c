@@ -202,24 +202,21 @@ static void add_bar(page *p, const ci_sequence *s, const ci_heat_limits *limits)
 }
 
 static ci_status add_section(page *p, size_t at, ci_error *err) {
-  ci_sequence s = {0};
+  const ci_sequence *s = &p->result->sequences[at];
   ci_heat_table tables[2];
   size_t count = 0;
-  ci_status status = ci_sequence_aggregate(&p->result->sequences[at], &s, err);
-  if (!status) status = ci_heat_table_check(&s, err);
-  if (!status) {
-    ci_heat_limits limits = ci_heat_table_limits(&s, p->options->min_val, p->options->max_val);
-    ci_text_add(p->out, "<section>\n");
-    add_texts(p, at);
-    ci_text_add(p->out, "<div class=\"tables\">\n");
-    ci_heat_tables(&s, tables, &count);
-    for (size_t i = 0; i < count; i++) add_table(p, &s, &tables[i], &limits);
-    ci_text_add(p->out, "</div>\n");
-    if (count) add_bar(p, &s, &limits);
-    ci_text_add(p->out, "</section>\n");
-  }
-  ci_sequence_free(&s);
-  return status;
+  ci_status status = ci_heat_table_check(s, err);
+  if (status) return status;
+  ci_heat_limits limits = ci_heat_table_limits(s, p->options->min_val, p->options->max_val);
+  ci_text_add(p->out, "<section>\n");
+  add_texts(p, at);
+  ci_text_add(p->out, "<div class=\"tables\">\n");
+  ci_heat_tables(s, tables, &count);
+  for (size_t i = 0; i < count; i++) add_table(p, s, &tables[i], &limits);
+  ci_text_add(p->out, "</div>\n");
+  if (count) add_bar(p, s, &limits);
+  ci_text_add(p->out, "</section>\n");
+  return CI_OK;
 }
 
 /* ---- the page ---- */
@@ -305,7 +302,7 @@ static void add_head(ci_text *out, const page *p, const char *method) {
   ci_text_add(out, "}\n</style>\n</head>\n");
 }
 
-ci_status ci_html_page(const ci_result *result, const ci_show_options *options, ci_text *out, ci_error *err) {
+ci_status ci_html_write(const ci_result *result, const ci_show_options *options, ci_text *out, ci_error *err) {
   ci_text sections = {0}; /* first, since the head says which colours they use */
   page p = {.result = result, .options = options, .out = &sections};
   const char *method = json_string_value(json_object_get(result->info, "attribution_method"));
@@ -321,9 +318,4 @@ ci_status ci_html_page(const ci_result *result, const ci_show_options *options, 
   }
   ci_text_free(&sections);
   return status;
-}
-
-ci_status ci_html_write(const ci_result *result, ci_text *out, ci_error *err) {
-  static const ci_show_options defaults = {.color = "none"};
-  return ci_html_page(result, &defaults, out, err);
 }

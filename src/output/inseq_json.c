@@ -107,7 +107,8 @@ static int append(const char *bytes, size_t length, void *text) {
   return ((ci_text *)text)->failed ? -1 : 0;
 }
 
-ci_status ci_inseq_json_write(const ci_result *result, ci_text *out, ci_error *err) {
+ci_status ci_inseq_json_write(const ci_result *result, const ci_show_options *options, ci_text *out, ci_error *err) {
+  (void)options;
   json_t *a = with(json_object(), "info", json_deep_copy(result->info));
   a = with(a, "sequence_attributions", new_sequences(result));
   a = with(a, "step_attributions", json_null());

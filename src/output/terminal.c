@@ -47,20 +47,6 @@ typedef struct {
   size_t spaces;
 } line;
 
-#define AT(field) offsetof(ci_show_options, field)
-const ci_option ci_show_option_table[] = {
-    {"color", NULL, CI_WORD, AT(color), "\"none\"", 0, 0, "none|256|truecolor", "Colours that the terminal has."},
-    {"width", NULL, CI_INT, AT(width), "0", 0, 1000000, NULL,
-     "Columns of the terminal: wider tables are split; 0: no limit."},
-    {"clean_tokens", NULL, CI_BOOL, AT(clean_tokens), "false", 0, 0, NULL,
-     "Show tokens without their word markers (U+2581 and U+0120)."},
-    {"min_val", NULL, CI_REAL, AT(min_val), "0", -1e300, 0, NULL,
-     "The score that is all blue; 0: the negative of max_val."},
-    {"max_val", NULL, CI_REAL, AT(max_val), "0", 0, 1e300, NULL, "The score that is all red; 0: the largest score."},
-    CI_OPTIONS_END,
-};
-#undef AT
-
 static void flush_spaces(line *l) {
   for (; l->spaces; l->spaces--) ci_text_add_n(l->out, " ", 1);
 }
@@ -270,5 +256,12 @@ ci_status ci_terminal_show(const ci_sequence *sequence, const ci_show_options *o
                .limits = ci_heat_table_limits(sequence, options->min_val, options->max_val)};
     status = show_table(&t, out, err);
   }
+  return status;
+}
+
+ci_status ci_terminal_write(const ci_result *result, const ci_show_options *options, ci_text *out, ci_error *err) {
+  ci_status status = CI_OK;
+  for (size_t i = 0; i < result->count && !status; i++)
+    status = ci_terminal_show(&result->sequences[i], options, out, err);
   return status;
 }

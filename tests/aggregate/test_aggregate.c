@@ -51,14 +51,14 @@ static void check_file(const char *name) {
   for (size_t i = 0; i < result->count; i++) {
     ci_sequence out, again;
     const json_t *wanted = json_array_get(sequences, i);
-    assert_int_equal(ci_sequence_aggregate(&result->sequences[i], &out, &err), CI_OK);
+    assert_int_equal(ci_sequence_aggregate(&result->sequences[i], NULL, NULL, &out, &err), CI_OK);
     check_array(json_object_get(wanted, "source_attributions"), &out.source_attributions);
     check_array(json_object_get(wanted, "target_attributions"), &out.target_attributions);
     check_named(json_object_get(wanted, "step_scores"), out.step_scores, out.step_scores_count);
     check_named(json_object_get(wanted, "sequence_scores"), out.sequence_scores, out.sequence_scores_count);
     assert_int_equal(out.target_count, json_array_size(json_object_get(wanted, "target")));
     /* What is aggregated stays as it is. */
-    assert_int_equal(ci_sequence_aggregate(&out, &again, &err), CI_OK);
+    assert_int_equal(ci_sequence_aggregate(&out, NULL, NULL, &again, &err), CI_OK);
     check_array(json_object_get(wanted, "target_attributions"), &again.target_attributions);
     ci_sequence_free(&again);
     ci_sequence_free(&out);
@@ -79,10 +79,10 @@ static void test_dimensions_left(void **state) {
   ci_sequence s = {.kind = CI_GRANULAR}, out;
   ci_error err = {0};
   assert_int_equal(ci_array_create(&s.target_attributions, 4, (const size_t[]){2, 1, 2, 2}, &err), CI_OK);
-  assert_int_equal(ci_sequence_aggregate(&s, &out, &err), CI_EINVAL);
+  assert_int_equal(ci_sequence_aggregate(&s, NULL, NULL, &out, &err), CI_EINVAL);
   assert_non_null(strstr(err.message, "4 dimensions"));
   s.kind = CI_COARSE;
-  assert_int_equal(ci_sequence_aggregate(&s, &out, &err), CI_EINVAL);
+  assert_int_equal(ci_sequence_aggregate(&s, NULL, NULL, &out, &err), CI_EINVAL);
   ci_array_free(&s.target_attributions);
 }
 
@@ -105,6 +105,40 @@ static void test_pipeline(void **state) {
   ci_array_free(&s.target_attributions);
 }
 
+/* By the names of functions and aggregators: what is left must be tokens by tokens. */
+static void test_names(void **state) {
+  (void)state;
+  ci_sequence s = {.kind = CI_GRANULAR}, out;
+  ci_error err = {0};
+  assert_int_equal(ci_array_create(&s.target_attributions, 3, (const size_t[]){2, 1, 2}, &err), CI_OK);
+  const float data[] = {3, -4, 1, 2};
+  memcpy(s.target_attributions.data, data, sizeof data);
+  static const struct {
+    const char *name;
+    double first, second; /* of magnitudes that sum to 1 */
+  } rows[] = {
+      {"sum", -0.25, 0.75}, {"scores", -0.25, 0.75}, {"vnorm", 0.6909830, 0.3090170}, {"absmax", -2.0 / 3, 1.0 / 3}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    json_t *names = json_pack("[s]", rows[i].name);
+    assert_int_equal(ci_sequence_aggregate(&s, names, NULL, &out, &err), CI_OK);
+    assert_float_equal(out.target_attributions.data[0], rows[i].first, 1e-6);
+    assert_float_equal(out.target_attributions.data[1], rows[i].second, 1e-6);
+    ci_sequence_free(&out);
+    json_decref(names);
+  }
+  json_t *twice = json_pack("[s, s]", "mean", "mean"), *wrong = json_pack("[s]", "meen");
+  assert_int_equal(ci_sequence_aggregate(&s, twice, NULL, &out, &err), CI_EINVAL);
+  assert_non_null(strstr(err.message, "3 dimensions"));
+  assert_null(out.target_attributions.data);
+  assert_int_equal(ci_sequence_aggregate(&s, wrong, NULL, &out, &err), CI_EINVAL);
+  assert_non_null(strstr(err.message, "did you mean \"mean\""));
+  assert_int_equal(ci_aggregators_check(twice, &err), CI_OK);
+  assert_int_equal(ci_aggregators_check(wrong, &err), CI_EINVAL);
+  json_decref(twice);
+  json_decref(wrong);
+  ci_array_free(&s.target_attributions);
+}
+
 static void test_table(void **state) {
   (void)state;
   size_t count;
@@ -117,10 +151,8 @@ static void test_table(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_inseq_tables),
-      cmocka_unit_test(test_dimensions_left),
-      cmocka_unit_test(test_pipeline),
-      cmocka_unit_test(test_table),
+      cmocka_unit_test(test_inseq_tables), cmocka_unit_test(test_dimensions_left), cmocka_unit_test(test_pipeline),
+      cmocka_unit_test(test_names),        cmocka_unit_test(test_table),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

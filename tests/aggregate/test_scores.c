@@ -64,7 +64,7 @@ static void test_layers(void **state) {
   ci_sequence s = {.kind = CI_MULTIDIMENSIONAL, .n_dimensions = 2}, out;
   fill(&s.target_attributions, 4, (const size_t[]){2, 1, 2, 2}, (const float[]){1, 3, 2, 2, 3, 3, 10, 14});
   ci_error err = {0};
-  assert_int_equal(ci_sequence_aggregate(&s, &out, &err), CI_OK);
+  assert_int_equal(ci_sequence_aggregate(&s, NULL, NULL, &out, &err), CI_OK);
   /* heads: rows (2, 2) and (3, 12); by column of a layer: (2/5, 2/14), (3/5, 12/14) */
   expect(&out.target_attributions, (const float[]){(0.4f + 1.0f / 7) / 2, (0.6f + 6.0f / 7) / 2});
   ci_sequence_free(&out);

@@ -81,7 +81,7 @@ static void numbers_of_an_encoder_decoder(void **state) {
   assert_null(cinseq_sequence_scores(s, "entropy").data);
 
   cinseq_result *aggregated;
-  assert_int_equal(cinseq_result_aggregate(result, &aggregated, NULL), CINSEQ_OK);
+  assert_int_equal(cinseq_result_aggregate(result, NULL, &aggregated, NULL), CINSEQ_OK);
   cinseq_result_close(result); /* the aggregated one stays */
   s = cinseq_result_sequence(aggregated, 0);
   cinseq_array source = cinseq_sequence_attributions(s, CINSEQ_SOURCE),
@@ -252,7 +252,7 @@ static void succeed_and_fail(int codes[CALLS]) {
   cinseq_error error;
   *codes++ = cinseq_model_open("zh-en-mini", NULL, NULL, &model, NULL);
   *codes++ = cinseq_attribute(model, "{\"input_texts\": \"我很开心。\"}", NULL, &result, NULL);
-  *codes++ = cinseq_result_show(result, NULL, &text, NULL);
+  *codes++ = cinseq_result_render(result, "terminal", NULL, &text, NULL);
   *codes++ = cinseq_attribute(model, "{\"input_texts\": ", NULL, &nothing, &error);
   *codes++ =
       cinseq_attribute(model, "{\"input_texts\": \"x\", \"attribution_method\": \"magic\"}", NULL, &nothing, NULL);

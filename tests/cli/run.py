@@ -132,7 +132,7 @@ def test_version():
 
 def test_lists():
     for kind, member in (("methods", "integrated_gradients"), ("scores", "probability"), ("models", "marian"),
-                         ("aggregators", "scores"), ("formats", "safetensors"), ("tokenizers", "")):
+                         ("aggregators", "scores"), ("formats", "safetensors"), ("tokenizers", ""), ("outputs", "html")):
         assert member in works("list", kind).stdout.decode()
         rows = json.loads(works("list", kind, "--json").stdout)
         assert rows and all(row["id"] and row["help"] for row in rows)
@@ -244,6 +244,55 @@ def test_page():
     fails(1, "--save_path: cannot write .: Is a directory", *ZH, "--save_path", ".")
 
 
+def test_json():
+    """The result as it would be saved, and nothing else on stdout."""
+    saved = save(*ZH)
+    printed = works(*ZH, "--json").stdout.decode()
+    hidden = works(*ZH, "--json", "--hide", "--color", "always").stdout.decode()
+    assert saved.startswith('{\n    "__instance_type__"') and "\x1b" not in printed
+    def drop_time(text):
+        return re.sub('"exec_time": [^,]*,', "", text)
+    assert drop_time(printed) == drop_time(hidden) == drop_time(saved) + "\n"
+    assert works("view", "saved.json", "--json").stdout.decode() == saved + "\n"
+
+
+def test_quiet():
+    for command in ((*ZH, "-o", "q.json", "--viz_path", "q.html"), ("view", "q.json", "-o", "again.json"),
+                    ("generate", "-m", "zh-en-mini", "-i", "我很开心。")):
+        done = works(*command, "--quiet")
+        assert done.stderr == b"" and done.stdout == works(*command).stdout != b""
+    fails(1, "no-such-model|nothing-there", "view", "nothing-there.json", "-q")
+
+
+def test_the_ending_says_what_a_drawing_is():
+    works(*ZH, "--hide", "--viz_path", "a.HTM")
+    works(*ZH, "--hide", "--viz_path", "a.json")
+    works(*ZH, "--hide", "--viz_path", "a.txt", "--color", "always")
+    with open(os.path.join(FOLDER, "a.txt")) as file:
+        assert file.read() == works(*ZH, "--width", "0").stdout.decode()
+    with open(os.path.join(FOLDER, "a.HTM")) as file:
+        assert file.read().startswith("<!DOCTYPE html>")
+    assert works("view", "a.json", "--width", "0").stdout == works(*ZH, "--width", "0").stdout
+    for name in ("a.pdf", "html", "a.b/html"):
+        fails(2, f"--viz_path: .*{name}.* \\.html, .*\\.json", *ZH, "--viz_path", name)
+
+
+def test_view_aggregates_again():
+    raw = json.loads(save(*ZH, "-a", "attention"))
+    works("view", "saved.json", "--hide", "--attribution_aggregators", "max", "mean", "--no_normalize", "-o", "two.json")
+    two = works("view", "two.json").stdout
+    assert two == works("view", "saved.json", "--attribution_aggregators", "max", "mean", "--normalize=no").stdout
+    assert two != works("view", "saved.json").stdout
+    fails(2, "--attribution_aggregators: .*2 dimensions", "view", "two.json", "--attribution_aggregators", "mean")
+    fails(2, "--attribution_aggregators: .*did you mean \"mean\"", "view", "saved.json", "--attribution_aggregators", "meen")
+    fails(2, "has 3 dimensions, expected 2", "view", "saved.json", "--attribution_aggregators", "mean")
+    assert raw["attributes"]["info"]["attribution_method"] == "attention"
+    done = works(*ZH, "--hide", "--attribution_aggregators", "sum", "-o", "sum.json")
+    assert done.stderr.startswith(b"Saving aggregated attributions to sum.json\n")
+    assert works("view", "sum.json").stdout == works(*ZH, "--attribution_aggregators", "sum").stdout != works(*ZH).stdout
+    assert works(*ZH, "--no_normalize_attributions").stdout == works(*ZH, "--normalize", "no").stdout != works(*ZH).stdout
+
+
 def test_colours():
     assert "\x1b[" in in_terminal(*ZH)
     assert "\x1b[38;2;" in in_terminal(*ZH, COLORTERM="truecolor") or "\x1b[48;2;" in in_terminal(*ZH, COLORTERM="truecolor")
@@ -252,6 +301,10 @@ def test_colours():
         assert "\x1b[" not in in_terminal(*ZH, **environment)
     assert "\x1b[" not in in_terminal(*ZH, "--color", "never")
     assert b"\x1b[" in works(*ZH, "--color", "always").stdout
+    save(*ZH)
+    assert "\x1b[" in in_terminal("view", "saved.json") and "\x1b[" not in in_terminal("view", "saved.json", "--color=never")
+    assert b"\x1b[" in works("view", "saved.json", "--color", "always").stdout
+    assert b"\x1b[" not in works("view", "saved.json").stdout
 
 
 def test_width():

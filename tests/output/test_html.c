@@ -61,12 +61,9 @@ static char *page_of(const ci_result *result, const char *options_json) {
   ci_show_options options;
   ci_text text = {0};
   ci_error err = {0};
-  json_t *object = json_loads(options_json, 0, NULL), *keep = json_array();
-  assert_non_null(object);
-  assert_int_equal(ci_options_parse(ci_show_option_table, "options", object, &options, keep, NULL, &err), CI_OK);
-  if (ci_html_page(result, &options, &text, &err)) fail_msg("%s: %s", err.where, err.message);
-  json_decref(object);
-  json_decref(keep);
+  assert_int_equal(ci_show_options_read(options_json, &options, &err), CI_OK);
+  if (ci_html_write(result, &options, &text, &err)) fail_msg("%s: %s", err.where, err.message);
+  ci_show_options_free(&options);
   return ci_text_take(&text);
 }
 
@@ -309,9 +306,10 @@ static void what_does_not_fit_is_refused(void **state) {
   fixture f;
   ci_text text = {0};
   ci_error err = {0};
+  ci_show_options options = {.color = "none"};
   set_up(&f);
   f.sequences[0].source_attributions = array_of(targets, 4, 4); /* of three tokens */
-  assert_int_equal(ci_html_write(&f.result, &text, &err), CI_EINVAL);
+  assert_int_equal(ci_html_write(&f.result, &options, &text, &err), CI_EINVAL);
   assert_string_equal(err.where, "source_attributions");
   ci_text_free(&text);
   json_decref(f.result.info);
@@ -325,9 +323,10 @@ static void saved_results_become_pages(void **state) {
     ci_result *result;
     ci_text text = {0};
     ci_error err = {0};
+    ci_show_options options = {.color = "none"};
     snprintf(path, sizeof path, "%s/results/%s.json", TEST_DATA, files[i]);
     assert_int_equal(ci_result_load(path, &result, &err), CI_OK);
-    assert_int_equal(ci_output_find("html")->write(result, &text, &err), CI_OK);
+    assert_int_equal(ci_output_render(ci_output_find("html"), result, &options, &text, &err), CI_OK);
     check_page(text.data);
     check_contrast(text.data);
     ci_text_free(&text);

@@ -28,7 +28,7 @@ static void round_trip(const char *path) {
   ci_text text = {0};
   assert_int_equal(ci_read_file(path, 1 << 20, &bytes, &length, &err), CI_OK);
   if (ci_inseq_json_read(path, bytes, length, &result, &err)) fail_msg("%s: %s", err.where, err.message);
-  assert_int_equal(ci_inseq_json_write(result, &text, &err), CI_OK);
+  assert_int_equal(ci_inseq_json_write(result, NULL, &text, &err), CI_OK);
   json_t *before = parse(bytes, length), *after = parse(text.data, text.length);
   assert_true(json_equal(before, after));
   json_decref(before);
@@ -83,7 +83,7 @@ static void test_layout(void **state) {
   s->target[0] = (ci_token){-1, ci_duplicate("\u0120x\xff")};
   ci_text text = {0};
   ci_error err = {0};
-  assert_int_equal(ci_inseq_json_write(result, &text, &err), CI_OK);
+  assert_int_equal(ci_inseq_json_write(result, NULL, &text, &err), CI_OK);
   static const char wanted[] = "{\n    \"__instance_type__\": [\n        \"inseq.data.attribution\",\n        "
                                "\"FeatureAttributionOutput\"\n    ],\n    \"attributes\": {\n        \"info\": {\n"
                                "            \"a\": [],\n            \"b\": 1\n        },\n"
@@ -188,14 +188,14 @@ static void test_shapes(void **state) {
   s->step_scores_count = 1;
   s->step_scores[0].name = ci_duplicate("entropy");
   assert_int_equal(ci_array_create(&s->step_scores[0].values, 1, (const size_t[]){3}, &err), CI_OK);
-  assert_int_equal(ci_inseq_json_write(result, &text, &err), CI_OK);
+  assert_int_equal(ci_inseq_json_write(result, NULL, &text, &err), CI_OK);
   assert_int_equal(ci_inseq_json_read("x", text.data, text.length, &none, &err), CI_EFILE);
   assert_non_null(strstr(err.message, "step_scores.entropy has 1 dimensions and 3 values, expected 1 and 2"));
   ci_text_free(&text);
   ci_array_free(&s->step_scores[0].values);
   assert_int_equal(ci_array_create(&s->step_scores[0].values, 1, (const size_t[]){2}, &err), CI_OK);
   assert_int_equal(ci_array_create(&s->source_attributions, 2, (const size_t[]){s->source_count, 2}, &err), CI_OK);
-  assert_int_equal(ci_inseq_json_write(result, &text, &err), CI_OK);
+  assert_int_equal(ci_inseq_json_write(result, NULL, &text, &err), CI_OK);
   assert_int_equal(ci_inseq_json_read("x", text.data, text.length, &none, &err), CI_EFILE);
   assert_non_null(strstr(err.message, "differ in more than rows"));
   ci_text_free(&text);

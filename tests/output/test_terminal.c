@@ -51,14 +51,11 @@ static char *show(const fixture *f, const char *options_json) {
   ci_show_options options;
   ci_text text = {0};
   ci_error err;
-  json_t *object = json_loads(options_json, 0, NULL), *keep = json_array();
-  assert_non_null(object);
-  assert_int_equal(ci_options_parse(ci_show_option_table, "show", object, &options, keep, NULL, &err), CI_OK);
+  assert_int_equal(ci_show_options_read(options_json, &options, &err), CI_OK);
   ci_status status = ci_terminal_show(&f->sequence, &options, &text, &err);
   if (status) print_error("%s: %s\n", err.where, err.message);
   assert_int_equal(status, CI_OK);
-  json_decref(object);
-  json_decref(keep);
+  ci_show_options_free(&options);
   return ci_text_take(&text);
 }
 
