@@ -81,12 +81,16 @@ static json_t *read_number(const char *text, bool whole) {
   return !whole && end > text && *end == 0 && isfinite(real) ? json_real(real) : NULL;
 }
 
+static bool is_list(const char *type) {
+  return strcmp(type, "words") == 0 || strcmp(type, "texts") == 0 || strcmp(type, "ints") == 0;
+}
+
 static json_t *read_value(const char *type, const char *text) {
   bool truth = false;
   if (strcmp(type, "bool") == 0) return read_bool(text, &truth) ? json_boolean(truth) : NULL;
   if (strcmp(type, "int") == 0 || strcmp(type, "ints") == 0) return read_number(text, true);
   if (strcmp(type, "real") == 0) return read_number(text, false);
-  if (strcmp(type, "word") == 0 || strcmp(type, "words") == 0) return cli_string(text);
+  if (strcmp(type, "word") == 0 || strcmp(type, "words") == 0 || strcmp(type, "texts") == 0) return cli_string(text);
   json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
   if (strcmp(type, "table") == 0 && !json_is_object(value)) {
     json_decref(value);
@@ -97,8 +101,9 @@ static json_t *read_value(const char *type, const char *text) {
 
 static const struct {
   const char *type, *expected;
-} expectations[] = {{"bool", "true or false"}, {"int", "an integer"}, {"ints", "integers"}, {"real", "a number"},
-                    {"word", "a word"},        {"words", "texts"},    {"json", "JSON"},     {"table", "a JSON object"}};
+} expectations[] = {{"bool", "true or false"}, {"int", "an integer"}, {"ints", "integers"},
+                    {"real", "a number"},      {"word", "a word"},    {"words", "words"},
+                    {"texts", "texts"},        {"json", "JSON"},      {"table", "a JSON object"}};
 
 static const char *expected(const char *type) {
   for (size_t i = 0; i < sizeof expectations / sizeof *expectations; i++)
@@ -114,6 +119,9 @@ static int wrong_choice(const cli_command *command, const char *flag, const char
     int n = snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", json_string_value(choice));
     if (n > 0 && (size_t)n < sizeof list - used) used += (size_t)n;
   }
+  const char *nearest = cli_nearest(text, choices);
+  if (nearest)
+    return cli_usage_error(command, "%s: \"%s\" is none of %s: did you mean \"%s\"?", flag, text, list, nearest);
   return cli_usage_error(command, "%s: \"%s\" is none of %s", flag, text, list);
 }
 
@@ -214,20 +222,29 @@ static void set_value(line *l, const json_t *option, json_t *value) {
   json_object_set_new(json_object_get(l->values, request), text_of(option, "name"), value);
 }
 
+/* One word of a list: one member, but for the texts of a file. After `--` a text stands as it is. */
+static int take_member(const line *l, const json_t *option, const char *flag, const char *word, bool literal,
+                       json_t *list) {
+  json_t *value;
+  if (!literal && strcmp(text_of(option, "type"), "texts") == 0) return cli_read_texts(l->command, flag, word, list);
+  int code = check_value(l->command, option, flag, word, &value);
+  if (!code) json_array_append_new(list, value);
+  return code;
+}
+
 /* Values until the next flag, or to the end after `--`. */
 static int take_list(line *l, const json_t *option, const char *flag, const char *attached) {
-  json_t *list = json_array(), *value;
-  int code = CLI_OK;
+  json_t *list = json_array();
+  int code = attached ? take_member(l, option, flag, attached, false, list) : CLI_OK;
   bool rest = false;
-  if (attached && !(code = check_value(l->command, option, flag, attached, &value))) json_array_append_new(list, value);
   while (!attached && !code && l->at < l->argc) {
     const char *word = l->argv[l->at];
     if (!rest && cli_is_flag(word) && strcmp(word, "--") != 0) break;
     l->at++;
     if (!rest && strcmp(word, "--") == 0)
       rest = true;
-    else if (!(code = check_value(l->command, option, flag, word, &value)))
-      json_array_append_new(list, value);
+    else
+      code = take_member(l, option, flag, word, rest, list);
   }
   if (!code && json_array_size(list) == 0) code = cli_usage_error(l->command, "%s needs one or more values", flag);
   if (code)
@@ -247,7 +264,7 @@ static int take_flag(line *l, const char *word) {
   char flag[128];
   snprintf(flag, sizeof flag, "%.*s", (int)n, word);
   const char *type = text_of(option, "type"), *next = l->at < l->argc ? l->argv[l->at] : NULL;
-  if (strcmp(type, "words") == 0 || strcmp(type, "ints") == 0) return take_list(l, option, flag, attached);
+  if (is_list(type)) return take_list(l, option, flag, attached);
   if (strcmp(type, "bool") == 0 && !attached) {
     bool truth = true;
     if (sign > 0 && next && read_bool(next, &truth)) l->at++;

@@ -34,7 +34,8 @@ static void print_statistics(const json_t *values, const cinseq_result *result) 
 static int run(const cli_command *command, const json_t *values) {
   const json_t *given = json_object_get(values, "attribute");
   if (!json_object_get(given, "input_texts")) return cli_usage_error(command, "--input_texts (-i) is needed");
-  int code = cli_check_outputs(command, values);
+  int code = cli_check_requests(command, values);
+  if (!code) code = cli_check_outputs(command, values);
   if (code) return code;
   cli_progress progress;
   cli_progress_start(&progress, cli_get_flag(values, "quiet"));

@@ -14,7 +14,7 @@ enum { CLI_OK, CLI_FAILURE, CLI_USAGE, CLI_INTERRUPTED = 130 };
 typedef struct {
   const char *name;     /* with underscores; the long flag */
   const char *flags;    /* further ones, separated by spaces; or NULL */
-  const char *type;     /* "bool", "int", "real", "word", "words", "ints", "table", "json" */
+  const char *type;     /* "bool", "int", "real", "word", "words", "texts", "ints", "table", "json" */
   const char *fallback; /* default as JSON text */
   const char *choices;  /* "a|b"; "@methods": ids of a kind of cinseq_describe, "@files"; or NULL */
   const char *help;
@@ -34,7 +34,8 @@ typedef struct cli_command {
   const cli_option *shared;    /* further ones, that other commands have too; or NULL */
   const cli_request *requests; /* up to a row without an id */
   const char *const *examples; /* command lines, NULL-terminated */
-  /* values: {"cli": {all own options}, request id: {what was given}, "arguments": [...]}. Gives the exit code. */
+  /* values: {"cli": {all own options}, request id: {what was given}, "arguments": [...]}. Gives the exit code.
+   * NULL: the command is planned. */
   int (*run)(const struct cli_command *command, const json_t *values);
 } cli_command;
 
@@ -55,6 +56,10 @@ bool cli_is_flag(const char *word);
 const json_t *cli_find_option(const json_t *options, const char *flag, size_t n, int *sign);
 /* The words of "a|b", separated by any of `separators`. New reference. */
 json_t *cli_split(const char *text, const char *separators);
+
+/* texts.c. Appends what one word of a flag for texts stands for: itself, or lines of a file or of stdin. CLI_OK, or the
+ * exit code after a message. */
+int cli_read_texts(const cli_command *command, const char *flag, const char *word, json_t *texts);
 
 /* text.c. The candidate (an array of strings) nearest to word, or NULL when none is near. */
 const char *cli_nearest(const char *word, const json_t *candidates);
@@ -103,6 +108,9 @@ extern const cli_option cli_result_options[];
 int cli_check_outputs(const cli_command *command, const json_t *values);
 int cli_output_result(const cli_command *command, const json_t *values, const cinseq_result *result);
 
+/* Says what is wrong with the requests of a command before a model is opened for them. CLI_OK, or the exit code after a
+ * message. */
+int cli_check_requests(const cli_command *command, const json_t *values);
 /* Opens the model of --model_name_or_path. CLI_OK, or the exit code after a message. */
 int cli_open_model(const cli_command *command, const json_t *values, const cinseq_hooks *hooks, cinseq_model **model);
 #define CLI_MODEL_OPTION                                                                                               \

@@ -49,12 +49,14 @@ static size_t print_lines(const char *lines, bool as_json) {
 static int run(const cli_command *command, const json_t *values) {
   const json_t *given = json_object_get(values, "generate");
   if (!json_object_get(given, "input_texts")) return cli_usage_error(command, "--input_texts (-i) is needed");
+  int code = cli_check_requests(command, values);
+  if (code) return code;
   cli_progress progress;
   cli_progress_start(&progress, cli_get_flag(values, "quiet"));
   cinseq_model *model = NULL;
   cinseq_error error = {0};
   char *lines = NULL, *request = json_dumps(given, 0);
-  int code = cli_open_model(command, values, &progress.hooks, &model);
+  code = cli_open_model(command, values, &progress.hooks, &model);
   double start = cli_seconds();
   int status = code ? 0 : cinseq_generate(model, request, &progress.hooks, &lines, &error);
   double seconds = cli_seconds() - start;

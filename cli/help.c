@@ -69,7 +69,8 @@ const char *cli_placeholder(const json_t *option) {
               {"word", "scores", " SCORE"},
               {"words", "scores", " SCORE..."},
               {"word", NULL, " WORD"},
-              {"words", NULL, " TEXT..."},
+              {"words", NULL, " NAME..."},
+              {"texts", NULL, " TEXT..."},
               {"table", NULL, " JSON"},
               {"json", NULL, " JSON"}};
   const char *type = json_string_value(json_object_get(option, "type")),
@@ -139,8 +140,8 @@ void cli_help(const cli_command *command, FILE *out) {
   fprintf(out, "usage: cinseq %s%s%s [FLAG]...\n\n%s\n", command->id, command->argument ? " " : "",
           command->argument ? command->argument : "", command->help);
   print_groups(command, options, out, help_width(out));
-  fputs("\nExamples\n", out);
-  for (const char *const *example = command->examples; *example; example++) fprintf(out, "  %s\n", *example);
+  if (command->examples) fputs("\nExamples\n", out);
+  for (const char *const *example = command->examples; example && *example; example++) fprintf(out, "  %s\n", *example);
   fprintf(out, "\nExit code: %s\n", cli_exit_codes);
   json_decref(options);
 }
@@ -150,9 +151,10 @@ void cli_help_all(FILE *out) {
         "from.\n\nCommands\n",
         out);
   for (size_t i = 0; cli_command_at(i); i++)
-    fprintf(out, "  %-12s%s\n", cli_command_at(i)->id, cli_command_at(i)->help);
+    fprintf(out, "  %-19s%s\n", cli_command_at(i)->id, cli_command_at(i)->help);
   fputs("\nFlags\n  --help      this text; with a command: its flags and examples\n"
         "  --version   version, CPU features in use, libraries\n\nExamples\n",
         out);
-  for (size_t i = 0; cli_command_at(i); i++) fprintf(out, "  %s\n", cli_command_at(i)->examples[0]);
+  for (size_t i = 0; cli_command_at(i); i++)
+    if (cli_command_at(i)->examples) fprintf(out, "  %s\n", cli_command_at(i)->examples[0]);
 }

@@ -61,6 +61,10 @@ static int run_command(const cli_command *command, int argc, char **argv) {
     cli_help(command, stdout);
     return cli_finish_output(command);
   }
+  if (!command->run) {
+    fprintf(stderr, "cinseq %s: is planned, not there yet (see cinseq --help)\n", command->id);
+    return CLI_USAGE;
+  }
   json_t *values = NULL;
   int code = cli_parse(command, argc, argv, &values);
   if (!code) code = command->run(command, values);

@@ -10,7 +10,8 @@ static const char *const examples[] = {"cinseq view result.json",
 static int run(const cli_command *command, const json_t *values) {
   const json_t *arguments = json_object_get(values, "arguments");
   if (json_array_size(arguments) != 1) return cli_usage_error(command, "expected one file");
-  int code = cli_check_outputs(command, values);
+  int code = cli_check_requests(command, values);
+  if (!code) code = cli_check_outputs(command, values);
   if (code) return code;
   cinseq_result *result = NULL;
   cinseq_error error = {0};

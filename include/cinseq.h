@@ -111,6 +111,11 @@ CINSEQ_API int cinseq_attribute(const cinseq_model *model, const char *request_j
 CINSEQ_API int cinseq_generate(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
                                char **lines, cinseq_error *error);
 
+/* Says of a request, without a model, what cinseq_attribute ("attribute"), cinseq_generate ("generate"),
+ * cinseq_model_open ("open") or cinseq_result_render ("show") would refuse of it: unknown keys, methods and scores, wrong
+ * types and ranges. What depends on the model is found when it runs. request_json may be NULL: all defaults. */
+CINSEQ_API int cinseq_request_check(const char *command, const char *request_json, cinseq_error *error);
+
 /* ---- results ---- */
 
 /* Saves as Inseq 0.7's JSON file, whole or not at all: the real Inseq loads it. */

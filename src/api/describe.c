@@ -22,8 +22,8 @@
 /* ---- options ---- */
 
 static const char *const type_names[] = {
-    [CI_BOOL] = "bool",   [CI_INT] = "int",   [CI_REAL] = "real",   [CI_WORD] = "word",
-    [CI_WORDS] = "words", [CI_INTS] = "ints", [CI_TABLE] = "table", [CI_JSON] = "json",
+    [CI_BOOL] = "bool",   [CI_INT] = "int",   [CI_REAL] = "real",   [CI_WORD] = "word", [CI_WORDS] = "words",
+    [CI_TEXTS] = "texts", [CI_INTS] = "ints", [CI_TABLE] = "table", [CI_JSON] = "json",
 };
 
 /* The words of "a b" or "a|b". NULL text: no words. */

@@ -30,10 +30,12 @@ const ci_option ci_open_options[] = {
 
 #define REQUEST ci_attribute_request
 const ci_option ci_attribute_options[] = {
-    {"input_texts", "-i", CI_WORDS, AT(input_texts), "null", 0, 0, NULL,
-     "One or more texts: the source of an encoder-decoder, the prompt of a decoder-only model."},
-    {"generated_texts", "-g", CI_WORDS, AT(generated_texts), "null", 0, 0, NULL,
-     "Outputs to force, one for each input; those of a decoder-only model start with the prompt."},
+    {"input_texts", "-i", CI_TEXTS, AT(input_texts), "null", 0, 0, NULL,
+     "One or more texts: the source of an encoder-decoder, the prompt of a decoder-only model. On the command line "
+     "@FILE "
+     "stands for the lines of a file and - for those of stdin, @@ for an @ that begins a text."},
+    {"generated_texts", "-g", CI_TEXTS, AT(generated_texts), "null", 0, 0, NULL,
+     "Outputs to force, one for each input, or @FILE; those of a decoder-only model start with the prompt."},
     {"generated_ids", NULL, CI_JSON, AT(generated_ids), "null", 0, 0, NULL,
      "Outputs to force as token ids: one array, or an array of arrays, one for each input."},
     {"attribution_method", "-a", CI_WORD, AT(attribution_method), "\"saliency\"", 0, 0, "@methods",
@@ -70,8 +72,10 @@ const ci_option ci_attribute_options[] = {
 
 #define REQUEST ci_generate_request
 const ci_option ci_generate_options[] = {
-    {"input_texts", "-i", CI_WORDS, AT(input_texts), "null", 0, 0, NULL,
-     "One or more texts: the source of an encoder-decoder, the prompt of a decoder-only model."},
+    {"input_texts", "-i", CI_TEXTS, AT(input_texts), "null", 0, 0, NULL,
+     "One or more texts: the source of an encoder-decoder, the prompt of a decoder-only model. On the command line "
+     "@FILE "
+     "stands for the lines of a file and - for those of stdin, @@ for an @ that begins a text."},
     {"generation_kwargs", NULL, CI_TABLE, AT(generation_kwargs), "{}", 0, 0, NULL,
      "Arguments of generation by their transformers names: max_new_tokens, num_beams, ..."},
     {"chat", NULL, CI_BOOL, AT(chat), "false", 0, 0, NULL,

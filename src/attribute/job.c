@@ -124,7 +124,7 @@ static ci_status read_attribution(ci_job *job, ci_error *err) {
   for (size_t i = 0; i < job->step_score_count && !status; i++)
     status = bind_options(job, job->step_scores[i].score->options, job->step_scores[i].score->options_size, job->step_scores_args,
                           "step_scores_args", true, &job->step_scores[i].options, err);
-  if (!status && job->request->attribute_target && !job->model->graph.encoder_decoder)
+  if (!status && job->model && job->request->attribute_target && !job->model->graph.encoder_decoder)
     ci_job_warn(job, "attribute_target is for encoder-decoder models: the prefix of a decoder-only model is always attributed");
   return status;
 }
@@ -182,9 +182,9 @@ ci_status ci_job_open(const ci_model *model, const char *request_json, bool attr
   if (!status && attribute) status = ci_attribute_request_read(lifted, &o->request, &o->owner, err);
   if (!status && !attribute) status = read_generate(o, request_json, err);
   free(lifted);
-  if (!status) status = ci_compute_open(&o->compute, (int)o->request.run.threads, o->request.run.gemm, NULL, err);
+  if (!status && model) status = ci_compute_open(&o->compute, (int)o->request.run.threads, o->request.run.gemm, NULL, err);
   if (!status)
-    status = ci_generation_read(model->generation_config, model->config, o->request.generation_kwargs, "generation_kwargs",
+    status = ci_generation_read(model ? model->generation_config : NULL, model ? model->config : NULL, o->request.generation_kwargs, "generation_kwargs",
                                 &job->generation, err);
   job->budget = o->request.run.memory_bytes ? o->request.run.memory_bytes : default_budget();
   job->text_count = json_array_size(o->request.input_texts);

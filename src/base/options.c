@@ -55,18 +55,33 @@ static ci_status set_number(const ci_option *o, const char *where, const json_t 
   return CI_OK;
 }
 
+/* Choices are "a|b|c". */
+static ci_status unknown_choice(const ci_option *o, const char *where, const char *word, ci_error *err) {
+  char list[256];
+  const char *names[MOST_OPTIONS], *nearest = NULL;
+  size_t count = 0;
+  if (strlen(o->choices) < sizeof list) {
+    strcpy(list, o->choices);
+    for (char *rest, *name = strtok_r(list, "|", &rest); name && count < MOST_OPTIONS;
+         name = strtok_r(NULL, "|", &rest))
+      names[count++] = name;
+    nearest = ci_nearest(word, names, count);
+  }
+  return ci_fail(err, CI_EINVAL, where, "\"%s\" is \"%s\", expected one of %s%s%s%s", o->name, word, o->choices,
+                 nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
 static ci_status set_word(const ci_option *o, const char *where, const json_t *value, void *field, ci_error *err) {
   if (!json_is_string(value)) return wrong(o, where, "a string", err);
   const char *word = json_string_value(value);
-  if (o->choices && !is_choice(o->choices, word))
-    return ci_fail(err, CI_EINVAL, where, "\"%s\" is \"%s\", expected one of %s", o->name, word, o->choices);
+  if (o->choices && !is_choice(o->choices, word)) return unknown_choice(o, where, word, err);
   *(const char **)field = word;
   return CI_OK;
 }
 
 static ci_status set_list(const ci_option *o, const char *where, json_t *value, void *field, json_t *keep,
                           ci_error *err) {
-  const char *expected = o->type == CI_WORDS ? "strings" : "integers";
+  const char *expected = o->type == CI_INTS ? "integers" : "strings";
   if (!json_is_array(value)) { /* one member stands for a list of one, as Inseq takes it */
     json_t *list = json_pack("[O]", value);
     if (!list || json_array_append_new(keep, list)) return ci_fail_memory(err);
@@ -76,7 +91,7 @@ static ci_status set_list(const ci_option *o, const char *where, json_t *value, 
   json_t *member;
   json_array_foreach(value, i, member) {
     int64_t whole;
-    if (o->type == CI_WORDS ? !json_is_string(member) : !ci_json_as_int(member, &whole))
+    if (o->type == CI_INTS ? !ci_json_as_int(member, &whole) : !json_is_string(member))
       return wrong(o, where, expected, err);
   }
   *(json_t **)field = value;
@@ -98,6 +113,7 @@ static void set_nothing(const ci_option *o, void *field) {
     *(const char **)field = NULL;
     break;
   case CI_WORDS:
+  case CI_TEXTS:
   case CI_INTS:
   case CI_TABLE:
   case CI_JSON:
@@ -121,6 +137,7 @@ static ci_status set_field(const ci_option *o, const char *where, json_t *value,
   case CI_WORD:
     return set_word(o, where, value, field, err);
   case CI_WORDS:
+  case CI_TEXTS:
   case CI_INTS:
     return set_list(o, where, value, field, keep, err);
   case CI_TABLE:
@@ -181,7 +198,7 @@ ci_status ci_option_from_text(const ci_option *option, const char *where, const 
                               ci_error *err) {
   *value = NULL;
   if (option->type == CI_BOOL) return bool_from_text(where, text, value, err);
-  if (option->type == CI_WORD || option->type == CI_WORDS) {
+  if (option->type == CI_WORD || option->type == CI_WORDS || option->type == CI_TEXTS) {
     *value = json_string(text);
     return *value ? CI_OK : ci_fail(err, CI_EINVAL, where, "is not valid UTF-8");
   }

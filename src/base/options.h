@@ -13,6 +13,7 @@ typedef enum {
   CI_REAL,  /* double */
   CI_WORD,  /* const char *: one string, borrowed from the parsed object */
   CI_WORDS, /* json_t *: an array of strings (one string is taken as an array of one), borrowed */
+  CI_TEXTS, /* the same of free texts: a command line takes them from files too */
   CI_INTS,  /* json_t *: an array of integers, borrowed */
   CI_TABLE, /* json_t *: an object, borrowed */
   CI_JSON,  /* json_t *: any value, borrowed; who asks for it checks it */

@@ -111,7 +111,7 @@ static void refusals(void **state) {
       {"{\"rate\": 1.5}", "\"rate\" is 1.5, expected 0 to 1"},
       {"{\"rate\": true}", "\"rate\" has the wrong type: expected a number"},
       {"{\"flag\": 1}", "\"flag\" has the wrong type: expected true or false"},
-      {"{\"method\": \"bea\"}", "\"method\" is \"bea\", expected one of greedy|beam|sample"},
+      {"{\"method\": \"bea\"}", "\"method\" is \"bea\", expected one of greedy|beam|sample: did you mean \"beam\"?"},
       {"{\"method\": \"greedy|beam\"}", "\"method\" is \"greedy|beam\", expected one of greedy|beam|sample"},
       {"{\"method\": \"\"}", "\"method\" is \"\", expected one of greedy|beam|sample"},
       {"{\"method\": 3}", "\"method\" has the wrong type: expected a string"},

@@ -25,15 +25,16 @@ BIN = ""
 FOLDER = ""  # a new empty one for each test
 
 
-def run(*arguments, **environment):
+def run(*arguments, stdin=b"", **environment):
     env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "COLORTERM")}
     arguments = [a if isinstance(a, bytes) else a.encode() for a in arguments]
-    return subprocess.run([BIN.encode(), *arguments], capture_output=True, timeout=120, cwd=FOLDER, env={**env, **environment})
+    return subprocess.run([BIN.encode(), *arguments], capture_output=True, timeout=120, cwd=FOLDER, input=stdin,
+                          env={**env, **environment})
 
 
-def fails(code, pattern, *arguments):
+def fails(code, pattern, *arguments, stdin=b""):
     """Ends with this code and one line on stderr that matches, and prints no result."""
-    done = run(*arguments)
+    done = run(*arguments, stdin=stdin)
     lines = done.stderr.decode().strip().split("\n")
     problems = [line for line in lines if not line.startswith("warning: ")]
     assert done.returncode in (code if isinstance(code, tuple) else (code,)), f"exit code {done.returncode}, expected {code}: {lines}"
@@ -161,6 +162,52 @@ def test_wrong_use():
     fails(2, "did you mean \"methods\"", "list", "metods")
     fails(2, "--generated_texts: 1 for 2", *ZH[:3], "-i", "a", "b", "-g", "c")
     fails(2, "--generated_ids: .*token id", *ZH[:5], "--generated_ids", "[[-1]]")
+
+
+def test_planned_commands():
+    for command in ("attribute-dataset", "attribute-context"):
+        fails(2, f"{command}: is planned", command, "-m", "zh-en-mini", "--anything")
+        assert b"Planned" in works(command, "--help").stdout and command.encode() in works("--help").stdout
+    fails(2, 'did you mean "attribute-context"', "atribute-context")
+
+
+def test_wrong_names_are_found_before_a_model_is_opened():
+    def wrong(pattern, *flags, command="attribute"):
+        fails(2, pattern, command, "-m", "no-such-model", "-i", "a", *flags)
+    wrong('--attribution_method: .*did you mean "saliency"', "-a", "salency")
+    wrong('--attributed_fn: .*did you mean "entropy"', "-fn", "entrpy")
+    wrong('--step_scores: .*did you mean "probability"', "--step_scores", "entropy", "probabilty")
+    wrong('did you mean "n_steps"', "-a", "integrated_gradients", "--attribution_kwargs", '{"n_step": 3}')
+    wrong('did you mean "max_new_tokens"', "--generation_kwargs", '{"max_new_token": 3}')
+    wrong('did you mean "max_new_tokens"', "--generation_kwargs", '{"max_new_token": 3}', command="generate")
+    wrong('--attribution_aggregators: .*did you mean "vnorm"', "--attribution_aggregators", "vnrm")
+    wrong('--color: .*did you mean "always"', "--color", "alwys")
+    wrong("--viz_path", "--viz_path", "x.doc")
+    wrong("--generated_texts: 2 for 1", "-g", "b", "c")
+    wrong("--device: ", "--device", "cuda")
+
+
+def test_texts_of_files():
+    files = {"unix.txt": b"\xe6\x88\x91\xe5\xbe\x88\xe5\xbc\x80\xe5\xbf\x83\xe3\x80\x82\n@here\n\n\n", "windows.txt": b"\xef\xbb\xbf\xe6\x88\x91\r\n@here",
+             "empty.txt": b"\n\n", "binary.txt": b"a\0b\n", "gap.txt": "我\n\n我\n".encode(), "out.txt": b"I'm very happy.\n"}
+    for name, content in files.items():
+        with open(os.path.join(FOLDER, name), "wb") as file:
+            file.write(content)
+    def ids(*words, **more):
+        return [json.loads(line)["input_ids"] for line in works("generate", "-m", "zh-en-mini", "--json", "-i", *words, **more).stdout.splitlines()]
+    happy, here, me = ids("我很开心。", "@@here", "我")
+    assert ids("@unix.txt") == [happy, here] and ids("@windows.txt") == [me, here]
+    assert ids("-", stdin=files["unix.txt"]) == ids("@-", stdin=files["unix.txt"]) == [happy, here]
+    assert ids("我", "@unix.txt", "我") == [me, happy, here, me] and ids("--", "@here") == [here]
+    assert works(*ZH[:3], "-i", "-", "-g", "@out.txt", stdin="我很开心。\n".encode()).stdout == works(*ZH).stdout
+    generate = ("generate", "-m", "zh-en-mini", "-i")
+    fails(1, "-i: cannot read nowhere.txt: No such file.*@@", *generate, "@nowhere.txt")
+    fails(1, "-i: cannot read .: Is a directory", *generate, "@.")
+    fails(1, "-i: binary.txt is no text", *generate, "@binary.txt")
+    fails(2, "-i: empty.txt holds no text", *generate, "@empty.txt")
+    fails(2, "-i: stdin holds no text", *generate, "-")
+    fails(2, "--input_texts: text 2 is empty", *generate, "@gap.txt")
+    fails(2, "-g: stdin was read already", *ZH[:3], "-i", "-", "-g", "-", stdin="我\n".encode())
 
 
 def test_wrong_names_get_the_nearest():
