@@ -10,7 +10,8 @@
 const cli_option cli_result_options[] = {
     {"save_path", "-o", "word", "null", "@files", "File to save the result in, as Inseq's JSON.", "Output"},
     {"viz_path", NULL, "word", "null", "@files",
-     "File to save the heat tables in; its ending says as what: .html, .txt, ... (cinseq list outputs).", "Output"},
+     "File to save the heat tables in; its ending says as what: .html, .csv, .tex, ... (cinseq list outputs).",
+     "Output"},
     {"json", NULL, "bool", "false", NULL,
      "Print the result as Inseq's JSON, as --save_path saves it, in place of the tables.", "Output"},
     {"hide_attributions", "--hide", "bool", "false", NULL, "Do not print the tables.", "Output"},

@@ -6,8 +6,8 @@
 #include <string.h>
 
 void ci_heat_tables(const ci_sequence *s, ci_heat_table tables[2], size_t *count) {
-  ci_heat_table both[2] = {{"Source attributions", &s->source_attributions, s->source, NULL, 0, 0},
-                           {"Target attributions", &s->target_attributions, s->target, NULL, 0, 0}};
+  ci_heat_table both[2] = {{"Source attributions", &s->source_attributions, s->source, NULL, 0, 0, "source"},
+                           {"Target attributions", &s->target_attributions, s->target, NULL, 0, 0, "target"}};
   *count = 0;
   for (size_t i = 0; i < 2; i++) {
     if (!both[i].scores->data) continue;
@@ -61,9 +61,9 @@ size_t ci_score_format(double score, char text[32]) {
   return n > 0 ? (size_t)n : 0;
 }
 
-static void add_clean(ci_text *out, const char *token) {
+void ci_token_text_add(ci_text *out, const char *token, bool clean) {
   size_t start = out->length;
-  for (const char *at = token; *at;) {
+  for (const char *at = token; *at && clean;) {
     if (ci_starts_with(at, "▁"))
       at += strlen("▁");
     else if (ci_starts_with(at, "Ġ"))
@@ -75,10 +75,10 @@ static void add_clean(ci_text *out, const char *token) {
 }
 
 size_t ci_token_label_add(ci_text *out, const char *token, bool clean, size_t most) {
-  ci_text cleaned = {0};
-  if (clean) add_clean(&cleaned, token);
-  size_t width = ci_display_add(out, cleaned.data ? cleaned.data : token, most);
-  if (cleaned.failed) out->failed = true;
-  ci_text_free(&cleaned);
+  ci_text text = {0};
+  ci_token_text_add(&text, token, clean);
+  size_t width = ci_display_add(out, text.data ? text.data : "", most);
+  if (text.failed) out->failed = true;
+  ci_text_free(&text);
   return width;
 }

@@ -12,6 +12,7 @@ typedef struct {
   const ci_array *scores; /* [row_count, column_count]; NaN: not generated yet */
   const ci_token *row_tokens, *column_tokens;
   size_t row_count, column_count;
+  const char *side; /* "source" or "target" */
 } ci_heat_table;
 
 /* Source (encoder-decoder) and target (decoder-only or attribute_target), of a sequence that was checked; *count is 0
@@ -29,8 +30,12 @@ ci_heat_limits ci_heat_table_limits(const ci_sequence *sequence, double min_val,
 /* A score as tables show it, three decimals while there is room for them, never "-0.000". Returns its length. */
 size_t ci_score_format(double score, char text[32]);
 
-/* Appends a token that can be shown in one line (ci_display_add) of at most `most` columns (0: no limit), without its
- * word markers U+2581 and U+0120 when `clean`, unless nothing would be left. Returns the columns it takes. */
+/* Appends a token as it is or, when `clean`, without its word markers U+2581 and U+0120, unless nothing would be left.
+ */
+void ci_token_text_add(ci_text *out, const char *token, bool clean);
+
+/* Appends a token that can be shown in one line (ci_display_add) of at most `most` columns (0: no limit), cleaned as
+ * above. Returns the columns it takes. */
 size_t ci_token_label_add(ci_text *out, const char *token, bool clean, size_t most);
 
 #endif

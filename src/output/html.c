@@ -15,6 +15,7 @@
 #include "cinseq.h"
 #include "output/heat_table.h"
 #include "output/output.h"
+#include "output/result_info.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,14 +157,10 @@ static void add_table(page *p, const ci_sequence *s, const ci_heat_table *t, con
 
 /* ---- sections ---- */
 
-/* Member `at` of a list of texts in the info; NULL: none. */
-static const char *text_at(const page *p, const char *key, size_t at) {
-  return json_string_value(json_array_get(json_object_get(p->result->info, key), at));
-}
-
 /* Input and output as headings; the output of a decoder-only model goes on in the input's line. */
 static void add_texts(page *p, size_t at) {
-  const char *input = text_at(p, "input_texts", at), *output = text_at(p, "generated_texts", at);
+  const char *input = ci_info_text(p->result->info, "input_texts", at),
+             *output = ci_info_text(p->result->info, "generated_texts", at);
   if (!input && !output) {
     ci_text_add_format(p->out, "<h2>Text %zu</h2>\n", at + 1);
     return;
@@ -227,13 +224,6 @@ static void add_score_name(ci_text *out, const char *name) {
   ci_text_add_n(out, name, length);
 }
 
-/* The last part of a path: where a model lies is nobody's business. A hub's name stays whole. */
-static const char *model_of(const json_t *info) {
-  const char *name = json_string_value(json_object_get(info, "model_name")),
-             *slash = name && (*name == '/' || *name == '.') ? strrchr(name, '/') : NULL;
-  return slash && slash[1] ? slash + 1 : name;
-}
-
 static void add_meta(ci_text *out, const char *title, const char *value) {
   if (!value || !*value) return;
   ci_text_add_format(out, "<div><dt>%s</dt><dd>", title);
@@ -260,7 +250,7 @@ static void add_header(ci_text *out, const json_t *info, const char *method) {
   ci_text_add(out, "<header>\n<h1>");
   add_foreign(out, method ? method : "Attributions", false);
   ci_text_add(out, "</h1>\n<dl class=\"meta\">\n");
-  add_meta(out, "Model", model_of(info));
+  add_meta(out, "Model", ci_info_model(info));
   add_meta_scores(out, "Attributed", json_object_get(info, "attributed_fn"));
   add_meta_scores(out, "Step scores", json_object_get(info, "step_scores"));
   if (json_is_true(json_object_get(info, "constrained_decoding"))) add_meta(out, "Output", "given, not generated");
@@ -288,7 +278,7 @@ static void add_rules(ci_text *out, const bool *used, const ci_heat_palette *pal
 }
 
 static void add_head(ci_text *out, const page *p, const char *method) {
-  const char *model = model_of(p->result->info);
+  const char *model = ci_info_model(p->result->info);
   ci_text_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
   add_foreign(out, method ? method : "Attributions", false);
@@ -305,7 +295,7 @@ static void add_head(ci_text *out, const page *p, const char *method) {
 ci_status ci_html_write(const ci_result *result, const ci_show_options *options, ci_text *out, ci_error *err) {
   ci_text sections = {0}; /* first, since the head says which colours they use */
   page p = {.result = result, .options = options, .out = &sections};
-  const char *method = json_string_value(json_object_get(result->info, "attribution_method"));
+  const char *method = ci_info_method(result->info);
   ci_status status = CI_OK;
   for (size_t i = 0; i < result->count && !status; i++) status = add_section(&p, i, err);
   if (!status) {

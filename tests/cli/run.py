@@ -5,6 +5,7 @@ usage: run.py [--bin build/cinseq] [--only WORD] [-v]
 Every function test_... is a test. Only Python's standard library. The last line is "N passed, N failed".
 """
 import argparse
+import csv
 import json
 import os
 import pty
@@ -322,6 +323,27 @@ def test_the_ending_says_what_a_drawing_is():
     assert works("view", "a.json", "--width", "0").stdout == works(*ZH, "--width", "0").stdout
     for name in ("a.pdf", "html", "a.b/html"):
         fails(2, f"--viz_path: .*{name}.* \\.html, .*\\.json", *ZH, "--viz_path", name)
+
+
+def test_csv_and_latex():
+    works(*ZH[:4], "我很开心。", "我", "-g", "I'm very happy.", "I", "--step_scores", "probability", "-o", "r.json", "--viz_path", "r.csv")
+    with open(os.path.join(FOLDER, "r.csv"), newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, strict=True))
+    shown = works("view", "r.json", "--width", "0").stdout.decode()
+    for text in ("1", "2"):
+        table = [r for r in rows if r["text"] == text and r["table"] == "source"]
+        columns = [r for r in rows if r["text"] == text and r["table"] == "generated"]
+        assert len(columns) == 1 and sum(1 for r in rows if r["text"] == text and r["table"] == "step_scores") == 1
+        used = [c for c in "0123456" if columns[0][c]]
+        assert all(abs(sum(float(r[c]) for r in table) - 1) < 1e-6 for c in used)  # normalised by column
+        assert all(f"{float(r[c]):.3f}" in shown for r in table for c in used)
+    assert [r["token"] for r in rows if r["text"] == "1" and r["table"] == "source"] == ["▁我很", "开心", "。", "</s>"]
+    works("view", "r.json", "--hide", "--viz_path", "r.tex", "--clean_tokens")
+    with open(os.path.join(FOLDER, "r.tex"), encoding="utf-8") as file:
+        text = file.read()
+    assert text.count("\\begin{tabular}") == text.count("\\bottomrule") == 2 and "xeCJK" in text and "cinseqspace{}" not in text
+    cells = re.findall(r"cinseqheat{[0-9,]+}{[0-9,]+}{([0-9.]+)}", text)
+    assert cells == [f"{float(r[c]):.3f}" for r in rows if r["table"] == "source" for c in "0123456" if r[c]]
 
 
 def test_view_aggregates_again():
