@@ -17,6 +17,7 @@ module jansson libjansson-dev
 module libpcre2-8 libpcre2-dev
 module libutf8proc libutf8proc-dev
 module sentencepiece libsentencepiece-dev
+module zlib zlib1g-dev
 module cmocka libcmocka-dev
 module openblas libopenblas-dev
 header oneapi/dnnl/dnnl.h libdnnl-dev

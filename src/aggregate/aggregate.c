@@ -116,6 +116,15 @@ ci_status ci_sequence_aggregate(const ci_sequence *sequence, const json_t *names
   return ci_sequence_pipeline(sequence, stages, count, arguments, out, err);
 }
 
+/* Steps stay as they were, as Inseq leaves them. */
+static ci_status copy_steps(const ci_result *from, ci_result *to, ci_error *err) {
+  to->steps = ci_alloc_zeroed(from->step_count, sizeof *to->steps);
+  ci_status status = to->steps ? CI_OK : ci_fail_memory(err);
+  for (size_t i = 0; i < from->step_count && !status; i++)
+    status = copy_all(&from->steps[i], &to->steps[to->step_count++], err);
+  return status;
+}
+
 ci_status ci_result_aggregate(const ci_result *result, const json_t *names, const json_t *arguments, ci_result **out,
                               ci_error *err) {
   *out = ci_result_create(result->count);
@@ -125,6 +134,7 @@ ci_status ci_result_aggregate(const ci_result *result, const json_t *names, cons
   ci_status status = (*out)->info ? CI_OK : ci_fail_memory(err);
   for (size_t i = 0; i < result->count && !status; i++)
     status = ci_sequence_aggregate(&result->sequences[i], names, arguments, &(*out)->sequences[i], err);
+  if (!status) status = copy_steps(result, *out, err);
   if (!status) return CI_OK;
   ci_result_close(*out);
   *out = NULL;

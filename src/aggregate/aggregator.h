@@ -48,6 +48,8 @@ typedef struct {
 ci_status ci_sequence_pipeline(const ci_sequence *sequence, const ci_aggregate_stage *stages, size_t count,
                                const json_t *arguments, ci_sequence *out, ci_error *err);
 
+/* *to: [count] in new memory. */
+ci_status ci_tokens_copy(const ci_token *from, size_t count, ci_token **to, size_t *to_count, ci_error *err);
 /* The parts of an aggregator's result that it leaves as they are. *to is overwritten. */
 ci_status ci_array_copy(const ci_array *from, ci_array *to, ci_error *err);
 ci_status ci_named_arrays_copy(const ci_named_array *from, size_t count, ci_named_array **to, size_t *to_count,

@@ -19,6 +19,8 @@ void ci_result_close(ci_result *result) {
   if (!result) return;
   for (size_t i = 0; i < result->count; i++) ci_sequence_free(&result->sequences[i]);
   ci_free(result->sequences);
+  for (size_t i = 0; i < result->step_count; i++) ci_sequence_free(&result->steps[i]);
+  ci_free(result->steps);
   json_decref(result->info);
   json_decref(result->statistics);
   ci_free(result);
@@ -89,7 +91,7 @@ void ci_sequence_free(ci_sequence *sequence) {
   *sequence = (ci_sequence){0};
 }
 
-static ci_status copy_tokens(const ci_token *from, size_t count, ci_token **to, size_t *to_count, ci_error *err) {
+ci_status ci_tokens_copy(const ci_token *from, size_t count, ci_token **to, size_t *to_count, ci_error *err) {
   *to = ci_alloc_zeroed(count, sizeof **to);
   if (!*to) return ci_fail_memory(err);
   for (*to_count = 0; *to_count < count; ++*to_count) {
@@ -121,8 +123,8 @@ ci_status ci_sequence_copy_frame(const ci_sequence *from, ci_sequence *to, ci_er
                       .n_dimensions = from->n_dimensions,
                       .attr_pos_start = from->attr_pos_start,
                       .attr_pos_end = from->attr_pos_end};
-  ci_status status = copy_tokens(from->source, from->source_count, &to->source, &to->source_count, err);
-  if (!status) status = copy_tokens(from->target, from->target_count, &to->target, &to->target_count, err);
+  ci_status status = ci_tokens_copy(from->source, from->source_count, &to->source, &to->source_count, err);
+  if (!status) status = ci_tokens_copy(from->target, from->target_count, &to->target, &to->target_count, err);
   if (!status)
     status =
         ci_named_arrays_copy(from->step_scores, from->step_scores_count, &to->step_scores, &to->step_scores_count, err);

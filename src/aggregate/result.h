@@ -53,6 +53,11 @@ struct cinseq_result {
   json_t *info; /* Inseq's info keys */
   ci_sequence *sequences;
   size_t count;
+  /* What each step gave, if that was asked for: of all sequences, one after the other. A step is a sequence with one
+   * column: target is the prefix and the token that was generated; target attributions have no row for that token. Of a
+   * text's steps only the first has sequence scores. */
+  ci_sequence *steps;
+  size_t step_count;
   json_t *statistics; /* what cinseq_result_statistics gives; NULL for a loaded result */
 };
 typedef struct cinseq_result ci_result;
@@ -71,10 +76,13 @@ size_t ci_array_size(const ci_array *array); /* number of elements */
  * Errors: CI_EINVAL when fewer than two dimensions would be left. */
 ci_status ci_sequence_aggregate(const ci_sequence *sequence, const json_t *names, const json_t *arguments,
                                 ci_sequence *out, ci_error *err);
-/* The same of all sequences of a result. */
+/* The same of all sequences of a result; its steps stay as they are. */
 ci_status ci_result_aggregate(const ci_result *result, const json_t *names, const json_t *arguments, ci_result **out,
                               ci_error *err);
 void ci_sequence_free(ci_sequence *sequence); /* its members, not itself */
+
+/* Makes the steps of a result that is not aggregated and has none yet. */
+ci_status ci_result_add_steps(ci_result *result, ci_error *err);
 
 /* Inseq 0.7.1's file (spec 5). Saving is whole or not at all. */
 ci_status ci_result_save(const ci_result *result, const char *path, ci_error *err);

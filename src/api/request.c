@@ -44,6 +44,8 @@ const ci_option ci_attribute_options[] = {
      "Score whose cause is sought: see cinseq list scores; none: probability."},
     {"step_scores", NULL, CI_WORDS, AT(step_scores), "[]", 0, 0, "@scores",
      "Scores to give for each generated token: see cinseq list scores."},
+    {"output_step_attributions", NULL, CI_BOOL, AT(output_step_attributions), "false", 0, 0, NULL,
+     "Keep what each generated token's step gave apart too, in the result and its file, as Inseq does."},
     {"attribute_target", NULL, CI_BOOL, AT(attribute_target), "false", 0, 0, NULL,
      "Attribute to the generated prefix of an encoder-decoder too."},
     {"attr_pos_start", "-s --start_pos", CI_INT, AT(attr_pos_start), "null", -1e9, 1e9, NULL,

@@ -32,6 +32,7 @@ typedef struct {
   json_t *generated_ids;            /* array of as many arrays of int32 >= 0: the same as ids; NULL: none. Not both */
   json_t *step_scores;              /* array of score ids, may be empty; not checked here */
   bool attribute_target;            /* encoder-decoder: attribute to the target prefix too */
+  bool output_step_attributions;    /* keep what each step gave apart too */
   bool generate_from_target_prefix; /* generated_texts are only the beginning of what is generated */
   bool include_eos_baseline;        /* baseline of end-of-sequence tokens is unk too */
   bool skip_special_tokens;         /* special tokens are cut from texts and not added */

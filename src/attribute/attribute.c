@@ -142,7 +142,7 @@ static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generat
   json_t *info = json_pack(
       "{s:s, s:I, s:I, s:b, s:b, s:o, s:f, s:s, s:s, s:n, s:s, s:b, s:s, s:o, s:o, s:o, s:O, s:O, s:o, s:b, s:b}",
       "attribution_method", job->method->id, "attr_pos_start", (json_int_t)start, "attr_pos_end", (json_int_t)end,
-      "output_step_attributions", 0, "attribute_target", r->attribute_target, "step_scores", names, "exec_time", seconds,
+      "output_step_attributions", r->output_step_attributions, "attribute_target", r->attribute_target, "step_scores", names, "exec_time", seconds,
       "model_name", job->model->path, "model_class", job->model->architecture->class_name, "tokenizer_name", "tokenizer_class",
       ci_tokenizer_get_facts(job->model->tokenizer)->class_name, "include_eos_baseline", r->include_eos_baseline, "attributed_fn",
       fn, "attribution_args", or_empty(job->attribution_args), "attributed_fn_args", or_empty(job->attributed_fn_args),
@@ -180,6 +180,7 @@ ci_status ci_job_run(ci_job *job, ci_result **out, ci_error *err) {
   ci_result *result = ci_result_create(job->text_count);
   ci_status status = result && generated ? CI_OK : ci_fail_memory(err);
   for (size_t i = 0; i < job->text_count && !status; i++) status = attribute_text(job, i, &result->sequences[i], generated, err);
+  if (!status && job->request->output_step_attributions) status = ci_result_add_steps(result, err);
   double seconds = now() - begin;
   if (!status) status = fill_info(job, result, generated, seconds, err);
   if (!status) status = fill_statistics(job, result, seconds, err);

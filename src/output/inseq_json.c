@@ -4,17 +4,17 @@
  *    "attributes": {"info": {...}, "sequence_attributions": [{"__instance_type__": [..., CLASS], "attributes": {...}}],
  *                   "step_attributions": null}}
  *
- * indent 4, sorted keys, ASCII; arrays are strings (blob.h). Files that Inseq itself cannot load back (with
- * step_attributions, or the nested tokens of clean_special_chars) are read as far as they hold a result. */
+ * indent 4, sorted keys, ASCII; arrays are strings (blob.h). Files that Inseq itself cannot load back are read too:
+ * those with step_attributions (inseq_steps.h), and the nested tokens of clean_special_chars. */
 #include "base/memory.h"
 #include "output/blob.h"
+#include "output/inseq_objects.h"
+#include "output/inseq_steps.h"
 #include "output/output.h"
 #include <stdio.h>
 #include <string.h>
 
-static const char INSTANCE[] = "__instance_type__";
-static const char DATA_MODULE[] = "inseq.data.attribution", TOKEN_MODULE[] = "inseq.utils.typing";
-static const char RESULT_CLASS[] = "FeatureAttributionOutput", TOKEN_CLASS[] = "TokenWithId";
+static const char RESULT_CLASS[] = "FeatureAttributionOutput";
 
 static const char *const sequence_classes[] = {
     [CI_PLAIN] = "FeatureAttributionSequenceOutput",
@@ -25,10 +25,6 @@ static const char *const sequence_classes[] = {
 enum { SEQUENCE_CLASSES = sizeof sequence_classes / sizeof *sequence_classes };
 
 /* Writing: every function returns a new value, NULL when memory is out. */
-
-static json_t *new_instance(const char *module, const char *class, json_t *attributes) {
-  return attributes ? json_pack("{s:[s,s],s:o}", INSTANCE, module, class, "attributes", attributes) : NULL;
-}
 
 static json_t *new_blob(const ci_array *array) {
   if (!array->data) return json_null();
@@ -48,58 +44,18 @@ static json_t *new_named(const ci_named_array *arrays, size_t count) {
   return object;
 }
 
-/* Token strings are UTF-8 but for broken vocabularies: those must not make a result unsavable. */
-static json_t *new_token(const ci_token *token) {
-  ci_text text = {0};
-  ci_text_add_utf8_lossy(&text, token->token, strlen(token->token));
-  json_t *string = text.failed ? NULL : json_stringn_nocheck(text.length ? text.data : "", text.length);
-  ci_text_free(&text);
-  return string ? new_instance(TOKEN_MODULE, TOKEN_CLASS, json_pack("{s:i,s:o}", "id", (int)token->id, "token", string))
-                : NULL;
-}
-
-static json_t *new_tokens(const ci_token *tokens, size_t count) {
-  json_t *array = json_array();
-  for (size_t i = 0; i < count && array; i++)
-    if (json_array_append_new(array, new_token(&tokens[i]))) {
-      json_decref(array);
-      array = NULL;
-    }
-  return array;
-}
-
-/* Sets key and gives up the object when there is no value. */
-static json_t *with(json_t *object, const char *key, json_t *value) {
-  if (!object) {
-    json_decref(value);
-    return NULL;
-  }
-  if (value && !json_object_set_new(object, key, value)) return object;
-  json_decref(object);
-  return NULL;
-}
-
-static json_t *new_sequence(const ci_sequence *s) {
+static json_t *new_sequence(const void *sequences, size_t index) {
+  const ci_sequence *s = (const ci_sequence *)sequences + index;
   json_t *a = json_object();
-  a = with(a, "source", new_tokens(s->source, s->source_count));
-  a = with(a, "target", new_tokens(s->target, s->target_count));
-  a = with(a, "source_attributions", new_blob(&s->source_attributions));
-  a = with(a, "target_attributions", new_blob(&s->target_attributions));
-  a = with(a, "step_scores", new_named(s->step_scores, s->step_scores_count));
-  a = with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count));
-  a = with(a, "attr_pos_start", json_integer((json_int_t)s->attr_pos_start));
-  a = with(a, "attr_pos_end", json_integer((json_int_t)s->attr_pos_end));
-  return new_instance(DATA_MODULE, sequence_classes[s->kind], a);
-}
-
-static json_t *new_sequences(const ci_result *result) {
-  json_t *array = json_array();
-  for (size_t i = 0; i < result->count && array; i++)
-    if (json_array_append_new(array, new_sequence(&result->sequences[i]))) {
-      json_decref(array);
-      array = NULL;
-    }
-  return array;
+  a = ci_inseq_with(a, "source", ci_inseq_tokens(s->source, s->source_count));
+  a = ci_inseq_with(a, "target", ci_inseq_tokens(s->target, s->target_count));
+  a = ci_inseq_with(a, "source_attributions", new_blob(&s->source_attributions));
+  a = ci_inseq_with(a, "target_attributions", new_blob(&s->target_attributions));
+  a = ci_inseq_with(a, "step_scores", new_named(s->step_scores, s->step_scores_count));
+  a = ci_inseq_with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count));
+  a = ci_inseq_with(a, "attr_pos_start", json_integer((json_int_t)s->attr_pos_start));
+  a = ci_inseq_with(a, "attr_pos_end", json_integer((json_int_t)s->attr_pos_end));
+  return ci_inseq_instance(ci_inseq_data_module, sequence_classes[s->kind], a);
 }
 
 static int append(const char *bytes, size_t length, void *text) {
@@ -109,68 +65,17 @@ static int append(const char *bytes, size_t length, void *text) {
 
 ci_status ci_inseq_json_write(const ci_result *result, const ci_show_options *options, ci_text *out, ci_error *err) {
   (void)options;
-  json_t *a = with(json_object(), "info", json_deep_copy(result->info));
-  a = with(a, "sequence_attributions", new_sequences(result));
-  a = with(a, "step_attributions", json_null());
-  json_t *root = new_instance(DATA_MODULE, RESULT_CLASS, a);
+  json_t *a = ci_inseq_with(json_object(), "info", json_deep_copy(result->info));
+  a = ci_inseq_with(a, "sequence_attributions", ci_inseq_array(new_sequence, result->sequences, result->count));
+  a = ci_inseq_with(a, "step_attributions", ci_inseq_steps_write(result));
+  json_t *root = ci_inseq_instance(ci_inseq_data_module, RESULT_CLASS, a);
   bool failed = !root || json_dump_callback(root, append, out, JSON_INDENT(4) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
   json_decref(root);
   return failed ? ci_fail_memory(err) : CI_OK;
 }
 
-/* Reading. `what` is the way to a value inside the file, for messages. */
-
-typedef struct {
-  const char *where;
-  char what[160];
-  ci_error *err;
-} reader;
-
-static ci_status bad(const reader *r, const char *problem) {
-  return ci_fail(r->err, CI_EFILE, r->where, "%s: %s", r->what, problem);
-}
-
-/* The attributes of an instance of module.class; class NULL: any, *class is what it is. */
-static const json_t *open_instance(const json_t *value, const char *module, const char **class) {
-  const json_t *type = json_object_get(value, INSTANCE), *attributes = json_object_get(value, "attributes");
-  const char *found = json_string_value(json_array_get(type, 0)), *name = json_string_value(json_array_get(type, 1));
-  if (!found || !name || strcmp(found, module) != 0 || !json_is_object(attributes)) return NULL;
-  if (*class && strcmp(*class, name) != 0) return NULL;
-  *class = name;
-  return attributes;
-}
-
-static ci_status read_token(reader *r, const json_t *value, ci_token *token) {
-  const char *class = TOKEN_CLASS;
-  const json_t *a = open_instance(value, TOKEN_MODULE, &class);
-  int64_t id;
-  if (!a || !ci_json_as_int(json_object_get(a, "id"), &id) || id < INT32_MIN || id > INT32_MAX)
-    return bad(r, "a token is no TokenWithId with an id");
-  const json_t *string = json_object_get(a, "token");
-  /* Inseq's clean_special_chars puts a token into the place of its text. */
-  const json_t *inner = open_instance(string, TOKEN_MODULE, &class);
-  if (inner) string = json_object_get(inner, "token");
-  const char *text = json_string_value(string);
-  if (!text || strlen(text) != json_string_length(string)) return bad(r, "a token has no text");
-  token->id = (int32_t)id;
-  token->token = ci_duplicate(text);
-  return token->token ? CI_OK : ci_fail_memory(r->err);
-}
-
-static ci_status read_tokens(reader *r, const json_t *value, ci_token **tokens, size_t *count) {
-  if (!json_is_array(value)) return bad(r, "is not an array of tokens");
-  *tokens = ci_alloc_zeroed(json_array_size(value), sizeof **tokens);
-  if (!*tokens) return ci_fail_memory(r->err);
-  *count = json_array_size(value);
-  for (size_t i = 0; i < *count; i++) {
-    ci_status status = read_token(r, json_array_get(value, i), &(*tokens)[i]);
-    if (status) return status;
-  }
-  return CI_OK;
-}
-
-static ci_status read_named(reader *r, const json_t *value, ci_named_array **arrays, size_t *count) {
-  if (value && !json_is_object(value) && !json_is_null(value)) return bad(r, "is not an object of scores");
+static ci_status read_named(ci_inseq_reader *r, const json_t *value, ci_named_array **arrays, size_t *count) {
+  if (value && !json_is_object(value) && !json_is_null(value)) return ci_inseq_bad(r, "is not an object of scores");
   *arrays = ci_alloc_zeroed(json_object_size(value), sizeof **arrays);
   if (!*arrays) return ci_fail_memory(r->err);
   const char *name;
@@ -187,12 +92,12 @@ static ci_status read_named(reader *r, const json_t *value, ci_named_array **arr
   return CI_OK;
 }
 
-static ci_status read_positions(reader *r, const json_t *a, ci_sequence *s) {
+static ci_status read_positions(ci_inseq_reader *r, const json_t *a, ci_sequence *s) {
   int64_t start = 0, end = (int64_t)s->target_count; /* as Inseq takes null */
   const json_t *first = json_object_get(a, "attr_pos_start"), *last = json_object_get(a, "attr_pos_end");
   if ((first && !json_is_null(first) && !ci_json_as_int(first, &start)) ||
       (last && !json_is_null(last) && !ci_json_as_int(last, &end)))
-    return bad(r, "attr_pos_start and attr_pos_end are not integers");
+    return ci_inseq_bad(r, "attr_pos_start and attr_pos_end are not integers");
   if (start < 0 || end < start || (uint64_t)end > s->target_count)
     return ci_fail(r->err, CI_EFILE, r->where,
                    "%s: attr_pos_start %lld and attr_pos_end %lld are no range of %zu target tokens", r->what,
@@ -204,7 +109,7 @@ static ci_status read_positions(reader *r, const json_t *a, ci_sequence *s) {
 
 /* What everything after this relies on: rows are tokens (of the target, the last may have none), columns are the
  * generated tokens, source and target agree in all but rows. */
-static ci_status check_shapes(const reader *r, const ci_sequence *s) {
+static ci_status check_shapes(const ci_inseq_reader *r, const ci_sequence *s) {
   const ci_array *source = &s->source_attributions, *target = &s->target_attributions;
   size_t columns = s->attr_pos_end - s->attr_pos_start;
   const struct {
@@ -226,7 +131,7 @@ static ci_status check_shapes(const reader *r, const ci_sequence *s) {
   bool same = !source->data || !target->data || source->rank == target->rank;
   for (int d = 1; same && source->data && target->data && d < source->rank; d++)
     same = source->shape[d] == target->shape[d];
-  if (!same) return bad(r, "source_attributions and target_attributions differ in more than rows");
+  if (!same) return ci_inseq_bad(r, "source_attributions and target_attributions differ in more than rows");
   for (size_t i = 0; i < s->step_scores_count; i++) {
     const ci_array *a = &s->step_scores[i].values;
     if (a->rank != 1 || a->shape[0] != columns)
@@ -237,7 +142,7 @@ static ci_status check_shapes(const reader *r, const ci_sequence *s) {
   return CI_OK;
 }
 
-static ci_status read_kind(const reader *r, const char *class, ci_sequence *s) {
+static ci_status read_kind(const ci_inseq_reader *r, const char *class, ci_sequence *s) {
   for (int i = 0; i < SEQUENCE_CLASSES; i++)
     if (strcmp(class, sequence_classes[i]) == 0) {
       s->kind = (ci_result_kind)i;
@@ -247,22 +152,24 @@ static ci_status read_kind(const reader *r, const char *class, ci_sequence *s) {
 }
 
 /* Sets what the error messages of the next calls name. */
-static reader *at(reader *r, size_t index, const char *member) {
+static ci_inseq_reader *at(ci_inseq_reader *r, size_t index, const char *member) {
   snprintf(r->what, sizeof r->what, "sequence %zu%s%s", index, *member ? ", " : "", member);
   return r;
 }
 
-static ci_status read_array(reader *r, const json_t *value, ci_array *array) {
+static ci_status read_array(ci_inseq_reader *r, const json_t *value, ci_array *array) {
   return !value || json_is_null(value) ? CI_OK : ci_blob_read(r->where, r->what, value, array, r->err);
 }
 
-static ci_status read_sequence(reader *r, size_t i, const json_t *value, ci_sequence *s) {
+static ci_status read_sequence(ci_inseq_reader *r, size_t i, const json_t *value, ci_sequence *s) {
   const char *class = NULL;
-  const json_t *a = open_instance(value, DATA_MODULE, &class);
-  if (!a) return bad(at(r, i, ""), "is no instance of a class of inseq.data.attribution");
+  const json_t *a = ci_inseq_open(value, ci_inseq_data_module, &class);
+  if (!a) return ci_inseq_bad(at(r, i, ""), "is no instance of a class of inseq.data.attribution");
   ci_status status = read_kind(at(r, i, ""), class, s);
-  if (!status) status = read_tokens(at(r, i, "source"), json_object_get(a, "source"), &s->source, &s->source_count);
-  if (!status) status = read_tokens(at(r, i, "target"), json_object_get(a, "target"), &s->target, &s->target_count);
+  if (!status)
+    status = ci_inseq_read_tokens(at(r, i, "source"), json_object_get(a, "source"), &s->source, &s->source_count);
+  if (!status)
+    status = ci_inseq_read_tokens(at(r, i, "target"), json_object_get(a, "target"), &s->target, &s->target_count);
   if (!status) status = read_positions(at(r, i, ""), a, s);
   const char *name = "source_attributions";
   if (!status) status = read_array(at(r, i, name), json_object_get(a, name), &s->source_attributions);
@@ -281,13 +188,13 @@ static ci_status read_sequence(reader *r, size_t i, const json_t *value, ci_sequ
   return CI_OK;
 }
 
-static ci_status read_result(reader *r, const json_t *root, ci_result **result) {
+static ci_status read_result(ci_inseq_reader *r, const json_t *root, ci_result **result) {
   const char *class = RESULT_CLASS;
-  const json_t *a = open_instance(root, DATA_MODULE, &class);
-  if (!a) return bad(r, "is not a FeatureAttributionOutput as Inseq saves it (without use_primitives)");
+  const json_t *a = ci_inseq_open(root, ci_inseq_data_module, &class);
+  if (!a) return ci_inseq_bad(r, "is not a FeatureAttributionOutput as Inseq saves it (without use_primitives)");
   json_t *info = json_object_get(a, "info"), *sequences = json_object_get(a, "sequence_attributions");
-  if (!json_is_array(sequences)) return bad(r, "has no array \"sequence_attributions\"");
-  if (!json_is_object(info)) return bad(r, "has no object \"info\"");
+  if (!json_is_array(sequences)) return ci_inseq_bad(r, "has no array \"sequence_attributions\"");
+  if (!json_is_object(info)) return ci_inseq_bad(r, "has no object \"info\"");
   ci_result *made = ci_result_create(json_array_size(sequences));
   if (!made) return ci_fail_memory(r->err);
   json_decref(made->info);
@@ -295,6 +202,7 @@ static ci_status read_result(reader *r, const json_t *root, ci_result **result) 
   ci_status status = CI_OK;
   for (size_t i = 0; i < made->count && !status; i++)
     status = read_sequence(r, i, json_array_get(sequences, i), &made->sequences[i]);
+  if (!status) status = ci_inseq_steps_read(r, json_object_get(a, "step_attributions"), made);
   if (status)
     ci_result_close(made);
   else
@@ -310,7 +218,7 @@ ci_status ci_inseq_json_read(const char *where, const char *bytes, size_t length
   json_t *root;
   ci_status status = ci_json_parse(where, bytes, length, &root, err);
   if (status) return status;
-  reader r = {.where = where, .what = "the file", .err = err};
+  ci_inseq_reader r = {.where = where, .what = "the file", .err = err};
   status = read_result(&r, root, result);
   json_decref(root);
   return status;

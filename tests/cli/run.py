@@ -5,6 +5,7 @@ usage: run.py [--bin build/cinseq] [--only WORD] [-v]
 Every function test_... is a test. Only Python's standard library. The last line is "N passed, N failed".
 """
 import argparse
+import base64
 import csv
 import json
 import os
@@ -302,6 +303,41 @@ def test_json():
         return re.sub('"exec_time": [^,]*,', "", text)
     assert drop_time(printed) == drop_time(hidden) == drop_time(saved) + "\n"
     assert works("view", "saved.json", "--json").stdout.decode() == saved + "\n"
+
+
+def test_step_attributions():
+    """What each step gave is its column, as Inseq saves it; view keeps it."""
+    def floats(array):
+        assert array["dtype"] == "float32" and array["__ndarray__"].startswith("b64:")
+        raw = base64.b64decode(array["__ndarray__"][4:])
+        return array["shape"], struct.unpack(f"<{len(raw) // 4}f", raw)
+    def blob(text):
+        raw = base64.b64decode(text)
+        size = struct.unpack_from("<Q", raw)[0]
+        return json.loads(raw[8:8 + size])["attribution"]["shape"], struct.unpack(f"<{(len(raw) - 8 - size) // 4}f", raw[8 + size:])
+    assert json.loads(save(*ZH))["attributes"]["step_attributions"] is None
+    text = save(*ZH[:4], "我很开心。", "我", "-g", "I'm very happy.", "I", "--step_scores", "probability", "--output_step_attributions")
+    attributes = json.loads(text)["attributes"]
+    steps, sequences = attributes["step_attributions"], [s["attributes"] for s in attributes["sequence_attributions"]]
+    assert attributes["info"]["output_step_attributions"] is True
+    columns = [(s, t) for s in sequences for t in range(s["attr_pos_start"], s["attr_pos_end"])]
+    assert len(steps) == len(columns) > 8
+    for step, (sequence, t) in zip(steps, columns):
+        assert step["__instance_type__"] == ["inseq.data.attribution", "GranularFeatureAttributionStepOutput"]
+        step = step["attributes"]
+        assert step["prefix"] == [sequence["target"][:t]] and step["target"] == [sequence["target"][t:t + 1]]
+        assert step["source"] == [sequence["source"]] and step["target_attributions"] is None
+        (rows, count, width), values = blob(sequence["source_attributions"])
+        column = t - sequence["attr_pos_start"]
+        wanted = [v for r in range(rows) for v in values[(r * count + column) * width:(r * count + column + 1) * width]]
+        shape, got = floats(step["source_attributions"])
+        assert shape == [1, rows, width] and list(got) == wanted
+        assert floats(step["step_scores"]["probability"]) == ([1], blob(sequence["step_scores"]["probability"])[1][column:column + 1])
+    assert works("view", "saved.json", "--json").stdout.decode() == text + "\n"
+    aggregated = json.loads(works("view", "saved.json", "--json", "--attribution_aggregators", "vnorm").stdout)["attributes"]
+    assert aggregated["step_attributions"] == steps and aggregated["sequence_attributions"] != attributes["sequence_attributions"]
+    (step, *_) = json.loads(save(*TINY, *SHORT, "--output_step_attributions"))["attributes"]["step_attributions"]
+    assert step["attributes"]["source"] is None and step["attributes"]["target_attributions"]["shape"][1] == len(step["attributes"]["prefix"][0])
 
 
 def test_quiet():
