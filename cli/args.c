@@ -273,7 +273,8 @@ static int take_flag(line *l, const char *word) {
   }
   if (sign < 0) return cli_usage_error(l->command, "%s takes no value", flag);
   if (!attached) {
-    if (!next || cli_is_flag(next)) return cli_usage_error(l->command, "%s needs a value: %s", flag, expected(type));
+    if (!next || cli_is_flag(next))
+      return cli_usage_error(l->command, "%s needs a value:%s", flag, cli_placeholder(option));
     attached = next;
     l->at++;
   }

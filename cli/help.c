@@ -51,7 +51,9 @@ json_t *cli_option_help(const json_t *option) {
   size_t n = json_dumpb(fallback, value, sizeof value - 1, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
   value[n < sizeof value ? n : 0] = 0;
   if (json_is_string(fallback)) snprintf(value, sizeof value, "%s", json_string_value(fallback));
-  longer = json_sprintf("%s (default: %s)", json_string_value(text), value);
+  longer = json_is_true(fallback) ? json_sprintf("%s (default: true; off: --no_%s)", json_string_value(text),
+                                                 json_string_value(json_object_get(option, "name")))
+                                  : json_sprintf("%s (default: %s)", json_string_value(text), value);
   json_decref(text);
   return longer;
 }

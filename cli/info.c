@@ -7,7 +7,7 @@ static const cli_option options[] = {
 
 static const cli_request requests[] = {{"open", "Model"}, {0}};
 
-static const char *const examples[] = {"cinseq info -m zh-en-mini", "cinseq info -m stories260K --json", NULL};
+static const char *const examples[] = {"cinseq info zh-en-mini", "cinseq info -m stories260K --json", NULL};
 
 /* "key  value" lines; what is inside an object is indented. */
 static void print_object(const json_t *object, int depth) {
@@ -28,6 +28,9 @@ static void print_object(const json_t *object, int depth) {
 }
 
 static int run(const cli_command *command, const json_t *values) {
+  const json_t *arguments = json_object_get(values, "arguments"), *path = json_array_get(arguments, 0);
+  if (json_array_size(arguments) > 1) return cli_usage_error(command, "expected one model");
+  if (path) json_object_set(json_object_get(values, "cli"), "model_name_or_path", (json_t *)path);
   cinseq_model *model = NULL;
   int code = cli_open_model(command, values, NULL, &model);
   if (code) return code;
@@ -46,6 +49,7 @@ static int run(const cli_command *command, const json_t *values) {
 const cli_command cli_info_command = {
     .id = "info",
     .help = "Says what a model folder holds: architecture, shapes, files, tokenizer.",
+    .argument = "MODEL",
     .options = options,
     .requests = requests,
     .examples = examples,

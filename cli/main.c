@@ -43,10 +43,17 @@ static int unknown_command(const char *word) {
   json_t *names = json_array();
   for (size_t i = 0; cli_command_at(i); i++) json_array_append_new(names, json_string(cli_command_at(i)->id));
   const char *nearest = cli_nearest(word, names);
-  int code = nearest ? cli_usage_error(NULL, "no command \"%s\": did you mean \"%s\"?", word, nearest)
-                     : cli_usage_error(NULL, "no command \"%s\"", word);
+  int code = *word == '-' ? cli_usage_error(NULL, "%s stands where a command is expected", word)
+             : nearest    ? cli_usage_error(NULL, "no command \"%s\": did you mean \"%s\"?", word, nearest)
+                          : cli_usage_error(NULL, "no command \"%s\"", word);
   json_decref(names);
   return code;
+}
+
+static const cli_command *find_command(const char *word) {
+  for (size_t i = 0; cli_command_at(i); i++)
+    if (strcmp(cli_command_at(i)->id, word) == 0) return cli_command_at(i);
+  return NULL;
 }
 
 /* Whether a flag of help stands among the flags. */
@@ -79,11 +86,15 @@ int main(int argc, char **argv) {
   }
   const char *word = argv[1];
   if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
-    cli_help_all(stdout);
+    const cli_command *about = argc > 2 ? find_command(argv[2]) : NULL;
+    if (argc > 2 && !about) return unknown_command(argv[2]);
+    if (about)
+      cli_help(about, stdout);
+    else
+      cli_help_all(stdout);
     return cli_finish_output(NULL);
   }
   if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) return print_version();
-  for (size_t i = 0; cli_command_at(i); i++)
-    if (strcmp(cli_command_at(i)->id, word) == 0) return run_command(cli_command_at(i), argc - 2, argv + 2);
-  return unknown_command(word);
+  const cli_command *command = find_command(word);
+  return command ? run_command(command, argc - 2, argv + 2) : unknown_command(word);
 }

@@ -7,19 +7,22 @@
 
 enum { LONGEST_WORD = 64 };
 
-/* Levenshtein's distance, by rows; words are cut at LONGEST_WORD bytes. */
+/* Edits from a to b: letters inserted, dropped, replaced, or two neighbours swapped, by rows; words are cut at
+ * LONGEST_WORD bytes. */
 static size_t distance(const char *a, const char *b) {
-  size_t row[LONGEST_WORD + 1], n = strnlen(a, LONGEST_WORD), m = strnlen(b, LONGEST_WORD);
+  size_t before[LONGEST_WORD + 1] = {0}, above[LONGEST_WORD + 1] = {0}, row[LONGEST_WORD + 1] = {0};
+  size_t n = strnlen(a, LONGEST_WORD), m = strnlen(b, LONGEST_WORD);
   for (size_t j = 0; j <= m; j++) row[j] = j;
   for (size_t i = 1; i <= n; i++) {
-    size_t diagonal = row[0];
+    memcpy(before, above, sizeof before);
+    memcpy(above, row, sizeof above);
     row[0] = i;
     for (size_t j = 1; j <= m; j++) {
-      size_t above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-      if (above + 1 < best) best = above + 1;
-      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-      diagonal = above;
-      row[j] = best;
+      row[j] = above[j - 1] + (a[i - 1] != b[j - 1]);
+      if (above[j] + 1 < row[j]) row[j] = above[j] + 1;
+      if (row[j - 1] + 1 < row[j]) row[j] = row[j - 1] + 1;
+      bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped && before[j - 2] + 1 < row[j]) row[j] = before[j - 2] + 1;
     }
   }
   return row[m];

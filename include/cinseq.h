@@ -74,10 +74,10 @@ CINSEQ_API const char *cinseq_version(void);
 CINSEQ_API char *cinseq_build_info(void);
 /* What this build can do, as a JSON array of {"id", "help", "options": [{"name", "flags": [..], "type", "default",
  * "choices", "kind", "min", "max", "help"}], ...}; "choices", "kind" (the choices are the ids of that kind), "min" and
- * "max" only where there are some. kind: "methods", "scores", "models" (architectures), "aggregators", "formats",
- * "tokenizers", "outputs" (with "endings", those of their files' names), "installed" (models by name, with their folder as help) or "commands": the options of "open",
- * "attribute", "generate" and "show" there are the keys of those requests. NULL: no such kind, or no memory. Free with
- * cinseq_free. */
+ * "max" only where there are some. kind: "methods", "scores", "models" (architectures), "aggregators", "functions",
+ * "formats", "tokenizers", "outputs" (with "endings", those of their files' names), "installed" (models by name, with
+ * their folder as help) "kinds" (all of these) or "commands": the options of "open", "attribute", "generate" and "show"
+ * there are the keys of those requests. NULL: no such kind, or no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_describe(const char *kind);
 /* Frees a text that a function of this header has returned. text may be NULL. */
 CINSEQ_API void cinseq_free(void *text);
@@ -112,8 +112,8 @@ CINSEQ_API int cinseq_generate(const cinseq_model *model, const char *request_js
                                char **lines, cinseq_error *error);
 
 /* Says of a request, without a model, what cinseq_attribute ("attribute"), cinseq_generate ("generate"),
- * cinseq_model_open ("open") or cinseq_result_render ("show") would refuse of it: unknown keys, methods and scores, wrong
- * types and ranges. What depends on the model is found when it runs. request_json may be NULL: all defaults. */
+ * cinseq_model_open ("open") or cinseq_result_render ("show") would refuse of it: unknown keys, methods and scores,
+ * wrong types and ranges. What depends on the model is found when it runs. request_json may be NULL: all defaults. */
 CINSEQ_API int cinseq_request_check(const char *command, const char *request_json, cinseq_error *error);
 
 /* ---- results ---- */
@@ -122,9 +122,10 @@ CINSEQ_API int cinseq_request_check(const char *command, const char *request_jso
 CINSEQ_API int cinseq_result_save(const cinseq_result *result, const char *path, cinseq_error *error);
 /* Loads such a file, written by Inseq or by cinseq. *result is closed with cinseq_result_close. */
 CINSEQ_API int cinseq_result_load(const char *path, cinseq_result **result, cinseq_error *error);
-/* The result as text of one of the outputs of cinseq_describe("outputs"): "terminal" (heat tables), "html" (one page that
- * needs no other file, no network and no script), "json" (what cinseq_result_save writes), ... What draws tables is
- * aggregated first, as cinseq_result_aggregate does. options_json: NULL, or an object with the keys of "show": "color"
+/* The result as text of one of the outputs of cinseq_describe("outputs"): "terminal" (heat tables), "html" (one page
+ * that needs no other file, no network and no script), "json" (what cinseq_result_save writes), ... What draws tables
+ * is aggregated first, as cinseq_result_aggregate does. options_json: NULL, or an object with the keys of "show":
+ * "color"
  * ("none", "256", "truecolor") and "width" (columns; 0: no limit) of a terminal, "clean_tokens" (bool), "min_val",
  * "max_val", "attribution_aggregators", ...; an output passes over those that mean nothing to it. *text: free with
  * cinseq_free. CINSEQ_EINVAL for an unknown output or option. */

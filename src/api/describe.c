@@ -145,14 +145,35 @@ static void describe_commands(json_t *rows) {
   add_aggregator_options(json_object_get(json_array_get(rows, json_array_size(rows) - 1), "options"));
 }
 
+static void describe_functions(json_t *rows) {
+  size_t count;
+  const ci_function *f = ci_functions(&count);
+  for (size_t i = 0; i < count; i++) json_array_append_new(rows, describe_row(f[i].id, f[i].help, NULL));
+}
+
+static void describe_kinds(json_t *rows);
+
 static const struct {
-  const char *kind;
+  const char *id, *help;
   void (*describe)(json_t *rows);
 } kinds[] = {
-    {"methods", describe_methods},         {"scores", describe_scores},   {"models", describe_models},
-    {"aggregators", describe_aggregators}, {"formats", describe_formats}, {"tokenizers", describe_tokenizers},
-    {"outputs", describe_outputs},         {"commands", describe_commands}, {"installed", ci_installed_describe},
+    {"methods", "Attribution methods.", describe_methods},
+    {"scores", "Step functions: scores of generated tokens, and what can be attributed.", describe_scores},
+    {"models", "Architectures that can be run.", describe_models},
+    {"aggregators", "What can be done to attributions.", describe_aggregators},
+    {"functions", "Functions that aggregators reduce with.", describe_functions},
+    {"formats", "Formats of weights.", describe_formats},
+    {"tokenizers", "Kinds of tokenizers.", describe_tokenizers},
+    {"outputs", "What a result can be turned into.", describe_outputs},
+    {"installed", "Models that are found by name, with their folders.", ci_installed_describe},
+    {"commands", "Requests of the library, with their keys.", describe_commands},
+    {"kinds", "What there are lists of.", describe_kinds},
 };
+
+static void describe_kinds(json_t *rows) {
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    json_array_append_new(rows, describe_row(kinds[i].id, kinds[i].help, NULL));
+}
 
 /* ---- public functions ---- */
 
@@ -167,7 +188,7 @@ static char *dump(json_t *value) {
 
 char *cinseq_describe(const char *kind) {
   for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
-    if (strcmp(kinds[i].kind, kind) == 0) {
+    if (strcmp(kinds[i].id, kind) == 0) {
       json_t *rows = json_array();
       kinds[i].describe(rows);
       return dump(rows);

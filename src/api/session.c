@@ -10,10 +10,27 @@ static void forward_warning(void *context, const char *message) {
   if (hooks && hooks->warning) hooks->warning(hooks->context, message);
 }
 
-/* A folder as it is; else an installed model of that name; else what was given, for the error message. ci_free. */
-static char *find_folder(const char *path) {
-  char *installed = ci_folder_exists(path) ? NULL : ci_installed_model(path);
-  return installed ? installed : ci_duplicate(path);
+/* The error for a name that is neither a folder nor an installed model, with the nearest of those. */
+static ci_status unknown_model(const char *name, ci_error *err) {
+  const char *names[64];
+  json_t *rows = json_array(), *row;
+  size_t i, count = 0;
+  ci_installed_describe(rows);
+  json_array_foreach(rows, i, row) if (count < sizeof names / sizeof *names) names[count++] =
+      json_string_value(json_object_get(row, "id"));
+  const char *nearest = ci_nearest(name, names, count);
+  ci_status status = ci_fail(err, CI_EINVAL, name, "is no model folder and no installed model%s%s%s",
+                             nearest ? ": did you mean \"" : " (see: cinseq list installed)", nearest ? nearest : "",
+                             nearest ? "\"?" : "");
+  json_decref(rows);
+  return status;
+}
+
+/* A folder as it is; else an installed model of that name. *folder: ci_free. */
+static ci_status find_folder(const char *path, char **folder, ci_error *err) {
+  *folder = ci_folder_exists(path) ? ci_duplicate(path) : ci_installed_model(path);
+  if (*folder) return CI_OK;
+  return ci_folder_exists(path) ? ci_fail_memory(err) : unknown_model(path, err);
 }
 
 int cinseq_model_open(const char *path, const char *options_json, const cinseq_hooks *hooks, cinseq_model **out,
@@ -23,8 +40,9 @@ int cinseq_model_open(const char *path, const char *options_json, const cinseq_h
   *out = NULL;
   ci_status status = ci_open_request_read(options_json, &request, &owner, err);
   cinseq_model *handle = ci_alloc_zeroed(1, sizeof *handle);
-  char *folder = find_folder(path);
-  if (!status && (!handle || !folder)) status = ci_fail_memory(err);
+  char *folder = NULL;
+  if (!status && !handle) status = ci_fail_memory(err);
+  if (!status) status = find_folder(path, &folder, err);
   if (!status)
     status = ci_model_open(folder, request.model_kwargs, request.tokenizer_kwargs, forward_warning, (void *)hooks,
                            &handle->model, err);

@@ -18,8 +18,9 @@ const ci_option ci_show_option_table[] = {
      "The score that is all blue; 0: the negative of max_val."},
     {"max_val", NULL, CI_REAL, AT(max_val), "0", 0, 1e300, NULL, "The score that is all red; 0: the largest score."},
     {"attribution_aggregators", NULL, CI_WORDS, AT(aggregators), "null", 0, 0, NULL,
-     "What makes two dimensions of the attributions, one after the other: aggregators (cinseq list aggregators) or "
-     "functions (mean, vnorm, ...); none: what suits the method. Files are saved aggregated if it is given."},
+     "How attributions are reduced to tokens by tokens: aggregators (cinseq list aggregators) or functions (cinseq "
+     "list "
+     "functions), one after the other; without it as suits the method. If given, files are saved aggregated."},
     CI_OPTIONS_END,
 };
 #undef AT

@@ -26,8 +26,8 @@ static const json_t *row_named(const json_t *rows, const char *key, const char *
 
 static void every_kind_has_rows(void **state) {
   (void)state;
-  static const char *const kinds[] = {"methods", "scores",     "models",  "aggregators",
-                                      "formats", "tokenizers", "outputs", "commands"};
+  static const char *const kinds[] = {"methods",    "scores",  "models",    "aggregators", "functions", "formats",
+                                      "tokenizers", "outputs", "installed", "commands",    "kinds"};
   for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
     json_t *rows = describe(kinds[k]);
     assert_true(json_array_size(rows) > 0);

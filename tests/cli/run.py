@@ -85,7 +85,9 @@ def test_alone_prints_help_and_fails_as_inseq_does():
 
 
 def test_help():
-    assert works("--help").stdout == run().stdout
+    assert works("--help").stdout == run().stdout == works("help").stdout
+    assert works("help", "view").stdout == works("view", "--help").stdout
+    assert b"--no_normalize" in works("view", "--help").stdout
     for command in ("attribute", "generate", "view", "info", "list"):
         text = works(command, "--help").stdout.decode()
         assert text.startswith(f"usage: cinseq {command}") and "Examples" in text
@@ -113,7 +115,8 @@ def test_info_describes_a_folder():
     info = json.loads(works("info", "-m", "stories260K", "--json").stdout)
     assert (info["architecture"], info["parameters"], info["vocabulary"]) == ("llama", 260032, 512), info
     assert info["decoder"]["layers"] == 5 and info["checkpoint"]["types"] == {"F32": 260032}, info
-    assert b"MarianMTModel" in works("info", "-m", "zh-en-mini").stdout
+    assert b"MarianMTModel" in works("info", "-m", "zh-en-mini").stdout == works("info", "zh-en-mini").stdout
+    fails(2, "expected one model", "info", "zh-en-mini", "stories260K")
     fails((1, 2), "nothing-there", "info", "-m", "nothing-there")
 
 
@@ -135,7 +138,8 @@ def test_version():
 
 def test_lists():
     for kind, member in (("methods", "integrated_gradients"), ("scores", "probability"), ("models", "marian"),
-                         ("aggregators", "scores"), ("formats", "safetensors"), ("tokenizers", ""), ("outputs", "html")):
+                         ("aggregators", "scores"), ("formats", "safetensors"), ("tokenizers", ""), ("outputs", "html"),
+                         ("functions", "vnorm"), ("kinds", "methods"), ("installed", "zh-en-mini")):
         assert member in works("list", kind).stdout.decode()
         rows = json.loads(works("list", kind, "--json").stdout)
         assert rows and all(row["id"] and row["help"] for row in rows)
@@ -145,11 +149,15 @@ def test_lists():
 
 def test_wrong_use():
     fails(2, 'no command "atribute": did you mean "attribute"', "atribute")
+    fails(2, 'no command "veiw": did you mean "view"', "veiw", "x.json")
+    fails(2, "-m stands where a command is expected", "-m", "zh-en-mini")
+    fails(2, 'no command "atribute": did you mean', "help", "atribute")
     fails(2, "did you mean --step_scores", "attribute", "--step_score", "x")
     fails(2, "did you mean --save_path", *ZH, "--save-pth", "x")
     fails(2, "--model_name_or_path", "attribute", "-i", "a")
     fails(2, "--input_texts", "attribute", "-m", "zh-en-mini")
-    fails(2, "-m needs a value", "attribute", "-i", "a", "-m")
+    fails(2, "-m needs a value: MODEL", "attribute", "-i", "a", "-m")
+    fails(2, "--viz_path needs a value: FILE", *ZH, "--viz_path")
     fails(2, "-i needs one or more values", "attribute", "-m", "zh-en-mini", "-i")
     fails(2, "-bs: 0 is out of range", *ZH, "-bs", "0")
     fails(2, "-s: \"1.5\" is not an integer", *ZH, "-s", "1.5")
@@ -187,6 +195,11 @@ def test_wrong_names_are_found_before_a_model_is_opened():
     wrong("--viz_path", "--viz_path", "x.doc")
     wrong("--generated_texts: 2 for 1", "-g", "b", "c")
     wrong("--device: ", "--device", "cuda")
+
+
+def test_mistyped_models():
+    fails(2, 'zh-en-mni: is no model folder and no installed model: did you mean "zh-en-mini"', "info", "-m", "zh-en-mni")
+    fails(2, "is no model folder and no installed model .see: cinseq list installed", "generate", "-m", "no-such-model", "-i", "a")
 
 
 def test_texts_of_files():
