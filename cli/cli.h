@@ -30,6 +30,7 @@ typedef struct {
 typedef struct cli_command {
   const char *id, *help;
   const char *argument;        /* what stands without a flag, for the usage line; NULL: nothing may */
+  const char *argument_kind;   /* the kind of cinseq_describe whose ids it may be; NULL: none */
   const cli_option *options;   /* up to a row without a name; the first of two equal names counts */
   const cli_option *shared;    /* further ones, that other commands have too; or NULL */
   const cli_request *requests; /* up to a row without an id */

@@ -68,9 +68,10 @@ static void offer_commands(const cursor *at) {
   offer(at, "--version", "Version, CPU features in use, libraries.");
 }
 
-/* "a|b" are the words that may stand there; anything else is the name of a file. */
-static void offer_argument(const cursor *at, const char *argument) {
-  json_t *words = cli_split(argument, "|");
+/* "a|b" are the words that may stand there; what is of no kind is the name of a file. */
+static void offer_argument(const cursor *at, const cli_command *command) {
+  if (command->argument_kind) return offer_kind(at, command->argument_kind);
+  json_t *words = cli_split(command->argument, "|");
   if (json_array_size(words) > 1)
     offer_all(at, words);
   else
@@ -80,7 +81,7 @@ static void offer_argument(const cursor *at, const char *argument) {
 
 static bool takes_many(const json_t *option) {
   const char *type = json_string_value(json_object_get(option, "type"));
-  return strcmp(type, "words") == 0 || strcmp(type, "ints") == 0;
+  return strcmp(type, "words") == 0 || strcmp(type, "texts") == 0 || strcmp(type, "ints") == 0;
 }
 
 /* The option whose value stands next after these words; NULL: none. */
@@ -123,7 +124,7 @@ static void complete(const json_t *words) {
   else if (open)
     offer_values(&at, open);
   else if (command->argument)
-    offer_argument(&at, command->argument);
+    offer_argument(&at, command);
   else
     offer_flags(&at, listed);
   json_decref(listed);

@@ -50,6 +50,7 @@ const cli_command cli_info_command = {
     .id = "info",
     .help = "Says what a model folder holds: architecture, shapes, files, tokenizer.",
     .argument = "MODEL",
+    .argument_kind = "installed",
     .options = options,
     .requests = requests,
     .examples = examples,

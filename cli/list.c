@@ -78,6 +78,7 @@ const cli_command cli_list_command = {
     .id = "list",
     .help = "Lists what this build can do; cinseq list kinds says of what there are lists.",
     .argument = "KIND",
+    .argument_kind = "kinds",
     .options = options,
     .examples = examples,
     .run = run,

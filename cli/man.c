@@ -85,7 +85,7 @@ static void print_group(const json_t *listed, const json_t *group) {
 }
 
 static void print_examples(const cli_command *command) {
-  for (const char *const *example = command->examples; *example; example++) {
+  for (const char *const *example = command->examples; example && *example; example++) {
     fputs(".PP\n.nf\n.RS\n", stdout);
     print_line(*example);
     fputs(".RE\n.fi\n", stdout);

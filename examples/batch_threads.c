@@ -40,7 +40,7 @@ static void *work(void *argument) {
 static int print_result(const cinseq_result *raw) {
   cinseq_result *result;
   cinseq_error error;
-  if (cinseq_result_aggregate(raw, &result, &error)) return fprintf(stderr, "%s\n", error.message), 1;
+  if (cinseq_result_aggregate(raw, NULL, &result, &error)) return fprintf(stderr, "%s\n", error.message), 1;
   const cinseq_sequence *s = cinseq_result_sequence(result, 0);
   cinseq_array scores = cinseq_sequence_attributions(s, CINSEQ_TARGET);
   size_t columns = scores.shape[1], last = columns - 1, best = 0, start, end;

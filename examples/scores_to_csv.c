@@ -52,7 +52,7 @@ int main(int argc, char **argv) {
   cinseq_error error;
   if (argc != 2) return fprintf(stderr, "usage: scores_to_csv RESULT.json\n"), 2;
   int status = cinseq_result_load(argv[1], &raw, &error);
-  if (!status) status = cinseq_result_aggregate(raw, &result, &error); /* one number for each pair */
+  if (!status) status = cinseq_result_aggregate(raw, NULL, &result, &error); /* one number for each pair */
   if (!status) puts("kind,index,token,generated_index,generated_token,score");
   for (size_t i = 0; !status && i < cinseq_result_count(result); i++) {
     const cinseq_sequence *s = cinseq_result_sequence(result, i);

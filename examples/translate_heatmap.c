@@ -39,9 +39,10 @@ int main(int argc, char **argv) {
 
   int status = cinseq_model_open(argv[1], NULL, &hooks, &model, &error);
   if (!status) status = cinseq_attribute(model, request, &hooks, &result, &error);
-  if (!status) status = cinseq_result_show(result, "{\"color\": \"none\", \"width\": 100}", &table, &error);
+  if (!status)
+    status = cinseq_result_render(result, "terminal", "{\"color\": \"none\", \"width\": 100}", &table, &error);
   if (!status) fputs(table, stdout);
-  if (!status && argc > 3) status = cinseq_result_html(result, NULL, &page, &error);
+  if (!status && argc > 3) status = cinseq_result_render(result, "html", NULL, &page, &error);
   if (!status && argc > 3) status = cinseq_file_write(argv[3], page, &error);
   if (status) fprintf(stderr, "translate_heatmap: %s: %s\n", error.where, error.message);
 

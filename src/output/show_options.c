@@ -17,7 +17,7 @@ const ci_option ci_show_option_table[] = {
     {"min_val", NULL, CI_REAL, AT(min_val), "0", -1e300, 0, NULL,
      "The score that is all blue; 0: the negative of max_val."},
     {"max_val", NULL, CI_REAL, AT(max_val), "0", 0, 1e300, NULL, "The score that is all red; 0: the largest score."},
-    {"attribution_aggregators", NULL, CI_WORDS, AT(aggregators), "null", 0, 0, NULL,
+    {"attribution_aggregators", NULL, CI_WORDS, AT(aggregators), "null", 0, 0, "@functions",
      "How attributions are reduced to tokens by tokens: aggregators (cinseq list aggregators) or functions (cinseq "
      "list "
      "functions), one after the other; without it as suits the method. If given, files are saved aggregated."},

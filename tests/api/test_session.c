@@ -211,8 +211,8 @@ static void *read_result(void *argument) {
   work *w = argument;
   cinseq_result *aggregated = NULL;
   char *text = NULL, *info = cinseq_result_info(w->result);
-  w->status = cinseq_result_aggregate(w->result, &aggregated, &w->error);
-  if (!w->status) w->status = cinseq_result_show(w->result, NULL, &text, &w->error);
+  w->status = cinseq_result_aggregate(w->result, NULL, &aggregated, &w->error);
+  if (!w->status) w->status = cinseq_result_render(w->result, "terminal", NULL, &text, &w->error);
   if (!w->status) w->status = cinseq_result_save(w->result, w->request, &w->error);
   cinseq_free(info);
   cinseq_free(text);
