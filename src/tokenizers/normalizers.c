@@ -1,6 +1,7 @@
 /* The normalizers of tokenizer.json: text to text, before it is cut. Semantics: the tokenizers library 0.22. */
 #include "base/memory.h"
 #include "tokenizers/added.h"
+#include "tokenizers/bpe.h"
 #include "tokenizers/parts.h"
 #include <stdlib.h>
 #include <utf8proc.h>
@@ -80,12 +81,19 @@ static ci_status run_replace(const void *state, const char *text, size_t length,
 const ci_part_kind ci_part_normalizer_replace = {
     .type = "Replace", .size = sizeof(replace), .open = open_replace, .close = close_replace, .normalize = run_replace};
 
-/* NFC, NFD, NFKC, NFKD: utf8proc's. */
+/* NFC, NFD, NFKC, NFKD: utf8proc's, but for the characters that are decomposed since Unicode 12.1 only: the tokenizers
+ * library, which has the tables of Unicode 12.0, leaves them as they are. */
 
-static ci_status normal_form(const char *text, size_t length, utf8proc_option_t options, ci_text *out, ci_error *err) {
-  bool ascii = true;
-  for (size_t i = 0; i < length && ascii; i++) ascii = (unsigned char)text[i] < 0x80;
-  if (ascii) return ci_text_add_n(out, text, length), CI_OK;
+static bool is_newer(uint32_t c) {
+  static const uint32_t ranges[][2] = {{0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},   {0xAB69, 0xAB69},   {0x10781, 0x107BA},
+                                       {0x11938, 0x11938}, {0x1E030, 0x1E06D}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9}};
+  for (size_t i = 0; i < sizeof ranges / sizeof *ranges && c >= ranges[i][0]; i++)
+    if (c <= ranges[i][1]) return true;
+  return false;
+}
+
+static ci_status map_text(const char *text, size_t length, utf8proc_option_t options, ci_text *out, ci_error *err) {
+  if (!length) return CI_OK;
   utf8proc_uint8_t *mapped = NULL;
   utf8proc_ssize_t size = utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)length, &mapped, options);
   if (size == UTF8PROC_ERROR_NOMEM) return ci_fail_memory(err);
@@ -93,6 +101,23 @@ static ci_status normal_form(const char *text, size_t length, utf8proc_option_t 
   ci_text_add_n(out, (const char *)mapped, (size_t)size);
   free(mapped);
   return CI_OK;
+}
+
+static ci_status normal_form(const char *text, size_t length, utf8proc_option_t options, ci_text *out, ci_error *err) {
+  bool ascii = true;
+  for (size_t i = 0; i < length && ascii; i++) ascii = (unsigned char)text[i] < 0x80;
+  if (ascii) return ci_text_add_n(out, text, length), CI_OK;
+  ci_status status = CI_OK;
+  size_t done = 0;
+  for (size_t at = 0, n; at < length && !status; at += n) {
+    uint32_t c;
+    n = ci_utf8_next(text, length, at, &c);
+    if (c < 0x3000 || !is_newer(c)) continue;
+    status = map_text(text + done, at - done, options, out, err);
+    ci_text_add_n(out, text + at, n);
+    done = at + n;
+  }
+  return status ? status : map_text(text + done, length - done, options, out, err);
 }
 
 static ci_status run_nfc(const void *state, const char *text, size_t length, ci_text *out, ci_error *err) {
@@ -172,6 +197,61 @@ static ci_status run_strip(const void *state, const char *text, size_t length, c
 
 const ci_part_kind ci_part_normalizer_strip = {
     .type = "Strip", .size = sizeof(strip), .open = open_strip, .normalize = run_strip};
+
+/* StripAccents: drops every mark. */
+
+static ci_status run_strip_accents(const void *state, const char *text, size_t length, ci_text *out, ci_error *err) {
+  (void)state, (void)err;
+  for (size_t at = 0; at < length;) {
+    uint32_t c;
+    size_t n = ci_utf8_next(text, length, at, &c);
+    utf8proc_category_t k = c < 0x80 ? UTF8PROC_CATEGORY_CN : utf8proc_category((utf8proc_int32_t)c);
+    if (k != UTF8PROC_CATEGORY_MN && k != UTF8PROC_CATEGORY_MC && k != UTF8PROC_CATEGORY_ME)
+      ci_text_add_n(out, text + at, n);
+    at += n;
+  }
+  return CI_OK;
+}
+
+const ci_part_kind ci_part_normalizer_strip_accents = {.type = "StripAccents", .normalize = run_strip_accents};
+
+/* Nmt: SentencePiece's rules for control characters and spaces. */
+
+static bool is_dropped_by_nmt(uint32_t c) {
+  return (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F;
+}
+
+static bool is_space_to_nmt(uint32_t c) {
+  return c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 ||
+         c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+}
+
+static ci_status run_nmt(const void *state, const char *text, size_t length, ci_text *out, ci_error *err) {
+  (void)state, (void)err;
+  for (size_t at = 0, n; at < length; at += n) {
+    uint32_t c;
+    n = ci_utf8_next(text, length, at, &c);
+    if (is_dropped_by_nmt(c)) continue;
+    if (is_space_to_nmt(c)) {
+      ci_text_add(out, " ");
+    } else {
+      ci_text_add_n(out, text + at, n);
+    }
+  }
+  return CI_OK;
+}
+
+const ci_part_kind ci_part_normalizer_nmt = {.type = "Nmt", .normalize = run_nmt};
+
+/* ByteLevel: every byte as its letter. */
+
+static ci_status run_byte_level(const void *state, const char *text, size_t length, ci_text *out, ci_error *err) {
+  (void)state, (void)err;
+  for (size_t i = 0; i < length; i++) ci_text_add_codepoint(out, ci_byte_letter((unsigned char)text[i]));
+  return CI_OK;
+}
+
+const ci_part_kind ci_part_normalizer_byte_level = {.type = "ByteLevel", .normalize = run_byte_level};
 
 #define CI_PART(member) extern const ci_part_kind ci_part_##member;
 #include "tokenizers/normalizers.def"

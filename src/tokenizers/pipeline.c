@@ -37,12 +37,18 @@ static ci_status normalize(const ci_pipeline *p, const char *text, size_t length
   return !status && now.failed ? ci_fail_memory(err) : status;
 }
 
-/* \w as Rust's regex has it. */
+/* \w as Rust's regex has it: alphabetic, marks, decimal digits, connectors and joiners. */
 static bool is_word(uint32_t c) {
+  static const uint32_t signs[][2] = {{0x200C, 0x200D},
+                                      {0x24B6, 0x24E9},
+                                      {0x1F130, 0x1F149},
+                                      {0x1F150, 0x1F169},
+                                      {0x1F170, 0x1F189}}; /* alphabetic and no letters */
   if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+    if (c >= signs[i][0] && c <= signs[i][1]) return true;
   utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
-  return (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_NL) || k == UTF8PROC_CATEGORY_PC || c == 0x200C ||
-         c == 0x200D;
+  return (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_NL) || k == UTF8PROC_CATEGORY_PC;
 }
 
 /* Where the character before `at` begins. */

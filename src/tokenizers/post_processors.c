@@ -12,6 +12,50 @@ static ci_status wrap_nothing(const void *state, ci_ids *before, ci_ids *after, 
 
 const ci_part_kind ci_part_post_processor_byte_level = {.type = "ByteLevel", .wrap = wrap_nothing};
 
+/* BertProcessing, RobertaProcessing: "cls" before and "sep" after, each ["token", id]. */
+
+typedef struct {
+  int32_t cls, sep;
+} ends;
+
+static ci_status read_end(const json_t *settings, const char *key, const char *where, int32_t *end, ci_error *err) {
+  int64_t id;
+  const json_t *value = json_object_get(settings, key);
+  if (!json_is_array(value) || !ci_json_as_int(json_array_get(value, 1), &id) || id < 0 || id > INT32_MAX)
+    return ci_fail(err, CI_EFILE, where, "the post_processor has no \"%s\": [token, id]", key);
+  *end = (int32_t)id;
+  return CI_OK;
+}
+
+static ci_status open_ends(void *state, const json_t *settings, const char *where, ci_error *err) {
+  ends *e = state;
+  ci_status status = read_end(settings, "cls", where, &e->cls, err);
+  return status ? status : read_end(settings, "sep", where, &e->sep, err);
+}
+
+/* What an earlier processor put there stays next to the text. */
+static ci_status add_around(const ci_ids *outer_before, const ci_ids *outer_after, ci_ids *before, ci_ids *after,
+                            ci_error *err) {
+  ci_ids all = {0};
+  ci_status status = CI_OK;
+  for (size_t i = 0; i < outer_before->count && !status; i++) status = ci_ids_add(&all, outer_before->items[i], err);
+  for (size_t i = 0; i < before->count && !status; i++) status = ci_ids_add(&all, before->items[i], err);
+  ci_ids_free(before);
+  *before = all;
+  for (size_t i = 0; i < outer_after->count && !status; i++) status = ci_ids_add(after, outer_after->items[i], err);
+  return status;
+}
+
+static ci_status wrap_ends(const void *state, ci_ids *before, ci_ids *after, ci_error *err) {
+  ends e = *(const ends *)state;
+  return add_around(&(ci_ids){&e.cls, 1, 1}, &(ci_ids){&e.sep, 1, 1}, before, after, err);
+}
+
+const ci_part_kind ci_part_post_processor_bert = {
+    .type = "BertProcessing", .size = sizeof(ends), .open = open_ends, .wrap = wrap_ends};
+const ci_part_kind ci_part_post_processor_roberta = {
+    .type = "RobertaProcessing", .size = sizeof(ends), .open = open_ends, .wrap = wrap_ends};
+
 /* TemplateProcessing: "single" is a list of special tokens around one {"Sequence": {"id": "A"}}. */
 
 typedef struct {
@@ -60,17 +104,9 @@ static void close_template(void *state) {
   ci_ids_free(&t->after);
 }
 
-/* What an earlier processor put there stays next to the text. */
 static ci_status wrap_template(const void *state, ci_ids *before, ci_ids *after, ci_error *err) {
   const template_processing *t = state;
-  ci_ids all = {0};
-  ci_status status = CI_OK;
-  for (size_t i = 0; i < t->before.count && !status; i++) status = ci_ids_add(&all, t->before.items[i], err);
-  for (size_t i = 0; i < before->count && !status; i++) status = ci_ids_add(&all, before->items[i], err);
-  ci_ids_free(before);
-  *before = all;
-  for (size_t i = 0; i < t->after.count && !status; i++) status = ci_ids_add(after, t->after.items[i], err);
-  return status;
+  return add_around(&t->before, &t->after, before, after, err);
 }
 
 const ci_part_kind ci_part_post_processor_template = {.type = "TemplateProcessing",

@@ -1,10 +1,9 @@
 /* The pre-tokenizers of tokenizer.json: a text cut into words. Semantics: the tokenizers library 0.22. */
 #include "base/memory.h"
-#include "tokenizers/added.h"
 #include "tokenizers/bpe.h"
+#include "tokenizers/oniguruma.h"
 #include "tokenizers/parts.h"
 #include <string.h>
-#include <utf8proc.h>
 
 /* ByteLevel: GPT-2's words, their bytes written as printable letters. */
 
@@ -96,94 +95,12 @@ static ci_status split_split(const void *state, const char *text, size_t length,
 const ci_part_kind ci_part_pre_tokenizer_split = {
     .type = "Split", .size = sizeof(split), .open = open_split, .close = close_split, .split = split_split};
 
-/* Digits, WhitespaceSplit, Punctuation: every character of a kind is a match. */
+/* Whitespace: runs of word characters and runs of others, white space dropped. */
 
-typedef bool is_kind(uint32_t codepoint);
-
-static ci_status split_at_characters(is_kind *is, ci_behavior behavior, const char *text, size_t length, bool first,
-                                     ci_spans *out, ci_error *err) {
-  ci_matches matches = {0};
-  ci_status status = CI_OK;
-  size_t done = 0;
-  for (size_t at = 0; at < length && !status;) {
-    uint32_t c;
-    size_t n = ci_utf8_next(text, length, at, &c);
-    if (is(c)) {
-      if (done < at) status = ci_matches_add(&matches, done, at, false, err);
-      if (!status) status = ci_matches_add(&matches, at, at + n, true, err);
-      done = at + n;
-    }
-    at += n;
-  }
-  if (!status && done < length) status = ci_matches_add(&matches, done, length, false, err);
-  if (!status) status = ci_split_by(&matches, behavior, text, first, out, err);
-  ci_free(matches.items);
-  return status;
-}
-
-typedef struct {
-  ci_behavior behavior;
-} characters;
-
-static bool is_number(uint32_t c) {
-  utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
-  return category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_NO;
-}
-
-static bool is_punctuation(uint32_t c) {
-  if (c < 0x80)
-    return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
-  utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
-  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
-}
-
-static ci_status open_digits(void *state, const json_t *settings, const char *where, ci_error *err) {
-  characters *c = state;
-  bool individual;
-  ci_status status = ci_json_get_bool(settings, where, "individual_digits", false, &individual, err);
-  return status ? status : ci_behavior_named(NULL, individual ? "Isolated" : "Contiguous", where, &c->behavior, err);
-}
-
-static ci_status split_digits(const void *state, const char *text, size_t length, bool first, ci_spans *out,
-                              ci_error *err) {
-  return split_at_characters(is_number, ((const characters *)state)->behavior, text, length, first, out, err);
-}
-
-const ci_part_kind ci_part_pre_tokenizer_digits = {
-    .type = "Digits", .size = sizeof(characters), .open = open_digits, .split = split_digits};
-
-static ci_status open_whitespace_split(void *state, const json_t *settings, const char *where, ci_error *err) {
-  (void)settings;
-  return ci_behavior_named(NULL, "Removed", where, &((characters *)state)->behavior, err);
-}
-
-static ci_status split_whitespace_split(const void *state, const char *text, size_t length, bool first, ci_spans *out,
-                                        ci_error *err) {
-  return split_at_characters(ci_is_rust_space, ((const characters *)state)->behavior, text, length, first, out, err);
-}
-
-const ci_part_kind ci_part_pre_tokenizer_whitespace_split = {.type = "WhitespaceSplit",
-                                                             .size = sizeof(characters),
-                                                             .open = open_whitespace_split,
-                                                             .split = split_whitespace_split};
-
-static ci_status open_punctuation(void *state, const json_t *settings, const char *where, ci_error *err) {
-  return ci_behavior_named(settings, "Isolated", where, &((characters *)state)->behavior, err);
-}
-
-static ci_status split_punctuation(const void *state, const char *text, size_t length, bool first, ci_spans *out,
-                                   ci_error *err) {
-  return split_at_characters(is_punctuation, ((const characters *)state)->behavior, text, length, first, out, err);
-}
-
-const ci_part_kind ci_part_pre_tokenizer_punctuation = {
-    .type = "Punctuation", .size = sizeof(characters), .open = open_punctuation, .split = split_punctuation};
-
-/* Whitespace: runs of word characters and runs of others, white space dropped. Rust's \w spelled out for PCRE2. */
+#define WORD CI_WORD_MEMBERS "\\x{200C}\\x{200D}" /* Rust's \w */
 
 static ci_status open_whitespace(void *state, const json_t *settings, const char *where, ci_error *err) {
-  static const char words[] = "[\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200C}\\x{200D}]+|[^\\s\\p{L}\\p{M}\\p{Nd}\\p{Nl}"
-                              "\\p{Pc}\\x{200C}\\x{200D}]+";
+  static const char words[] = "[" WORD "]+|[^" CI_SPACE_MEMBERS WORD "]+";
   (void)settings;
   split *s = state;
   s->invert = true;

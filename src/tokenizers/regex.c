@@ -1,8 +1,9 @@
-/* The patterns of tokenizer.json are Oniguruma's; PCRE2 runs them, with the few constructs rewritten or refused in
- * which the two differ. Where a pattern is a plain string it is searched for as it stands. */
+/* The patterns of tokenizer.json are Oniguruma's; PCRE2 runs them (oniguruma.h). Where a pattern is a plain string it
+ * is searched for as it stands. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #define _GNU_SOURCE           /* memmem */
 #include "base/memory.h"
+#include "tokenizers/oniguruma.h"
 #include "tokenizers/parts.h"
 #include <pcre2.h>
 #include <string.h>
@@ -13,9 +14,6 @@ struct ci_regex {
   size_t literal_length;
 };
 
-/* Unicode's White_Space, which is Oniguruma's \s; PCRE2's has U+180E too. */
-#define SPACES "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
-
 const char ci_gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 ci_status ci_matches_add(ci_matches *matches, size_t start, size_t end, bool match, ci_error *err) {
@@ -25,63 +23,15 @@ ci_status ci_matches_add(ci_matches *matches, size_t start, size_t end, bool mat
   return CI_OK;
 }
 
-/* Oniguruma (Ruby syntax) to PCRE2. */
-static ci_status translate(const char *pattern, size_t length, ci_text *out, const char *where, ci_error *err) {
-  bool in_class = false;
-  for (size_t i = 0; i < length; i++) {
-    char c = pattern[i], next = i + 1 < length ? pattern[i + 1] : 0;
-    if (c == '\\') {
-      i++;
-      if (next == 's') {
-        ci_text_add(out, in_class ? SPACES : "[" SPACES "]");
-      } else if (next == 'S' && !in_class) {
-        ci_text_add(out, "[^" SPACES "]");
-      } else if (next == 'h') {
-        ci_text_add(out, in_class ? "0-9A-Fa-f" : "[0-9A-Fa-f]");
-      } else { /* with the braces of \p{..} and \x{..}, which are no interval */
-        size_t stop = i + 1 < length ? i + 1 : length;
-        const char *brace =
-            stop < length && pattern[stop] == '{' && strchr("pPx", next) ? strchr(pattern + stop, '}') : NULL;
-        if (brace) stop = (size_t)(brace - pattern) + 1;
-        ci_text_add_n(out, pattern + i - 1, stop - (i - 1));
-        i = stop - 1;
-      }
-      continue;
-    }
-    const char *refused = NULL;
-    if (in_class && c == '&' && next == '&') refused = "an intersection of classes (&&)";
-    if (in_class && c == '[' && next != ':') refused = "a class within a class";
-    if (!in_class && c == '}' && next == '+') refused = "an interval followed by +";
-    if (refused)
-      return ci_fail(err, CI_EFILE, where, "the pattern %.60s has %s, which is not supported", pattern, refused);
-    ci_text_add_n(out, &c, 1);
-    if (!in_class && c == '[') {
-      in_class = true;
-      /* A bracket that comes first is a member of the class. */
-      if (next == '^') ci_text_add_n(out, &pattern[++i], 1);
-      if (i + 1 < length && pattern[i + 1] == ']') ci_text_add_n(out, &pattern[++i], 1);
-    } else if (in_class && c == '[') {
-      const char *end = memmem(pattern + i, length - i, ":]", 2);
-      if (!end) return ci_fail(err, CI_EFILE, where, "the pattern %.60s has an open [:class:]", pattern);
-      size_t stop = (size_t)(end - pattern) + 2;
-      ci_text_add_n(out, pattern + i + 1, stop - i - 1);
-      i = stop - 1;
-    } else if (in_class && c == ']') {
-      in_class = false;
-    }
-  }
-  return out->failed ? ci_fail_memory(err) : CI_OK;
-}
-
 static ci_status compile(ci_regex *regex, const char *pattern, size_t length, const char *where, ci_error *err) {
   ci_text translated = {0};
   ci_text_add(&translated, "");
-  ci_status status = translate(pattern, length, &translated, where, err);
+  ci_status status = ci_oniguruma_translate(pattern, length, &translated, where, err);
   int problem = 0;
   PCRE2_SIZE at = 0;
   if (!status) {
-    regex->code =
-        pcre2_compile((PCRE2_SPTR)translated.data, translated.length, PCRE2_UTF | PCRE2_UCP, &problem, &at, NULL);
+    regex->code = pcre2_compile((PCRE2_SPTR)translated.data, translated.length, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE,
+                                &problem, &at, NULL);
     if (!regex->code) {
       PCRE2_UCHAR message[128];
       pcre2_get_error_message(problem, message, sizeof message);

@@ -206,7 +206,7 @@ static void test_parts(void **state) {
     json_decref(file);
     remove_folder(folder);
   }
-  assert_int_equal(json_array_size(cases), 65);
+  assert_int_equal(json_array_size(cases), 102);
   json_decref(cases);
 }
 
@@ -366,7 +366,11 @@ static void test_unknown_parts(void **state) {
   static const struct {
     const char *key, *value, *words;
   } cases[] = {
-      {"normalizer", "{\"type\":\"Precompiled\"}", "normalizer \"Precompiled\""},
+      {"normalizer", "{\"type\":\"Precompiled\"}", "no string \"precompiled_charsmap\""},
+      {"normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAA\"}", "not base64"},
+      {"normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"A?==\"}", "not base64"},
+      {"normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"CAAAAAAAAAA=\"}", "8 bytes ends before"},
+      {"normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"BAAAAAAAAAD/\"}", "not UTF-8"},
       {"normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Magic\"}]}", "normalizer \"Magic\""},
       {"normalizer", "[]", "normalizer has no \"type\""},
       {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}",
@@ -374,8 +378,11 @@ static void test_unknown_parts(void **state) {
       {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Eaten\"}", "\"Eaten\""},
       {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":\"Isolated\"}",
        "intersection"},
-      {"pre_tokenizer", "{\"type\":\"UnicodeScripts\"}", "\"UnicodeScripts\""},
-      {"decoder", "{\"type\":\"CTC\"}", "decoder \"CTC\""},
+      {"pre_tokenizer", "{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"ab\"}", "of one character"},
+      {"pre_tokenizer", "{\"type\":\"FixedLength\",\"length\":0}", "length"},
+      {"pre_tokenizer", "{\"type\":\"Magic\"}", "pre_tokenizer \"Magic\""},
+      {"decoder", "{\"type\":\"Magic\"}", "decoder \"Magic\""},
+      {"post_processor", "{\"type\":\"BertProcessing\",\"cls\":[\"a\",0],\"sep\":[\"a\"]}", "no \"sep\""},
       {"post_processor", "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}]}",
        "special token \"x\""},
       {"model", "{\"type\":\"Magic\",\"vocab\":[]}", "\"Magic\""},
@@ -431,6 +438,41 @@ static void test_no_token(void **state) {
     assert_non_null(strstr(err.message, "no token for \"\xC3\xA9\""));
     ci_ids_free(&ids);
     ci_tokenizer_close(t);
+    remove_folder(folder);
+  }
+}
+
+/* What Oniguruma's patterns mean that PCRE2 has not is refused by name. */
+static void test_refused_patterns(void **state) {
+  (void)state;
+  static const struct {
+    const char *pattern, *words;
+  } cases[] = {{"[a&&b]", "intersection"},
+               {"[a[^b]]", "a negated class within a class"},
+               {"a{2}+", "an interval followed by +"},
+               {"a{2}?", "a fixed interval followed by ?"},
+               {"[\\W]", "\\W in a class"},
+               {"\\ya", "\\y"},
+               {"[[:graph:]]", "[:graph:]"},
+               {"(?~a)", "absent operator"},
+               {"\\p{NoSuch}", "cannot be compiled"},
+               {"(?s:a)", NULL},
+               {"a", NULL}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char folder[64];
+    make_folder(folder);
+    json_t *change = json_object(), *file = changed("byte-level", change);
+    json_object_set_new(file, "pre_tokenizer",
+                        json_pack("{s:s, s:s, s:{s:s}}", "type", "Split", "behavior", "Isolated", "pattern", "Regex",
+                                  cases[i].pattern));
+    write_json(folder, "tokenizer.json", file);
+    if (cases[i].words) {
+      expect_refused(folder, cases[i].words);
+    } else {
+      ci_tokenizer_close(open_folder(folder, NULL, NULL));
+    }
+    json_decref(file);
+    json_decref(change);
     remove_folder(folder);
   }
 }
@@ -526,11 +568,14 @@ static void test_rows(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_gpt2),          cmocka_unit_test(test_marian),        cmocka_unit_test(test_smollm2),
-      cmocka_unit_test(test_stories),       cmocka_unit_test(test_parts),         cmocka_unit_test(test_settings),
-      cmocka_unit_test(test_kwargs),        cmocka_unit_test(test_token_to_text), cmocka_unit_test(test_hostile_text),
-      cmocka_unit_test(test_missing_files), cmocka_unit_test(test_unknown_parts), cmocka_unit_test(test_truncated),
-      cmocka_unit_test(test_garbage),       cmocka_unit_test(test_rows),          cmocka_unit_test(test_no_token),
+      cmocka_unit_test(test_gpt2),          cmocka_unit_test(test_marian),
+      cmocka_unit_test(test_smollm2),       cmocka_unit_test(test_stories),
+      cmocka_unit_test(test_parts),         cmocka_unit_test(test_settings),
+      cmocka_unit_test(test_kwargs),        cmocka_unit_test(test_token_to_text),
+      cmocka_unit_test(test_hostile_text),  cmocka_unit_test(test_missing_files),
+      cmocka_unit_test(test_unknown_parts), cmocka_unit_test(test_truncated),
+      cmocka_unit_test(test_garbage),       cmocka_unit_test(test_rows),
+      cmocka_unit_test(test_no_token),      cmocka_unit_test(test_refused_patterns),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

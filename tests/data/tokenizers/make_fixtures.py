@@ -157,4 +157,34 @@ part("word_piece_no_prefix", B, texts=some, model={**piece, "continuing_subword_
 part("word_level", B, texts=some, model={"type": "WordLevel", "unk_token": "[UNK]", "vocab": words}, decoder=None, added_tokens=[], pre_tokenizer={"type": "Whitespace"})
 part("unknown_waits", F, texts=["a今b", "今é", "é今", "é今今é", "ab"], normalizer=None, pre_tokenizer=None, decoder=None, added_tokens=[], model={"vocab": {"<unk>": 0, "a": 1, "b": 2, "<0xC3>": 3, "<0xA9>": 4}, "merges": [], "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True})
 part("versioned_merges", F, texts=["ab"], normalizer=None, pre_tokenizer=None, decoder=None, added_tokens=[], model={"vocab": {"a": 1, "b": 2, "ab": 3}, "merges": ["#version: 0.2", "a b"], "unk_token": "no such"})
+# Parts that only some tokenizers have
+odd = ["Hello  world", "naïve café e\u0301 ﬁ ½ Ａ Å", "今天abc学到，了 12", "a\u200bb\ufeffc\x00d\x7f\x9f\u0085e\r\n\tf", "ŁÓDŹ İ ẞ ΑΣ", "don't do not . , ! ' x", "🙂👩‍👩‍👧‍👦 Ⓐⓑ", "1２٣ ²", "日本カナ한국 ру", "\u0301a\u0e31", "\ufffd\ue000 ▁x"]
+bert = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
+part("bert", B, texts=odd, normalizer=bert)
+part("bert_cased", B, texts=odd, normalizer={**bert, "lowercase": False})
+part("bert_accents", B, texts=odd, normalizer={**bert, "lowercase": False, "clean_text": False, "handle_chinese_chars": False, "strip_accents": True})
+part("strip_accents", B, texts=odd, normalizer=seq("normalizers", {"type": "NFD"}, {"type": "StripAccents"}))
+part("nmt", B, texts=odd, normalizer={"type": "Nmt"})
+part("byte_level_normalizer", B, texts=odd, normalizer={"type": "ByteLevel"}, pre_tokenizer=None)
+part("newer_than_the_tables", B, texts=["a㋿b\u0301㋿", "\U0001fbf0"], normalizer={"type": "NFKC"})
+def charsmap(name):
+    import base64, io, sentencepiece
+    from sentencepiece import sentencepiece_model_pb2 as pb
+    m = io.BytesIO(); sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(["a b c"] * 10), model_writer=m, vocab_size=7, minloglevel=2, **name)
+    p = pb.ModelProto(); p.ParseFromString(m.getvalue()); return base64.b64encode(p.normalizer_spec.precompiled_charsmap).decode()
+with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules: # the whole of NFKC would be 300 KB
+    rules.write("\n".join(f"{' '.join(f'{ord(c):X}' for c in a)}\t{' '.join(f'{ord(c):X}' for c in b)}" for a, b in [("ﬁ", "fi"), ("½", "1⁄2"), ("e\u0301", "é"), ("\u200b", " "), ("Ａ", "A"), ("\x7f", ""), ("\r\n", "\n"), ("A", "a"), ("\ufeff", "")]) + "\n"); rules.flush()
+    small = charsmap(dict(normalization_rule_tsv=rules.name))
+part("precompiled", B, texts=odd + ["e\u0301e\u0301\u0301 A\u0301 A\r\nb", "\ufeff\x7fA"], normalizer={"type": "Precompiled", "precompiled_charsmap": small})
+for n, d in (("bert", {"type": "BertPreTokenizer"}), ("char_delimiter", {"type": "CharDelimiterSplit", "delimiter": "l"}), ("fixed_length", {"type": "FixedLength", "length": 3}), ("scripts", {"type": "UnicodeScripts"}), ("whitespace_signs", {"type": "Whitespace"})):
+    part("words_" + n, B, texts=odd + ["  x", " "], model=one, decoder=None, added_tokens=[], pre_tokenizer=d)
+for i, r in enumerate([r"\w+", r"\W", r"\b", r"\B", r"^a|b$", "(?m:c.)", "a{,2}l", "[l[o ]&]+", r"[[:alpha:]]+", r"[^[:space:]]+", r"\p{Han}+|\p{Katakana}", r"\p{^Letter}", r"\h+", r"\u4eca|\Q", r"[]a]", r"{", r"\x{41}|\v|\O"]):
+    part(f"pattern_{i}", B, texts=odd[:4] + odd[7:9] + ["ab\nab\n", "Q{]aal,"], model=one, decoder=None, added_tokens=[], pre_tokenizer={"type": "Split", "pattern": {"Regex": r}, "behavior": "Isolated", "invert": False})
+part("bert_processing", B, texts=odd[:2], post_processor={"type": "BertProcessing", "sep": ["a", 5], "cls": ["b", 6]})
+part("roberta_processing", B, texts=odd[:2], post_processor=seq("processors", {"type": "RobertaProcessing", "sep": ["a", 5], "cls": ["b", 6], "trim_offsets": True, "add_prefix_space": True}, template))
+tokens = {"vocab": {t: i for i, t in enumerate(["[UNK]", "a", "##b", "ab</w>", "c</w>", "|", "<pad>", ".", "n't", "do", "not", "'", "##", "d</w>e</w>", "x<pad>y"])}, "merges": [], "unk_token": "[UNK]"}
+lists = [[1, 2, 3, 4], [1, 1, 2, 2, 6, 2, 5, 5, 7], [9, 8, 7, 11, 9, 10, 1], [12, 12, 13, 13, 14], [2], [6], [1, 7, 7, 11, 1]]
+for n, d in (("word_piece", {"type": "WordPiece", "prefix": "##", "cleanup": True}), ("word_piece_plain", {"type": "WordPiece", "prefix": "##", "cleanup": False}), ("bpe", {"type": "BPEDecoder", "suffix": "</w>"}),
+             ("ctc", {"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": True}), ("ctc_plain", {"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": False})):
+    part("decoder_" + n, B, texts=["a"], ids=lists, model=tokens, decoder=d, added_tokens=[], pre_tokenizer={"type": "WhitespaceSplit"})
 write("parts.json", parts)
