@@ -7,10 +7,17 @@
 #include <string.h>
 
 static const ci_tokenizer_class classes[] = {
-#define CI_CLASS(name, types, unk, bos, eos, pad, fast, template, add_bos, byte_level)                                 \
-  {name, types, unk, bos, eos, pad, fast, template, add_bos, byte_level},
+#define CI_CLASS(name, types, unk, bos, eos, pad, sep, cls, mask, fast, template, add_bos, byte_level)                 \
+  {name, types, unk, bos, eos, pad, sep, cls, mask, fast, template, add_bos, byte_level},
 #include "tokenizers/classes.def"
 #undef CI_CLASS
+};
+
+static const ci_language_rule languages[] = {
+#define CI_LANGUAGES(name, source, target, legacy, source_language, target_language, marks)                            \
+  {name, source, target, legacy, source_language, target_language, marks},
+#include "tokenizers/languages.def"
+#undef CI_LANGUAGES
 };
 
 enum { CLASSES = sizeof classes / sizeof *classes };
@@ -189,6 +196,9 @@ static const char *class_default(const ci_tokenizer_class *row, const char *role
   if (strcmp(role, "unk_token") == 0) return row->unk;
   if (strcmp(role, "bos_token") == 0) return row->bos;
   if (strcmp(role, "eos_token") == 0) return row->eos;
+  if (strcmp(role, "sep_token") == 0) return row->sep;
+  if (strcmp(role, "cls_token") == 0) return row->cls;
+  if (strcmp(role, "mask_token") == 0) return row->mask;
   return strcmp(role, "pad_token") == 0 ? row->pad : NULL;
 }
 
@@ -199,8 +209,18 @@ ci_status ci_source_special(const ci_tokenizer_source *source, const char *role,
   if (value && !json_is_null(value)) return ci_added_read(value, source->config_path, true, token, err);
   const char *content = value ? NULL : class_default(&source->row, role);
   *found = content != NULL;
-  if (content) *token = (ci_added_token){(char *)content, strlen(content), -1, .special = true, .plain = true};
+  if (!content) return CI_OK;
+  bool lstrip = *content == ' ';
+  if (lstrip) content++;
+  *token = (ci_added_token){(char *)content, strlen(content), -1, .lstrip = lstrip, .normalized = lstrip,
+                            .special = true, .plain = !lstrip};
   return CI_OK;
+}
+
+const ci_language_rule *ci_source_languages(const ci_tokenizer_source *source) {
+  for (size_t i = 0; i < sizeof languages / sizeof *languages; i++)
+    if (strcmp(languages[i].name, source->class_name) == 0) return &languages[i];
+  return NULL;
 }
 
 ci_status ci_source_flag(const ci_tokenizer_source *source, const char *key, bool fallback, bool *value,

@@ -10,7 +10,7 @@
 typedef struct {
   const char *name;        /* of the slow class */
   const char *model_types; /* " gpt2 gpt_neo ": whose tokenizer it is when no file names a class */
-  const char *unk, *bos, *eos, *pad;
+  const char *unk, *bos, *eos, *pad, *sep, *cls, *mask;
   bool fast;       /* there is a fast class, which AutoTokenizer prefers */
   bool template;   /* the fast class replaces the post-processor of tokenizer.json by add_bos_token and add_eos_token */
   bool add_bos;    /* default of add_bos_token */
@@ -19,6 +19,16 @@ typedef struct {
 
 enum { CI_ROLES = 7 };
 extern const char *const ci_special_roles[CI_ROLES]; /* in the order of all_special_tokens */
+
+/* Where the tokens of the languages go that multilingual classes translate between: 'L' the language, 'E' eos, '^' the
+ * text. */
+typedef struct {
+  const char *name;            /* of the slow class */
+  const char *source, *target; /* around a text of src_lang, of tgt_lang */
+  const char *legacy;          /* both, when legacy_behaviour is true; NULL: there is no such setting */
+  const char *source_language, *target_language; /* defaults; NULL: none */
+  const char *marks;                             /* put around a code that has none */
+} ci_language_rule;
 
 typedef struct ci_tokenizer_source {
   char *folder, *config_path; /* config_path: of tokenizer_config.json, for errors */
@@ -38,6 +48,8 @@ ci_status ci_source_special(const ci_tokenizer_source *source, const char *role,
 /* Reads folder/name as JSON. */
 ci_status ci_source_json(const ci_tokenizer_source *source, const char *name, json_t **value, char **path,
                          ci_error *err);
+/* The row of languages.def of the source's class; NULL: its texts have no language. */
+const ci_language_rule *ci_source_languages(const ci_tokenizer_source *source);
 ci_status ci_source_flag(const ci_tokenizer_source *source, const char *key, bool fallback, bool *value, ci_error *err);
 
 #endif
