@@ -90,78 +90,82 @@ def train_byte_level(name, lines, work):
     return quiet(t, f"{work}/{name}", **({"add_prefix_space": True} if name == "bart" else {}))
 
 
-def word_kinds(lines, work):
-    """WordPiece as BERT and ALBERT's folk have it, BPE with suffixes as openai-gpt and CLIP, WordLevel."""
-    for name, lower in (("bert", False), ("bert_uncased", True)):
+def train_words(name, lines, work):
+    """WordPiece as BERT has it, BPE with suffixes as openai-gpt's, WordLevel, and a Unigram that SentencePiece did not train."""
+    special = ["<unk>", "<s>", "</s>", "<pad>"]
+    if name in ("bert", "bert_uncased"):
         t = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-        t.normalizer, t.pre_tokenizer = normalizers.BertNormalizer(lowercase=lower), P.BertPreTokenizer()
-        t.decoder = decoders.WordPiece()
+        t.normalizer, t.pre_tokenizer, t.decoder = normalizers.BertNormalizer(lowercase=name != "bert"), P.BertPreTokenizer(), decoders.WordPiece()
         t.train_from_iterator(lines, trainers.WordPieceTrainer(vocab_size=4000, show_progress=False, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]))
         t.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-        yield f"WordPiece, {name}", quiet(t, f"{work}/{name}")
-    t = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
-    t.normalizer, t.pre_tokenizer, t.decoder = normalizers.BertNormalizer(), P.BertPreTokenizer(), decoders.BPEDecoder()
-    t.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=4000, show_progress=False, special_tokens=["<unk>"], end_of_word_suffix="</w>"))
-    yield "BPE with suffix, openai-gpt", quiet(t, f"{work}/openai-gpt")
-    t = Tokenizer(models.BPE(unk_token="<unk>", continuing_subword_prefix="##", fuse_unk=True))
-    t.normalizer, t.pre_tokenizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()]), P.Whitespace()
-    t.decoder = decoders.WordPiece(cleanup=True)
-    t.train_from_iterator(lines[: len(lines) // 2], trainers.BpeTrainer(vocab_size=3000, show_progress=False, special_tokens=["<unk>"], continuing_subword_prefix="##"))
-    yield "BPE with prefix", quiet(t, f"{work}/prefix-bpe")
-    t = Tokenizer(models.WordLevel(unk_token="<unk>"))
-    t.normalizer, t.pre_tokenizer, t.decoder = normalizers.Lowercase(), P.Sequence([P.WhitespaceSplit(), P.Punctuation()]), decoders.CTC(pad_token="<pad>", word_delimiter_token=".")
-    t.train_from_iterator(lines, trainers.WordLevelTrainer(vocab_size=3000, show_progress=False, special_tokens=["<unk>", "<pad>"]))
-    yield "WordLevel", quiet(t, f"{work}/word-level")
-    t = Tokenizer(models.Unigram())
-    t.normalizer, t.pre_tokenizer, t.decoder = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()]), P.Metaspace(prepend_scheme="always"), decoders.Metaspace(prepend_scheme="always")
-    t.train_from_iterator(lines, trainers.UnigramTrainer(vocab_size=3000, show_progress=False, special_tokens=["<unk>", "<s>", "</s>"], unk_token="<unk>"))
-    yield "Unigram of the tokenizers package", quiet(t, f"{work}/unigram")
+    elif name == "openai-gpt":
+        t = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
+        t.normalizer, t.pre_tokenizer, t.decoder = normalizers.BertNormalizer(), P.BertPreTokenizer(), decoders.BPEDecoder()
+        t.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=4000, show_progress=False, special_tokens=["<unk>"], end_of_word_suffix="</w>"))
+    elif name == "prefix":
+        t = Tokenizer(models.BPE(unk_token="<unk>", continuing_subword_prefix="##", fuse_unk=True))
+        t.normalizer, t.pre_tokenizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()]), P.Whitespace()
+        t.decoder = decoders.WordPiece(cleanup=True)
+        t.train_from_iterator(lines[: len(lines) // 2], trainers.BpeTrainer(vocab_size=3000, show_progress=False, special_tokens=["<unk>"], continuing_subword_prefix="##"))
+    elif name == "word_level":
+        t = Tokenizer(models.WordLevel(unk_token="<unk>"))
+        t.normalizer, t.pre_tokenizer = normalizers.Lowercase(), P.Sequence([P.WhitespaceSplit(), P.Punctuation()])
+        t.decoder = decoders.CTC(pad_token="<pad>", word_delimiter_token=".")
+        t.train_from_iterator(lines, trainers.WordLevelTrainer(vocab_size=3000, show_progress=False, special_tokens=special))
+    else:
+        t = Tokenizer(models.Unigram())
+        t.normalizer, t.pre_tokenizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()]), P.Metaspace(prepend_scheme="always")
+        t.decoder = decoders.Metaspace(prepend_scheme="always")
+        t.train_from_iterator(lines, trainers.UnigramTrainer(vocab_size=3000, show_progress=False, special_tokens=special, unk_token="<unk>"))
+    return quiet(t, f"{work}/{name}")
 
 
-def sentencepiece_kinds(lines, work):
-    """SentencePiece models, converted by transformers as its fast classes are."""
-    text = f"{work}/train.txt"
-    with open(text, "w", encoding="utf-8") as f:
-        f.write("\n".join(lines))
+WORDS = {"WordPiece, bert": "bert", "WordPiece, bert_uncased": "bert_uncased", "BPE with suffix, openai-gpt": "openai-gpt", "BPE with prefix": "prefix", "WordLevel": "word_level", "Unigram of the tokenizers package": "unigram"}
 
-    def train(name, **options):
-        options = {"vocab_size": 4000, "character_coverage": 0.995, **options}
-        sentencepiece.SentencePieceTrainer.train(input=text, model_prefix=f"{work}/{name}", num_threads=1, minloglevel=2, **options)
-        return f"{work}/{name}.model"
+# SentencePiece models to train
+SPM = {
+    "t5": {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
+    "xlmr": {"normalization_rule_name": "nmt_nfkc"},
+    "albert": {"pad_id": 0, "unk_id": 1, "bos_id": -1, "eos_id": -1, "control_symbols": "[CLS],[SEP],[MASK]", "normalization_rule_name": "nmt_nfkc_cf"},
+    "bytes": {"byte_fallback": True, "pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3},
+    "llama": {"model_type": "bpe", "byte_fallback": True, "normalization_rule_name": "identity", "remove_extra_whitespaces": False, "split_digits": True},
+    "gemma": {"model_type": "bpe", "byte_fallback": True, "normalization_rule_name": "identity", "remove_extra_whitespaces": False, "add_dummy_prefix": False, "pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3},
+}
+# title: (class without "Tokenizer", SentencePiece model, options)
+CONVERTED = {
+    "Unigram, t5": ("T5", "t5", {}),
+    "Unigram, t5 (not legacy)": ("T5", "t5", {"legacy": False}),
+    "Unigram with bytes, umt5": ("T5", "bytes", {}),
+    "Unigram, xlm-roberta": ("XLMRoberta", "xlmr", {}),
+    "Unigram, mbart": ("MBart", "xlmr", {"src_lang": "en_XX", "tgt_lang": "zh_CN"}),
+    "Unigram, mbart50": ("MBart50", "xlmr", {"src_lang": "en_XX", "tgt_lang": "zh_CN"}),
+    "Unigram, nllb": ("Nllb", "xlmr", {"src_lang": "eng_Latn", "tgt_lang": "zho_Hans"}),
+    "Unigram, nllb (legacy)": ("Nllb", "xlmr", {"src_lang": "fra_Latn", "legacy_behaviour": True}),
+    "Unigram, pegasus": ("Pegasus", "t5", {}),
+    "Unigram, xglm": ("XGLM", "xlmr", {}),
+    "Unigram, albert": ("Albert", "albert", {}),
+    "Unigram, camembert": ("Camembert", "xlmr", {}),
+    "Unigram, rembert": ("RemBert", "albert", {}),
+    "BPE with bytes, seamless_m4t": ("SeamlessM4T", "llama", {"src_lang": "eng", "tgt_lang": "fra", "additional_special_tokens": ["__eng__", "__fra__"]}),
+    "BPE with bytes, llama": ("Llama", "llama", {}),
+    "BPE with bytes, llama (not legacy)": ("Llama", "llama", {"legacy": False}),
+    "BPE with bytes, gemma": ("Gemma", "gemma", {}),
+}
 
-    t5 = train("spm-t5", pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
-    xlmr = train("spm-xlmr", normalization_rule_name="nmt_nfkc")
-    albert = train("spm-albert", pad_id=0, unk_id=1, bos_id=-1, eos_id=-1, control_symbols="[CLS],[SEP],[MASK]", normalization_rule_name="nmt_nfkc_cf")
-    bytes_unigram = train("spm-bytes", byte_fallback=True, pad_id=0, eos_id=1, bos_id=2, unk_id=3)
-    llama = train("spm-llama", model_type="bpe", byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True)
-    gemma = train("spm-gemma", model_type="bpe", byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False, add_dummy_prefix=False, pad_id=0, eos_id=1, bos_id=2, unk_id=3)
-    T = transformers
-    made = [
-        ("Unigram, t5", "t5", T.T5TokenizerFast, T.T5Tokenizer, t5, {}),
-        ("Unigram, t5 (not legacy)", "t5-new", T.T5TokenizerFast, T.T5Tokenizer, t5, {"legacy": False}),
-        ("Unigram with bytes, umt5", "umt5", T.T5TokenizerFast, T.T5Tokenizer, bytes_unigram, {}),
-        ("Unigram, xlm-roberta", "xlmr", T.XLMRobertaTokenizerFast, T.XLMRobertaTokenizer, xlmr, {}),
-        ("Unigram, mbart", "mbart", T.MBartTokenizerFast, T.MBartTokenizer, xlmr, {"src_lang": "en_XX", "tgt_lang": "zh_CN"}),
-        ("Unigram, mbart50", "mbart50", T.MBart50TokenizerFast, T.MBart50Tokenizer, xlmr, {"src_lang": "en_XX", "tgt_lang": "zh_CN"}),
-        ("Unigram, nllb", "nllb", T.NllbTokenizerFast, T.NllbTokenizer, xlmr, {"src_lang": "eng_Latn", "tgt_lang": "zho_Hans"}),
-        ("Unigram, nllb (legacy)", "nllb-legacy", T.NllbTokenizerFast, T.NllbTokenizer, xlmr, {"src_lang": "fra_Latn", "legacy_behaviour": True}),
-        ("Unigram, pegasus", "pegasus", T.PegasusTokenizerFast, T.PegasusTokenizer, t5, {}),
-        ("Unigram, xglm", "xglm", T.XGLMTokenizerFast, T.XGLMTokenizer, xlmr, {}),
-        ("Unigram, albert", "albert", T.AlbertTokenizerFast, T.AlbertTokenizer, albert, {}),
-        ("Unigram, camembert", "camembert", T.CamembertTokenizerFast, T.CamembertTokenizer, xlmr, {}),
-        ("Unigram, big_bird", "big_bird", T.BigBirdTokenizerFast, T.BigBirdTokenizer, t5, {}),
-        ("Unigram, rembert", "rembert", T.RemBertTokenizerFast, T.RemBertTokenizer, albert, {}),
-        ("Unigram, seamless_m4t", "seamless", T.SeamlessM4TTokenizerFast, T.SeamlessM4TTokenizer, llama, {"src_lang": "eng", "tgt_lang": "fra", "additional_special_tokens": ["__eng__", "__fra__"]}),
-        ("BPE with bytes, llama", "llama", T.LlamaTokenizerFast, T.LlamaTokenizer, llama, {}),
-        ("BPE with bytes, llama (not legacy)", "llama-new", T.LlamaTokenizerFast, T.LlamaTokenizer, llama, {"legacy": False}),
-        ("BPE with bytes, gemma", "gemma", T.GemmaTokenizerFast, T.GemmaTokenizer, gemma, {}),
-    ]
-    for title, name, fast, slow, model, options in made:
-        folder = f"{work}/{name}"
-        slow_tokenizer = slow(model, **options)
-        converted = convert_slow_tokenizer(slow_tokenizer)
-        fast(tokenizer_object=converted, **options).save_pretrained(folder)
-        yield title, folder
+
+def convert_sentencepiece(title, lines, work):
+    """A SentencePiece model as the class's fast tokenizer has it, saved."""
+    kind, name, options = CONVERTED[title]
+    model = f"{work}/spm-{name}.model"
+    if not os.path.exists(model):
+        with open(f"{work}/train.txt", "w", encoding="utf-8") as f:
+            f.write("\n".join(lines))
+        settings = {"vocab_size": 4000, "character_coverage": 0.995, **SPM[name]}
+        sentencepiece.SentencePieceTrainer.train(input=f"{work}/train.txt", model_prefix=model[:-6], num_threads=1, minloglevel=2, **settings)
+    folder = f"{work}/{title}"
+    slow = getattr(transformers, f"{kind}Tokenizer")(model, **options)
+    getattr(transformers, f"{kind}TokenizerFast")(tokenizer_object=convert_slow_tokenizer(slow), **options).save_pretrained(folder)
+    return folder
 
 
 def escape(text):
@@ -171,13 +175,11 @@ def escape(text):
 def compare(program, folder, texts, show):
     """(texts with equal ids, with equal decoded text, seconds of the program, of the package), and whether all are equal"""
     tok = transformers.AutoTokenizer.from_pretrained(folder)
-    if not tok.is_fast:
-        return None
     wanted = [tok(t).input_ids for t in texts]
-    start = time.perf_counter()
+    start = time.process_time()
     for t in texts:
         tok.backend_tokenizer.encode(t)
-    theirs = time.perf_counter() - start
+    theirs = time.process_time() - start
     decoded = [tok.decode(w, clean_up_tokenization_spaces=False) for w in wanted]
     run = subprocess.run([program, folder], input="".join(escape(t) + "\n" for t in texts).encode(), capture_output=True)
     if run.returncode:
@@ -214,22 +216,15 @@ def main():
     training = [c[i] for c in columns[-6000:] for i in (0, 1)]
     os.makedirs(args.work, exist_ok=True)
 
-    def all_kinds():
-        for name in BYTE_LEVEL:
-            yield f"byte-level BPE, {name}", lambda name=name: train_byte_level(name, training, args.work)
-        for make in (word_kinds, sentencepiece_kinds):
-            for title, folder in make(training, args.work):
-                yield title, lambda folder=folder: folder
-        for folder in args.real:
-            yield f"real, {os.path.basename(folder.rstrip('/'))}", lambda folder=folder: folder
-
+    kinds = {f"byte-level BPE, {name}": lambda _, name=name: train_byte_level(name, training, args.work) for name in BYTE_LEVEL}
+    kinds |= {title: lambda title: train_words(WORDS[title], training, args.work) for title in WORDS}
+    kinds |= {title: lambda title: convert_sentencepiece(title, training, args.work) for title in CONVERTED}
+    kinds |= {f"as published, {os.path.basename(folder.rstrip('/'))}": lambda _, folder=folder: folder for folder in args.real}
     rows, bad = [], 0
-    for title, make in all_kinds():
+    for title, make in kinds.items():
         if args.only not in title:
             continue
-        result = compare(args.lines, make(), texts, args.show)
-        if not result:
-            continue
+        result = compare(args.lines, make(title), texts, args.show)
         ids, text, ours, theirs = result
         bad += ids != len(texts) or text != len(texts)
         rows.append(f"| {title} | {len(texts)} | {ids} | {text} | {ours:.3f} | {theirs:.3f} |")
