@@ -5,9 +5,12 @@ CMAKE_FLAGS ?=
 CINSEQ       = $(BUILD)/cinseq
 # From the same source built with the sanitizers; leaks are errors.
 SANITIZE     = build-sanitize
+# Fuzz targets of clang's libFuzzer, each for SECONDS.
+FUZZ         = build-fuzz
+SECONDS     ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench sanitize format install uninstall clean
+.PHONY: help setup build demo test bench sanitize fuzz format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
@@ -34,6 +37,12 @@ bench: build ## time and memory against the roofline of this machine; PEER=path-
 sanitize: ## all tests with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory test BUILD=$(SANITIZE) CMAKE_FLAGS="-DCINSEQ_SANITIZE=address,undefined $(CMAKE_FLAGS)"
 
+fuzz: ## every parser's fuzz target for SECONDS (20) each; needs clang-14
+	@scripts/setup.sh ci
+	@cmake -G Ninja -S . -B $(FUZZ) -DCMAKE_C_COMPILER=clang-14 -DCMAKE_CXX_COMPILER=clang++-14 -DCINSEQ_FUZZ=ON >/dev/null
+	@ninja -C $(FUZZ) --quiet fuzz_targets
+	@tests/fuzz/run $(FUZZ) $(SECONDS)
+
 format: ## clang-format over the whole tree
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
@@ -46,4 +55,4 @@ uninstall: ## removes what install has put into PREFIX
 	@DESTDIR=$(DESTDIR) scripts/install.sh uninstall $(PREFIX)
 
 clean: ## removes what was built
-	@rm -rf $(BUILD) $(SANITIZE) build-clang
+	@rm -rf $(BUILD) $(SANITIZE) $(FUZZ) build-clang

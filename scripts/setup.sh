@@ -3,7 +3,8 @@
 # usage: scripts/setup.sh [ci]      ci: also the second compiler and the shells that .ci/run tests with
 set -u
 
-# What is looked for, and the Debian package that brings it. command NAME, module NAME (pkg-config), header NAME.
+# What is looked for, and the Debian package that brings it. command NAME, module NAME (pkg-config), header NAME, fuzzer
+# COMPILER (its libFuzzer).
 needs() {
   cat <<'ROWS'
 command cc build-essential
@@ -25,6 +26,7 @@ ROWS
   [ "${1:-}" = ci ] || return 0
   cat <<'ROWS'
 command clang-14 clang-14
+fuzzer clang-14 libclang-rt-14-dev
 command groff groff-base
 command man man-db
 command mandoc mandoc
@@ -37,6 +39,7 @@ is_there() {
   case $1 in
     command) command -v "$2" >/dev/null 2>&1 ;;
     module) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "$2" ;;
+    fuzzer) ls "$("$2" -print-resource-dir 2>/dev/null)"/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ;;
     header) command -v cc >/dev/null 2>&1 && echo "#include <$2>" | cc -E - >/dev/null 2>&1 ;;
   esac
 }

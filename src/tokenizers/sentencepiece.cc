@@ -8,6 +8,7 @@
 #include <vector>
 extern "C" {
 #include "base/file.h"
+#include "base/memory.h"
 #include "tokenizers/sentencepiece.h"
 }
 
@@ -25,28 +26,39 @@ ci_status library_failed(const char *where, const char *action, const char *mess
  * of the file change one field: ModelProto.normalizer_spec (3) { add_dummy_prefix (3) = false }. */
 const char kNoDummyPrefix[] = "\x1A\x02\x18\x00";
 
+/* Real ones have 10 MB at most. */
+const size_t kLargestModel = 256u << 20;
+
+ci_status load(const char *path, const char *bytes, size_t length, bool dummy_prefix, ci_spm **spm, ci_error *err) {
+  try {
+    std::string whole;
+    whole.reserve(length + sizeof kNoDummyPrefix);
+    whole.assign(bytes, length);
+    if (!dummy_prefix) whole.append(kNoDummyPrefix, 4);
+    auto opened = std::make_unique<ci_spm>();
+    auto result = opened->processor.LoadFromSerializedProto(whole);
+    if (!result.ok())
+      return ci_fail(err, CI_EFILE, path, "is not a SentencePiece model (%zu bytes): %s", length,
+                     result.error_message());
+    *spm = opened.release();
+    return CI_OK;
+  } catch (const std::bad_alloc &) { return ci_fail_memory(err); } catch (const std::exception &problem) {
+    return library_failed(path, "cannot be loaded", problem.what(), err);
+  }
+}
+
 } // namespace
 
 extern "C" ci_status ci_spm_open(const char *path, bool dummy_prefix, ci_spm **spm, ci_error *err) {
   *spm = nullptr;
-  ci_mapping mapping;
-  ci_status status = ci_map_file(path, &mapping, err);
+  char *bytes;
+  size_t length;
+  /* read, not mapped: what was checked is what is loaded, whatever happens to the file meanwhile */
+  ci_status status = ci_read_file(path, kLargestModel, &bytes, &length, err);
   if (status) return status;
-  try {
-    std::string bytes(reinterpret_cast<const char *>(mapping.bytes), mapping.length);
-    if (!dummy_prefix) bytes.append(kNoDummyPrefix, 4);
-    auto opened = std::make_unique<ci_spm>();
-    auto result = opened->processor.LoadFromSerializedProto(bytes);
-    if (result.ok() && !bytes.empty()) {
-      *spm = opened.release();
-    } else {
-      status = ci_fail(err, CI_EFILE, path, "is not a SentencePiece model (%zu bytes): %s", mapping.length,
-                       result.error_message());
-    }
-  } catch (const std::bad_alloc &) { status = ci_fail_memory(err); } catch (const std::exception &problem) {
-    status = library_failed(path, "cannot be loaded", problem.what(), err);
-  }
-  ci_unmap_file(&mapping);
+  status = ci_spm_check(path, reinterpret_cast<const uint8_t *>(bytes), length, err);
+  if (!status) status = load(path, bytes, length, dummy_prefix, spm, err);
+  ci_free(bytes);
   return status;
 }
 

@@ -19,6 +19,9 @@ typedef struct {
   size_t length;
 } ci_piece;
 
+/* Whether the bytes can be given to libsentencepiece, which reads past the end of rules that lie (spm_check.c).
+ * CI_EFILE with the path. */
+ci_status ci_spm_check(const char *path, const uint8_t *bytes, size_t length, ci_error *err);
 /* dummy_prefix false: the model's own add_dummy_prefix is switched off. */
 ci_status ci_spm_open(const char *path, bool dummy_prefix, ci_spm **spm, ci_error *err);
 void ci_spm_close(ci_spm *spm);

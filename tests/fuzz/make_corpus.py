@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Makes the seeds of the fuzz targets, tests/fuzz/corpus/NAME/seed-*: one small well-formed input for each shape that a
+parser knows. The other files there are inputs that once broke something. SentencePiece models are trained with the
+sentencepiece package, everything else comes from the fixtures of the tests.
+
+usage: tests/fuzz/make_corpus.py --bin build/cinseq"""
+import argparse
+import json
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+
+import sentencepiece
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.path.join(HERE, "..", "data")
+
+
+def seed(target, name, content):
+    folder = os.path.join(HERE, "corpus", target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "seed-" + name), "wb") as f:
+        f.write(content if isinstance(content, bytes) else content.encode())
+
+
+def read(*path):
+    with open(os.path.join(DATA, *path), "rb") as f:
+        return f.read()
+
+
+def sections(files, first=""):
+    """The form that fuzz.h describes."""
+    return first.encode() + b"\n".join(b"=== " + n.encode() + b"\n" + (c if isinstance(c, bytes) else c.encode()) for n, c in files.items())
+
+
+def safetensors(tensors):
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    for name, (dtype, shape, content) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def checkpoints():
+    types = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1}
+    seed("safetensors", "types", safetensors({"t." + t: (t, [1, 3], bytes(range(3 * n))) for t, n in types.items()}))
+    seed("safetensors", "shapes", safetensors({"scalar": ("F32", [], b"\0\0\x80?"), "empty": ("F32", [0, 3], b""), "odd": ("U8", [3], b"abc"),
+                                               "after": ("F32", [2], b"12345678")}))
+    for name in ("zip", "legacy"):
+        seed("torch", name, read("formats", name, "pytorch_model.bin"))
+    seed("torch", "shard", read("formats", "sharded", "pytorch_model-00002-of-00002.bin"))
+    a, b = safetensors({"x": ("F32", [1], b"1234")}), safetensors({"y": ("U8", [2], b"ab")})
+    index = json.dumps({"metadata": {"total_size": 6}, "weight_map": {"x": "a.safetensors", "y": "b.safetensors"}})
+    seed("shards", "two", sections({"model.safetensors.index.json": index, "a.safetensors": a, "b.safetensors": b}))
+
+
+def small_vocabulary(extra):
+    pieces = ["<s>", "</s>", "<unk>", "<|endoftext|>"] + extra
+    return {piece: i for i, piece in enumerate(pieces)}
+
+
+def tokenizer_files():
+    pieces = list("Helowrd,12'nt") + ["\u0120", "\u010a", "ll", "He", "Hell", "\u0120w"] + ["<0x%02X>" % i for i in (0, 65, 0xC3, 0xB6)] + ["\u2581", "\u2581H"]
+    vocabulary, merges = small_vocabulary(pieces), ["l l", "H e", "He ll", "\u0120 w"]
+    for case in json.loads(read("tokenizers", "parts.json")):
+        base = json.loads(read("tokenizers", case["base"], "tokenizer.json"))
+        base.update(case["change"])
+        if base["model"].get("type") == "BPE":
+            base["model"].update(vocab=vocabulary, merges=merges)
+        base["added_tokens"] = [{"id": vocabulary.get(t["content"], 100 + i), **{k: v for k, v in t.items() if k != "id"}}
+                                for i, t in enumerate(base["added_tokens"][:4])]
+        name = "".join(c if c.isalnum() else "-" for c in case["name"].lower())[:40]
+        seed("tokenizer_json", name, json.dumps(base, ensure_ascii=False))
+    files = {"vocab.json": json.dumps(vocabulary, ensure_ascii=False), "merges.txt": "#version: 0.2\n" + "\n".join(merges) + "\n"}
+    config = {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": True, "add_bos_token": True,
+              "added_tokens_decoder": {"3": {"content": "<|endoftext|>", "lstrip": False, "normalized": True, "rstrip": True,
+                                             "single_word": False, "special": True}}}
+    seed("tokenizer_files", "new", sections({**files, "tokenizer_config.json": json.dumps(config)}))
+    seed("tokenizer_files", "old", sections({**files, "tokenizer_config.json": "{}", "special_tokens_map.json": '{"eos_token": "</s>", '
+                                             '"additional_special_tokens": ["<s>", {"content": " <a> ", "lstrip": true}]}',
+                                             "added_tokens.json": '{" <a> ": 40, "w": 41}'}))
+
+
+def sentencepiece_models():
+    with tempfile.TemporaryDirectory() as folder:
+        text, rules, model = (os.path.join(folder, n) for n in ("text", "rules.tsv", "m"))
+        with open(text, "w") as f:
+            f.write("Hello world 12 hello\nwe don't end here\nHell\u00f6 w\u00f6rld\n" * 20)
+        with open(rules, "w") as f:  # "w" to "v v", "11" to "2"
+            f.write("77\t76 76\n31 31\t32\n")
+        kinds = {"bpe": {"model_type": "bpe"}, "unigram": {"model_type": "unigram"}, "char": {"model_type": "char"}, "word": {"model_type": "word"},
+                 "rules": {"model_type": "bpe", "normalization_rule_tsv": rules}, "bytes": {"model_type": "unigram", "byte_fallback": True},
+                 "user": {"model_type": "bpe", "user_defined_symbols": ["12", "<s> "], "control_symbols": ["<c>"], "treat_whitespace_as_suffix": True}}
+        for name, options in kinds.items():
+            options = {"vocab_size": 300 if name == "bytes" else 30, **options}
+            if "normalization_rule_tsv" not in options:
+                options["normalization_rule_name"] = "identity"
+            sentencepiece.SentencePieceTrainer.train(input=text, model_prefix=model, minloglevel=2, hard_vocab_limit=False, **options)
+            with open(model + ".model", "rb") as f:
+                seed("sentencepiece", name, f.read())
+
+
+def models():
+    root = os.path.join(DATA, "golden", "models")
+    for name in sorted(os.listdir(root)):
+        folder = os.path.join(root, name)
+        files = {}
+        for file in ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"):
+            if os.path.exists(os.path.join(folder, file)):
+                files[file] = read("golden", "models", name, file)
+        seed("model_config", name, sections(files, name + "\n"))
+
+
+def results(program):
+    requests = {"decoder": ["-m", "stories260K", "-i", "One", "-a", "saliency"],
+                "pair": ["-m", "zh-en-mini", "-i", "\u4f60\u597d", "-a", "occlusion", "--attribute_target", "--step_scores", "entropy"],
+                "attention": ["-m", "stories260K", "-i", "A", "-a", "attention"]}
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "r.json")
+        for name, flags in requests.items():
+            subprocess.run([program, "attribute", *flags, "--generation_kwargs", '{"max_new_tokens": 2}', "--save_path", path], check=True,
+                           stdout=subprocess.DEVNULL)
+            with open(path) as f:
+                seed("result", name, json.dumps(json.load(f)))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True)
+    program = parser.parse_args().bin
+    checkpoints()
+    tokenizer_files()
+    sentencepiece_models()
+    models()
+    results(program)
+
+
+if __name__ == "__main__":
+    main()
