@@ -1,13 +1,18 @@
 /* Files: written as a whole or not at all, mapped, read with a limit. */
+#define _GNU_SOURCE /* O_TMPFILE */
 #include "base/file.h"
 #include "base/memory.h"
 #include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -94,6 +99,112 @@ static void unwritable_paths(void **state) {
   ci_free(below);
 }
 
+static void links_and_permissions_stay(void **state) {
+  (void)state;
+  char *path = in_folder("real"), *link = in_folder("link"), *loop = in_folder("loop"), *nowhere = in_folder("nowhere");
+  struct stat facts;
+  ci_error err = {0};
+  assert_int_equal(ci_write_file(path, "old", 3, &err), CI_OK);
+  assert_int_equal(chmod(path, 0640), 0);
+  assert_int_equal(symlink("real", link), 0);
+  assert_int_equal(ci_write_file(link, "new", 3, &err), CI_OK);
+  expect(path, "new", 3);
+  assert_int_equal(lstat(link, &facts), 0);
+  assert_true(S_ISLNK(facts.st_mode));
+  assert_int_equal(stat(path, &facts), 0);
+  assert_int_equal(facts.st_mode & 0777, 0640);
+  assert_int_equal(symlink("loop", loop), 0);
+  assert_int_equal(symlink("not-there", nowhere), 0);
+  char *text;
+  size_t n;
+  assert_int_equal(ci_read_file(loop, 10, &text, &n, &err), CI_EFILE);
+  assert_non_null(strstr(err.message, "Too many levels"));
+  assert_int_equal(ci_read_file(nowhere, 10, &text, &n, &err), CI_EFILE);
+  assert_int_equal(entries(), 4);
+  unlink(path);
+  unlink(link);
+  unlink(loop);
+  unlink(nowhere);
+  ci_free(path);
+  ci_free(link);
+  ci_free(loop);
+  ci_free(nowhere);
+}
+
+/* As root, renaming over /dev/null would make a file of it. */
+static void devices_are_written_to(void **state) {
+  (void)state;
+  struct stat facts;
+  ci_error err = {0};
+  assert_int_equal(ci_write_file("/dev/full", "x", 1, &err), CI_EFILE);
+  assert_non_null(strstr(err.message, "No space left on device"));
+  assert_int_equal(ci_write_file("/dev/null", "x", 1, &err), CI_OK);
+  assert_int_equal(stat("/dev/null", &facts), 0);
+  assert_true(S_ISCHR(facts.st_mode));
+  assert_int_equal(stat("/dev/full", &facts), 0);
+  assert_true(S_ISCHR(facts.st_mode));
+}
+
+static void pipes_do_not_hang(void **state) {
+  (void)state;
+  char *path = in_folder("pipe"), *text;
+  size_t n;
+  ci_mapping map;
+  ci_error err = {0};
+  assert_int_equal(mkfifo(path, 0600), 0);
+  alarm(20);
+  assert_int_equal(ci_read_file(path, 10, &text, &n, &err), CI_EFILE);
+  assert_int_equal(ci_map_file(path, &map, &err), CI_EFILE);
+  assert_non_null(strstr(err.message, "not a regular file"));
+  alarm(0);
+  unlink(path);
+  ci_free(path);
+}
+
+/* The disk is full after the first pages (RLIMIT_FSIZE stands for it), or the process is killed there. */
+static int save_limited(const char *path, const void *bytes, size_t length, bool killed) {
+  pid_t child = fork();
+  if (child == 0) {
+    struct rlimit limit = {8192, 8192};
+    ci_error err = {0};
+    signal(SIGXFSZ, killed ? SIG_DFL : SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    ci_status status = ci_write_file(path, bytes, length, &err);
+    _exit(status == CI_EFILE && strstr(err.message, "cannot be written: File too large") ? 7 : 8);
+  }
+  int status = 0;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  return status;
+}
+
+static void half_written_files_are_not_seen(void **state) {
+  (void)state;
+  char *path = in_folder("out.json");
+  size_t length = 100000;
+  char *bytes = ci_alloc_zeroed(length, 1);
+  ci_error err = {0};
+  assert_int_equal(ci_write_file(path, "old", 3, &err), CI_OK);
+  int status = save_limited(path, bytes, length, false);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 7);
+  expect(path, "old", 3);
+  assert_int_equal(entries(), 1);
+  status = save_limited(path, bytes, length, true);
+  assert_true(WIFSIGNALED(status));
+  assert_int_equal(WTERMSIG(status), SIGXFSZ);
+  expect(path, "old", 3);
+  int nameless = open(folder, O_TMPFILE | O_WRONLY, 0600);
+  if (nameless >= 0) close(nameless);
+  assert_true(entries() <= (nameless >= 0 ? 1 : 2)); /* elsewhere the file beside is left */
+  DIR *d = opendir(folder);
+  for (struct dirent *e; (e = readdir(d)) != NULL;)
+    if (e->d_name[0] != '.') unlinkat(dirfd(d), e->d_name, 0);
+  closedir(d);
+  ci_free(bytes);
+  ci_free(path);
+}
+
 static void reading(void **state) {
   (void)state;
   char *path = in_folder("text"), *text = NULL;
@@ -141,6 +252,10 @@ static void facts(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(written_beside_and_renamed), cmocka_unit_test(unwritable_paths),
+                                     cmocka_unit_test(links_and_permissions_stay),
+                                     cmocka_unit_test(devices_are_written_to),
+                                     cmocka_unit_test(pipes_do_not_hang),
+                                     cmocka_unit_test(half_written_files_are_not_seen),
                                      cmocka_unit_test(reading), cmocka_unit_test(facts)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
