@@ -51,7 +51,7 @@ static int run(const cli_command *command, const json_t *values) {
   if (result) code = cli_output_result(command, values, result);
   if (!code && !cli_get_flag(values, "quiet")) print_statistics(values, result);
   cinseq_result_close(result);
-  cinseq_model_close(model);
+  cli_close_model(model);
   return code;
 }
 

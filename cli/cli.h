@@ -66,6 +66,9 @@ int cli_read_texts(const cli_command *command, const char *flag, const char *wor
 const char *cli_nearest(const char *word, const json_t *candidates);
 /* A JSON string of text whose ill-formed bytes are replaced by U+FFFD. */
 json_t *cli_string(const char *text);
+/* Text of a model or a file. What a terminal would obey (escape sequences, marks of direction) is written as \\x1b or
+ * \\u202e where `always`, or where the stream is a terminal; line breaks and tabs stay. */
+void cli_put_text(FILE *stream, const char *text, size_t length, bool always);
 /* Columns of the terminal behind stream: COLUMNS, or what it says of itself; 0: not a terminal, no limit. */
 int cli_width(FILE *stream);
 
@@ -109,11 +112,16 @@ extern const cli_option cli_result_options[];
 int cli_check_outputs(const cli_command *command, const json_t *values);
 int cli_output_result(const cli_command *command, const json_t *values, const cinseq_result *result);
 
+/* faults.c. From then on a file that becomes shorter while it is read ends the program with a line. */
+void cli_watch_files(void);
+void cli_watch_model(const cinseq_model *model); /* whose files the line can name */
+
 /* Says what is wrong with the requests of a command before a model is opened for them. CLI_OK, or the exit code after a
  * message. */
 int cli_check_requests(const cli_command *command, const json_t *values);
-/* Opens the model of --model_name_or_path. CLI_OK, or the exit code after a message. */
+/* Opens the model of --model_name_or_path. CLI_OK, or the exit code after a message. Closed with cli_close_model. */
 int cli_open_model(const cli_command *command, const json_t *values, const cinseq_hooks *hooks, cinseq_model **model);
+void cli_close_model(cinseq_model *model);
 #define CLI_MODEL_OPTION                                                                                               \
   {                                                                                                                    \
     "model_name_or_path", "-m", "word", "null", "@installed",                                                          \

@@ -35,9 +35,9 @@ static size_t print_lines(const char *lines, bool as_json) {
     tokens += count_new(line);
     const json_t *text = json_object_get(line, "text");
     if (as_json)
-      fwrite(lines, 1, n, stdout);
+      cli_put_text(stdout, lines, n, false);
     else
-      fwrite(json_string_value(text), 1, json_string_length(text), stdout);
+      cli_put_text(stdout, json_string_value(text), json_string_length(text), false);
     fputc('\n', stdout);
     json_decref(line);
     lines += n;
@@ -69,7 +69,7 @@ static int run(const cli_command *command, const json_t *values) {
     if (!code && !cli_get_flag(values, "quiet")) cli_closing_line("generated", tokens, seconds, cli_peak_bytes());
   }
   cinseq_free(lines);
-  cinseq_model_close(model);
+  cli_close_model(model);
   return code;
 }
 

@@ -1,6 +1,7 @@
 /* cinseq info: what a model folder holds, without running it. */
 #include "cli.h"
 #include <stdlib.h>
+#include <string.h>
 
 static const cli_option options[] = {
     CLI_MODEL_OPTION, {"json", NULL, "bool", "false", NULL, "Print it as JSON.", "Output"}, {0}};
@@ -15,15 +16,20 @@ static void print_object(const json_t *object, int depth) {
   json_t *value;
   json_object_foreach((json_t *)object, key, value) {
     char text[512];
+    printf("%*s", depth * 2, "");
+    cli_put_text(stdout, key, strlen(key), true);
     if (json_is_object(value)) {
-      printf("%*s%s\n", depth * 2, "", key);
+      puts("");
       print_object(value, depth + 1);
       continue;
     }
     size_t n = json_is_string(value) ? (size_t)snprintf(text, sizeof text, "%s", json_string_value(value))
                                      : json_dumpb(value, text, sizeof text - 1, JSON_ENCODE_ANY);
     text[n < sizeof text ? n : sizeof text - 1] = 0;
-    printf("%*s%-*s  %s\n", depth * 2, "", 20 - depth * 2, key, text);
+    int pad = 20 - depth * 2 - (int)strlen(key);
+    printf("%*s  ", pad > 0 ? pad : 0, "");
+    cli_put_text(stdout, text, strlen(text), true);
+    puts("");
   }
 }
 
@@ -42,7 +48,7 @@ static int run(const cli_command *command, const json_t *values) {
     print_object(info, 0);
   json_decref(info);
   cinseq_free(text);
-  cinseq_model_close(model);
+  cli_close_model(model);
   return cli_finish_output(command);
 }
 

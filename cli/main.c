@@ -80,6 +80,7 @@ static int run_command(const cli_command *command, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  cli_watch_files();
   if (argc < 2) { /* as Inseq's command does */
     cli_help_all(stdout);
     return CLI_FAILURE;

@@ -23,5 +23,6 @@ int cli_open_model(const cli_command *command, const json_t *values, const cinse
   cinseq_error error = {0};
   int status = cinseq_model_open(path, options, hooks, model, &error);
   free(options);
+  cli_watch_model(*model);
   return status ? cli_report(command, &error) : CLI_OK;
 }

@@ -74,6 +74,38 @@ json_t *cli_string(const char *text) {
   return string;
 }
 
+/* The code point of the well-formed sequence at[0..length). */
+static unsigned decode(const unsigned char *at, int length) {
+  unsigned value = length == 1 ? at[0] : at[0] & (0x7Fu >> length);
+  for (int i = 1; i < length; i++) value = value << 6 | (at[i] & 63u);
+  return value;
+}
+
+static bool is_obeyed(unsigned c) {
+  return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) ||
+         (c >= 0x2066 && c <= 0x2069);
+}
+
+void cli_put_text(FILE *stream, const char *text, size_t length, bool always) {
+  if (!always && !isatty(fileno(stream))) {
+    fwrite(text, 1, length, stream);
+    return;
+  }
+  for (size_t at = 0; at < length;) {
+    unsigned char bytes[4] = {0}; /* a NUL ends an ill-formed sequence at the end of the text */
+    memcpy(bytes, text + at, length - at < 4 ? length - at : 4);
+    int n = measure(bytes);
+    unsigned c = n > 0 ? decode(bytes, n) : 0;
+    if (n <= 0)
+      fputs("\xEF\xBF\xBD", stream);
+    else if (is_obeyed(c))
+      fprintf(stream, c < 0x100 ? "\\x%02x" : "\\u%04x", c);
+    else
+      fwrite(bytes, 1, (size_t)n, stream);
+    at += (size_t)(n > 0 ? n : -n);
+  }
+}
+
 int cli_width(FILE *stream) {
   const char *columns = getenv("COLUMNS");
   long given = columns ? strtol(columns, NULL, 10) : 0;

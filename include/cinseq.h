@@ -88,13 +88,17 @@ CINSEQ_API void cinseq_free(void *text);
  * looked for in share/cinseq/models of the prefix that the library (or the program it is linked into) lies in.
  * options_json: {"model_kwargs": {}, "tokenizer_kwargs": {}}, values that replace those of config.json and
  * tokenizer_config.json, or NULL. hooks (warnings) may be NULL. *model is closed with cinseq_model_close. The files
- * must not be changed while it is open. */
+ * are mapped and must not be changed while it is open: where one becomes shorter, the system raises SIGBUS (see
+ * cinseq_model_file_at). */
 CINSEQ_API int cinseq_model_open(const char *path, const char *options_json, const cinseq_hooks *hooks,
                                  cinseq_model **model, cinseq_error *error);
 /* What was opened, as a JSON object: path, architecture, class, parameters, layers, heads, width, vocabulary,
  * positions, the checkpoint's format, files' bytes and types, and the tokenizer's class, kind, size and special ids.
  * NULL: no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_model_info(const cinseq_model *model);
+/* The path of the model's file that is mapped at address (a SIGBUS handler's si_addr); NULL: none. It only reads: a
+ * signal handler may call it. Lives as the model. */
+CINSEQ_API const char *cinseq_model_file_at(const cinseq_model *model, const void *address);
 CINSEQ_API void cinseq_model_close(cinseq_model *model);
 
 /* ---- runs ---- */

@@ -179,11 +179,9 @@ static void describe_kinds(json_t *rows) {
 
 /* Takes the reference of *value. */
 static char *dump(json_t *value) {
-  char *text = json_dumps(value, JSON_REAL_PRECISION(15));
+  char *text = ci_json_text(value, JSON_REAL_PRECISION(15));
   json_decref(value);
-  char *copy = text ? ci_duplicate(text) : NULL; /* so that every text is freed in one way */
-  free(text);
-  return copy;
+  return text;
 }
 
 char *cinseq_describe(const char *kind) {

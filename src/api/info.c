@@ -2,22 +2,25 @@
 #include "api/session.h"
 #include <string.h>
 
-/* How many weights lie in each type: {"F16": 2985984}. */
+/* How many weights lie in each type: {"F16": 2985984}. NULL: memory is out. */
 static json_t *count_types(const ci_tensors *tensors) {
   json_t *types = json_object();
-  for (size_t i = 0; i < ci_tensors_count(tensors); i++) {
+  for (size_t i = 0; i < ci_tensors_count(tensors) && types; i++) {
     const ci_tensor *t = ci_tensors_at(tensors, i);
     const char *name = ci_dtype_name(t->type);
     json_int_t before = json_integer_value(json_object_get(types, name));
-    json_object_set_new(types, name, json_integer(before + (json_int_t)t->count));
+    if (json_object_set_new(types, name, json_integer(before + (json_int_t)t->count))) {
+      json_decref(types);
+      types = NULL;
+    }
   }
   return types;
 }
 
-/* Whole numbers of a side that the model has; nothing for one that it has not. */
-static void add_side(json_t *info, const ci_graph *graph, ci_space_id space, const char *name) {
-  if (graph->input_node[space] < 0) return;
-  json_object_set_new(
+/* Whole numbers of a side that the model has; nothing for one that it has not. Whether memory lasted. */
+static bool add_side(json_t *info, const ci_graph *graph, ci_space_id space, const char *name) {
+  if (graph->input_node[space] < 0) return true;
+  return !json_object_set_new(
       info, name,
       json_pack("{s:i, s:I, s:I, s:I, s:s}", "layers", graph->layers[space], "heads", (json_int_t)graph->heads[space],
                 "width", (json_int_t)graph->nodes[graph->input_node[space]].width, "positions",
@@ -31,17 +34,17 @@ char *cinseq_model_info(const cinseq_model *handle) {
                            m->architecture->class_name, "parameters", (json_int_t)ci_model_parameters(m), "vocabulary",
                            (json_int_t)m->vocabulary);
   if (!info) return NULL;
-  add_side(info, &m->graph, CI_ENCODER, "encoder");
-  add_side(info, &m->graph, CI_DECODER, "decoder");
-  json_object_set_new(info, "checkpoint",
-                      json_pack("{s:s, s:I, s:I, s:o}", "format", ci_tensors_format(m->tensors), "tensors",
-                                (json_int_t)ci_tensors_count(m->tensors), "bytes",
-                                (json_int_t)ci_tensors_bytes(m->tensors), "types", count_types(m->tensors)));
-  json_object_set_new(info, "tokenizer",
-                      json_pack("{s:s, s:s, s:I, s:i, s:i, s:i, s:i}", "class", t->class_name, "kind", t->kind,
-                                "vocabulary", (json_int_t)t->vocabulary, "bos", t->bos, "eos", t->eos, "pad", t->pad,
-                                "unk", t->unk));
-  char *text = json_dumps(info, JSON_INDENT(1));
+  bool failed = !add_side(info, &m->graph, CI_ENCODER, "encoder") || !add_side(info, &m->graph, CI_DECODER, "decoder");
+  failed = failed ||
+           json_object_set_new(info, "checkpoint",
+                               json_pack("{s:s, s:I, s:I, s:o}", "format", ci_tensors_format(m->tensors), "tensors",
+                                         (json_int_t)ci_tensors_count(m->tensors), "bytes",
+                                         (json_int_t)ci_tensors_bytes(m->tensors), "types", count_types(m->tensors)));
+  failed = failed || json_object_set_new(info, "tokenizer",
+                                         json_pack("{s:s, s:s, s:I, s:i, s:i, s:i, s:i}", "class", t->class_name,
+                                                   "kind", t->kind, "vocabulary", (json_int_t)t->vocabulary, "bos",
+                                                   t->bos, "eos", t->eos, "pad", t->pad, "unk", t->unk));
+  char *text = failed ? NULL : ci_json_text(info, JSON_INDENT(1));
   json_decref(info);
   return text;
 }

@@ -180,10 +180,9 @@ static ci_status read_request(const ci_option *table, const char *json, void *re
   ci_status status = CI_OK;
   if (json) {
     status = ci_json_parse("request", json, strlen(json), object, err);
-    if (status) {
-      if (err) err->code = CI_EINVAL;
-      return CI_EINVAL;
-    }
+    if (status == CI_EFILE) status = CI_EINVAL; /* it is no file's text */
+    if (status && err) err->code = (int)status;
+    if (status) return status;
     if (json_array_append_new(*owner, *object)) return ci_fail_memory(err);
   }
   return ci_options_parse(table, "request", *object, request, *owner, NULL, err);

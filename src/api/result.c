@@ -47,9 +47,9 @@ int cinseq_file_write(const char *path, const char *text, cinseq_error *err) {
 }
 
 char *cinseq_result_info(const cinseq_result *result) {
-  return json_dumps(result->info, JSON_COMPACT);
+  return ci_json_text(result->info, JSON_COMPACT);
 }
 
 char *cinseq_result_statistics(const cinseq_result *result) {
-  return result->statistics ? json_dumps(result->statistics, JSON_COMPACT) : ci_duplicate("{}");
+  return result->statistics ? ci_json_text(result->statistics, JSON_COMPACT) : ci_duplicate("{}");
 }

@@ -3,11 +3,17 @@
 #include "api/session.h"
 #include "attribute/job.h"
 #include "base/file.h"
+#include <stdio.h>
 #include <string.h>
 
+/* Warnings name things in files, as errors do. */
 static void forward_warning(void *context, const char *message) {
   const cinseq_hooks *hooks = context;
-  if (hooks && hooks->warning) hooks->warning(hooks->context, message);
+  if (!hooks || !hooks->warning) return;
+  char line[1024];
+  snprintf(line, sizeof line, "%s", message);
+  ci_make_printable(line);
+  hooks->warning(hooks->context, line);
 }
 
 /* The error for a name that is neither a folder nor an installed model, with the nearest of those. */
@@ -53,6 +59,10 @@ int cinseq_model_open(const char *path, const char *options_json, const cinseq_h
   else
     *out = handle;
   return (int)status;
+}
+
+const char *cinseq_model_file_at(const cinseq_model *model, const void *address) {
+  return ci_tensors_file_at(model->model->tensors, address);
 }
 
 void cinseq_model_close(cinseq_model *model) {

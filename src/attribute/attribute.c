@@ -12,6 +12,7 @@ void ci_job_warn(const ci_job *job, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(message, sizeof message, format, arguments);
   va_end(arguments);
+  ci_make_printable(message);
   job->hooks->warning(job->hooks->context, message);
 }
 
@@ -132,7 +133,10 @@ static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generat
   char fn[96];
   snprintf(fn, sizeof fn, "%s_fn", job->objective.score->id);
   json_t *names = json_array();
-  for (size_t i = 0; i < job->step_score_count; i++) json_array_append_new(names, json_string(job->step_scores[i].score->id));
+  bool failed = !names;
+  for (size_t i = 0; i < job->step_score_count; i++)
+    failed = failed || json_array_append_new(names, json_string(job->step_scores[i].score->id));
+  if (failed) return json_decref(names), ci_fail_memory(err);
   size_t start = result->sequences[0].attr_pos_start, end = 0;
   for (size_t i = 0; i < result->count; i++) {
     if (result->sequences[i].attr_pos_start < start) start = result->sequences[i].attr_pos_start;

@@ -33,19 +33,19 @@ static ci_status lift(const char *request_json, char **lifted, ci_error *err) {
   void *next;
   json_object_foreach_safe(kwargs, next, key, value) {
     if (!ci_options_find(ci_attribute_options, key) || json_object_get(request, key)) continue;
-    json_object_set(request, key, value);
+    if (json_object_set(request, key, value)) status = ci_fail_memory(err);
     json_object_del(kwargs, key);
   }
-  *lifted = json_dumps(request, JSON_COMPACT);
+  if (!status && !(*lifted = ci_json_text(request, JSON_COMPACT))) status = ci_fail_memory(err);
   json_decref(request);
-  return *lifted ? CI_OK : ci_fail_memory(err);
+  return status;
 }
 
-/* Puts key: value among the arguments of one kind if its table has the key. */
-static bool offer(const ci_option *table, json_t *arguments, const char *key, json_t *value) {
-  if (!table || !ci_options_find(table, key)) return false;
-  json_object_set(arguments, key, value);
-  return true;
+/* Puts key: value among the arguments of one kind if its table has the key, and says so. */
+static ci_status offer(const ci_option *table, json_t *arguments, const char *key, json_t *value, bool *known, ci_error *err) {
+  if (!table || !ci_options_find(table, key)) return CI_OK;
+  *known = true;
+  return json_object_set(arguments, key, value) ? ci_fail_memory(err) : CI_OK;
 }
 
 static ci_status unknown_argument(const ci_job *job, const char *key, ci_error *err) {
@@ -66,12 +66,13 @@ static ci_status route(ci_job *job, ci_error *err) {
     if (!*groups[i]) return ci_fail_memory(err);
   }
   json_object_foreach(kwargs, key, value) {
-    bool known = is_explicit(key) || offer(job->method->options, job->attribution_args, key, value);
-    if (!is_explicit(key)) {
-      known = offer(job->objective.score->options, job->attributed_fn_args, key, value) || known;
-      for (size_t i = 0; i < job->step_score_count; i++)
-        known = offer(job->step_scores[i].score->options, job->step_scores_args, key, value) || known;
-    }
+    bool known = false;
+    if (is_explicit(key)) continue;
+    ci_status status = offer(job->method->options, job->attribution_args, key, value, &known, err);
+    if (!status) status = offer(job->objective.score->options, job->attributed_fn_args, key, value, &known, err);
+    for (size_t i = 0; i < job->step_score_count && !status; i++)
+      status = offer(job->step_scores[i].score->options, job->step_scores_args, key, value, &known, err);
+    if (status) return status;
     if (!known) return unknown_argument(job, key, err);
   }
   return CI_OK;
@@ -87,6 +88,7 @@ static ci_status bind_options(ci_job *job, const ci_option *table, size_t size, 
   }
   /* step scores share their arguments: each takes the ones it knows */
   json_t *unknown = shared ? json_array() : NULL;
+  if (shared && !unknown) return ci_fail_memory(err);
   ci_status status = ci_options_parse(table, where, arguments, *options, job->keep, unknown, err);
   json_decref(unknown);
   return status;
@@ -181,7 +183,7 @@ ci_status ci_job_open(const ci_model *model, const char *request_json, bool attr
   if (!status && attribute) status = lift(request_json, &lifted, err);
   if (!status && attribute) status = ci_attribute_request_read(lifted, &o->request, &o->owner, err);
   if (!status && !attribute) status = read_generate(o, request_json, err);
-  free(lifted);
+  ci_free(lifted);
   if (!status && model) status = ci_compute_open(&o->compute, (int)o->request.run.threads, o->request.run.gemm, NULL, err);
   if (!status)
     status = ci_generation_read(model ? model->generation_config : NULL, model ? model->config : NULL, o->request.generation_kwargs, "generation_kwargs",

@@ -182,25 +182,33 @@ ci_status ci_attribution_produce(ci_attribution *a, ci_error *err) {
 }
 
 /* {"input_ids": [...], "output_ids": [...], "text": "..."} */
+/* A JSON array of the first `count` ids; NULL: memory is out. New reference. */
+static json_t *array_of(const ci_ids *ids, size_t count) {
+  json_t *array = json_array();
+  for (size_t i = 0; i < count && array; i++)
+    if (json_array_append_new(array, json_integer(ids->items[i]))) {
+      json_decref(array);
+      array = NULL;
+    }
+  return array;
+}
+
 static ci_status add_line(const ci_attribution *a, ci_text *lines, ci_error *err) {
   const ci_model *model = a->job->model;
   bool both = model->graph.encoder_decoder;
-  json_t *input = json_array(), *output = json_array();
-  const ci_ids *ids = both ? &a->source : &a->target;
-  for (size_t i = 0; i < (both ? ids->count : a->prefix); i++) json_array_append_new(input, json_integer(ids->items[i]));
-  for (size_t i = 0; i < a->target.count; i++) json_array_append_new(output, json_integer(a->target.items[i]));
   ci_text text = {0};
   ci_status status = ci_tokenizer_decode(model->tokenizer, a->target.items, a->target.count, true, &text, err);
-  json_t *line = status ? NULL : json_pack("{s:o,s:o,s:o}", "input_ids", input, "output_ids", output, "text", json_stringn(text.data ? text.data : "", text.length));
-  char *dumped = line ? json_dumps(line, JSON_COMPACT) : NULL;
-  if (dumped) {
-    ci_text_add(lines, dumped);
-    ci_text_add(lines, "\n");
-  } else if (!status) {
-    status = ci_fail_memory(err);
+  if (!status && text.failed) status = ci_fail_memory(err);
+  if (!status) {
+    json_t *input = both ? array_of(&a->source, a->source.count) : array_of(&a->target, a->prefix);
+    json_t *line = json_pack("{s:o,s:o,s:o}", "input_ids", input, "output_ids", array_of(&a->target, a->target.count), "text",
+                             json_stringn(text.data ? text.data : "", text.length));
+    char *dumped = ci_json_text(line, JSON_COMPACT);
+    if (dumped) ci_text_add_format(lines, "%s\n", dumped);
+    else status = ci_fail_memory(err);
+    ci_free(dumped);
+    json_decref(line);
   }
-  free(dumped);
-  json_decref(line);
   ci_text_free(&text);
   return status;
 }

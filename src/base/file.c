@@ -33,8 +33,10 @@ ci_status ci_map_file(const char *path, ci_mapping *mapping, ci_error *err) {
   if (status) return status;
   if (mapping->length) {
     void *bytes = mmap(NULL, mapping->length, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED) status = ci_fail(err, CI_EFILE, path, "cannot be mapped: %s", strerror(errno));
-    else mapping->bytes = bytes;
+    if (bytes == MAP_FAILED)
+      status = ci_fail(err, CI_EFILE, path, "cannot be mapped: %s", strerror(errno));
+    else
+      mapping->bytes = bytes;
   }
   close(fd);
   return status;
@@ -58,9 +60,12 @@ ci_status ci_read_file(const char *path, size_t limit, char **text, size_t *leng
   }
   for (size_t done = 0; !status && done < size;) {
     ssize_t got = read(fd, buffer + done, size - done);
-    if (got > 0) done += (size_t)got;
-    else if (got < 0 && errno == EINTR) continue;
-    else status = ci_fail(err, CI_EFILE, path, "cannot be read: %s", got ? strerror(errno) : "it became shorter");
+    if (got > 0)
+      done += (size_t)got;
+    else if (got < 0 && errno == EINTR)
+      continue;
+    else
+      status = ci_fail(err, CI_EFILE, path, "cannot be read: %s", got ? strerror(errno) : "it became shorter");
   }
   close(fd);
   if (status) {

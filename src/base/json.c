@@ -2,20 +2,32 @@
 #include "base/json.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include <math.h>
 #include <string.h>
 
 /* tokenizer.json of a large vocabulary has 30 MB; anything beyond this is no model file. */
 enum { LARGEST_JSON = 512 * 1024 * 1024 };
 
+/* jansson does not always say that memory is out: a text may seem ill-formed where it ends instead. One that still does
+ * when it is read again is. */
+json_t *ci_json_load(const char *text, size_t length, size_t flags, json_error_t *problem, bool *no_memory) {
+  json_t *value = json_loadb(text, length, flags, problem);
+  if (!value) value = json_loadb(text, length, flags, problem);
+  *no_memory = !value && (!problem->text[0] || json_error_code(problem) == json_error_out_of_memory);
+  return value;
+}
+
 ci_status ci_json_parse(const char *where, const char *text, size_t length, json_t **value, ci_error *err) {
   json_error_t problem;
+  bool no_memory;
   size_t flags = JSON_ALLOW_NUL | JSON_DECODE_ANY;
-  *value = json_loadb(text, length, flags, &problem);
+  *value = ci_json_load(text, length, flags, &problem, &no_memory);
   /* Hugging Face writes model_max_length as 10^30: such files are read with all numbers as reals. */
   if (!*value && json_error_code(&problem) == json_error_numeric_overflow)
-    *value = json_loadb(text, length, flags | JSON_DECODE_INT_AS_REAL, &problem);
+    *value = ci_json_load(text, length, flags | JSON_DECODE_INT_AS_REAL, &problem, &no_memory);
   if (*value) return CI_OK;
+  if (no_memory) return ci_fail_memory(err);
   return ci_fail(err, CI_EFILE, where, "is not valid JSON: %s at byte %d (line %d)", problem.text, problem.position,
                  problem.line);
 }
@@ -34,6 +46,19 @@ ci_status ci_json_read_file(const char *path, json_t **value, ci_error *err) {
 ci_status ci_json_read_file_if_there(const char *path, json_t **value, ci_error *err) {
   *value = NULL;
   return ci_file_exists(path) ? ci_json_read_file(path, value, err) : CI_OK;
+}
+
+static int append(const char *bytes, size_t length, void *text) {
+  ci_text_add_n(text, bytes, length);
+  return ((ci_text *)text)->failed ? -1 : 0;
+}
+
+char *ci_json_text(const json_t *value, size_t flags) {
+  ci_text text = {0};
+  if (!value || json_dump_callback(value, append, &text, flags)) text.failed = true;
+  char *whole = ci_text_take(&text);
+  ci_text_free(&text);
+  return whole;
 }
 
 static const char *type_name(const json_t *value) {

@@ -9,9 +9,14 @@
 
 /* `where` names the source in errors (a path or a flag). The caller decrefs *value. Nesting is bounded by jansson (2048). */
 ci_status ci_json_parse(const char *where, const char *text, size_t length, json_t **value, ci_error *err);
+/* json_loadb, which fails with *no_memory when that is why. */
+json_t *ci_json_load(const char *text, size_t length, size_t flags, json_error_t *problem, bool *no_memory);
 ci_status ci_json_read_file(const char *path, json_t **value, ci_error *err);
 /* As above; *value is NULL and the status CI_OK when there is no such file. */
 ci_status ci_json_read_file_if_there(const char *path, json_t **value, ci_error *err);
+
+/* The value as text (jansson's flags), ci_free; NULL: memory is out. Not json_dumps, which may then leave a piece out. */
+char *ci_json_text(const json_t *value, size_t flags);
 
 /* Look-ups in an object (which may be NULL): `fallback` when the key is absent or null; an error that names where, key,
  * what was found and what was expected when it has another type or lies outside [min, max]. */

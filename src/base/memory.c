@@ -1,16 +1,25 @@
 /* See memory.h. */
 #include "base/memory.h"
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-enum { ALIGNMENT = 64, CHUNK = 64 * 1024 };
+enum { ALIGNMENT = 64, CHUNK = 64 * 1024, LARGE = 256 * 1024 * 1024 };
+
+/* The system promises more memory than there is and ends the process that uses it: what a hostile file asks for is asked
+ * of the machine first. */
+static bool is_there(size_t bytes) {
+  size_t available = bytes < LARGE ? 0 : ci_memory_available();
+  return !available || bytes <= available;
+}
 
 void *ci_alloc(size_t count, size_t size) {
   size_t bytes;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT) return NULL;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT || !is_there(bytes))
+    return NULL;
   bytes = (bytes + ALIGNMENT) & ~(size_t)(ALIGNMENT - 1);
   return aligned_alloc(ALIGNMENT, bytes);
 }
@@ -18,12 +27,13 @@ void *ci_alloc(size_t count, size_t size) {
 void *ci_alloc_zeroed(size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes)) return NULL; /* calloc says so too, but a sanitizer's ends the program */
+  if (!is_there(bytes)) return NULL;
   return calloc(1, bytes ? bytes : 1);
 }
 
 void *ci_resize(void *old, size_t count, size_t size) {
   size_t bytes;
-  if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
+  if (__builtin_mul_overflow(count, size, &bytes) || !is_there(bytes)) return NULL;
   return realloc(old, bytes ? bytes : 1);
 }
 

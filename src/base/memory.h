@@ -4,7 +4,7 @@
 #define CI_BASE_MEMORY_H
 #include <stddef.h>
 
-/* NULL on overflow of count*size or when memory is out. A count of 0 gives a valid pointer. */
+/* NULL on overflow of count*size, when memory is out, or when more is asked for than the machine has free. A count of 0 gives a valid pointer. */
 void *ci_alloc(size_t count, size_t size);                /* uninitialised, 64-byte aligned: free with ci_free */
 void *ci_alloc_zeroed(size_t count, size_t size);         /* zeroed, malloc-aligned: free with ci_free */
 void *ci_resize(void *old, size_t count, size_t size);    /* for memory from ci_alloc_zeroed/ci_resize only */

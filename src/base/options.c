@@ -71,8 +71,16 @@ static ci_status unknown_choice(const ci_option *o, const char *where, const cha
                  nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
+/* Words are C strings from here on: what stands behind a NUL would be lost without a word. */
+static ci_status check_whole(const ci_option *o, const char *where, const json_t *text, ci_error *err) {
+  if (strlen(json_string_value(text)) == json_string_length(text)) return CI_OK;
+  return ci_fail(err, CI_EINVAL, where, "\"%s\" holds a NUL character (U+0000)", o->name);
+}
+
 static ci_status set_word(const ci_option *o, const char *where, const json_t *value, void *field, ci_error *err) {
   if (!json_is_string(value)) return wrong(o, where, "a string", err);
+  ci_status status = check_whole(o, where, value, err);
+  if (status) return status;
   const char *word = json_string_value(value);
   if (o->choices && !is_choice(o->choices, word)) return unknown_choice(o, where, word, err);
   *(const char **)field = word;
@@ -93,6 +101,8 @@ static ci_status set_list(const ci_option *o, const char *where, json_t *value, 
     int64_t whole;
     if (o->type == CI_INTS ? !ci_json_as_int(member, &whole) : !json_is_string(member))
       return wrong(o, where, expected, err);
+    ci_status status = o->type == CI_INTS ? CI_OK : check_whole(o, where, member, err);
+    if (status) return status;
   }
   *(json_t **)field = value;
   return CI_OK;

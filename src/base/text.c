@@ -20,7 +20,9 @@ void ci_text_add_n(ci_text *text, const char *bytes, size_t length) {
   text->data[text->length] = 0;
 }
 
-void ci_text_add(ci_text *text, const char *piece) { ci_text_add_n(text, piece, strlen(piece)); }
+void ci_text_add(ci_text *text, const char *piece) {
+  ci_text_add_n(text, piece, strlen(piece));
+}
 
 void ci_text_add_format(ci_text *text, const char *format, ...) {
   va_list arguments, again;
@@ -74,7 +76,9 @@ char *ci_text_take(ci_text *text) {
   return data;
 }
 
-bool ci_starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
+bool ci_starts_with(const char *text, const char *prefix) {
+  return strncmp(text, prefix, strlen(prefix)) == 0;
+}
 
 bool ci_ends_with(const char *text, const char *suffix) {
   size_t length = strlen(text), tail = strlen(suffix);
@@ -130,6 +134,29 @@ void ci_text_add_utf8_lossy(ci_text *text, const char *bytes, size_t length) {
     at += ci_utf8_next(bytes, length, at, &c);
     ci_text_add_codepoint(text, c);
   }
+}
+
+/* Control codes of one byte and of two (C1: U+009B begins a sequence as ESC [ does), line and paragraph separators, and
+ * what turns the direction of the text that follows. */
+static bool is_obeyed(uint32_t c) {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0x200E || c == 0x200F ||
+         c == 0x61C || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+void ci_make_printable(char *text) {
+  size_t length = strlen(text), used = 0, n;
+  for (size_t at = 0; at < length; at += n) {
+    uint32_t c;
+    n = ci_utf8_next(text, length, at, &c);
+    bool broken = c == 0xFFFD && !(n == 3 && memcmp(text + at, "\xEF\xBF\xBD", 3) == 0);
+    if (broken || is_obeyed(c)) {
+      text[used++] = '?';
+    } else {
+      memmove(text + used, text + at, n);
+      used += n;
+    }
+  }
+  text[used] = 0;
 }
 
 enum { LONGEST_WORD = 64 };

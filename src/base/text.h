@@ -28,6 +28,10 @@ size_t ci_utf8_next(const char *bytes, size_t length, size_t at, uint32_t *codep
 bool ci_utf8_valid(const char *bytes, size_t length);
 void ci_text_add_utf8_lossy(ci_text *text, const char *bytes, size_t length);
 
+/* In place: one line that no terminal obeys. Control characters, line breaks, marks of direction and ill-formed UTF-8
+ * become '?'. */
+void ci_make_printable(char *text);
+
 /* The candidate with the smallest edit distance to word, or NULL when none is near (distance over 1/3 of its length + 1). */
 const char *ci_nearest(const char *word, const char *const *candidates, size_t count);
 

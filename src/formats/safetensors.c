@@ -146,8 +146,10 @@ ci_status ci_safetensors_parse(const char *file, const uint8_t *bytes, size_t le
   parse p = {.file = file, .data = bytes + start, .length = length - start};
   /* Not ci_json_parse: a name that is there twice must not pass, and numbers are integers or wrong. */
   json_error_t problem;
-  json_t *header =
-      json_loadb((const char *)bytes + LENGTH_BYTES, (size_t)header_length, JSON_REJECT_DUPLICATES, &problem);
+  bool no_memory;
+  json_t *header = ci_json_load((const char *)bytes + LENGTH_BYTES, (size_t)header_length, JSON_REJECT_DUPLICATES,
+                                &problem, &no_memory);
+  if (no_memory) return ci_fail_memory(err);
   if (!header)
     return ci_fail(err, CI_EFILE, file, "has a header that is not valid JSON: %s at byte %d", problem.text,
                    problem.position);

@@ -7,10 +7,15 @@
 #include "formats/format.h"
 #include <string.h>
 
+typedef struct {
+  ci_mapping mapping;
+  const char *path;
+} mapped_file;
+
 struct ci_tensors {
   ci_arena *arena; /* names, paths, data that had to be aligned */
-  ci_mapping *mappings;
-  size_t mappings_count, mappings_capacity;
+  mapped_file *files;
+  size_t files_count, files_capacity;
   ci_tensor *items;
   size_t count, capacity;
   json_t *positions;
@@ -50,8 +55,8 @@ ci_tensors *ci_tensors_create(void) {
 
 void ci_tensors_close(ci_tensors *tensors) {
   if (!tensors) return;
-  for (size_t i = 0; i < tensors->mappings_count; i++) ci_unmap_file(&tensors->mappings[i]);
-  ci_free(tensors->mappings);
+  for (size_t i = 0; i < tensors->files_count; i++) ci_unmap_file(&tensors->files[i].mapping);
+  ci_free(tensors->files);
   ci_free(tensors->items);
   json_decref(tensors->positions);
   ci_arena_close(tensors->arena);
@@ -63,14 +68,22 @@ ci_status ci_tensors_map(ci_tensors *tensors, const char *folder, const char *na
   char *joined = ci_join_path(folder, name);
   char *kept = joined ? ci_arena_text(tensors->arena, joined) : NULL;
   ci_free(joined);
-  if (!kept || ci_reserve((void **)&tensors->mappings, &tensors->mappings_capacity, tensors->mappings_count + 1,
-                          sizeof *tensors->mappings))
+  if (!kept ||
+      ci_reserve((void **)&tensors->files, &tensors->files_capacity, tensors->files_count + 1, sizeof *tensors->files))
     return ci_fail_memory(err);
   ci_status status = ci_map_file(kept, mapping, err);
   if (status) return status;
-  tensors->mappings[tensors->mappings_count++] = *mapping;
+  tensors->files[tensors->files_count++] = (mapped_file){*mapping, kept};
   *path = kept;
   return CI_OK;
+}
+
+const char *ci_tensors_file_at(const ci_tensors *tensors, const void *address) {
+  for (size_t i = 0; i < tensors->files_count; i++) {
+    const ci_mapping *m = &tensors->files[i].mapping;
+    if ((uintptr_t)address - (uintptr_t)m->bytes < m->length) return tensors->files[i].path;
+  }
+  return NULL;
 }
 
 void *ci_tensors_alloc(ci_tensors *tensors, size_t count, size_t size) {

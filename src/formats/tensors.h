@@ -32,6 +32,8 @@ const ci_tensor *ci_tensors_find(const ci_tensors *tensors, const char *name); /
 size_t ci_tensors_count(const ci_tensors *tensors);
 const ci_tensor *ci_tensors_at(const ci_tensors *tensors, size_t index);
 size_t ci_tensors_bytes(const ci_tensors *tensors);       /* of data, all files */
+/* The file whose mapping the address lies in; NULL: none. Only reads, so that a signal handler may call it. */
+const char *ci_tensors_file_at(const ci_tensors *tensors, const void *address);
 const char *ci_tensors_format(const ci_tensors *tensors); /* the row's id */
 
 typedef struct {

@@ -30,9 +30,11 @@ static ci_status compile(ci_regex *regex, const char *pattern, size_t length, co
   int problem = 0;
   PCRE2_SIZE at = 0;
   if (!status) {
-    regex->code = pcre2_compile((PCRE2_SPTR)translated.data, translated.length, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE,
-                                &problem, &at, NULL);
-    if (!regex->code) {
+    regex->code = pcre2_compile((PCRE2_SPTR)translated.data, translated.length,
+                                PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &problem, &at, NULL);
+    if (!regex->code && problem == PCRE2_ERROR_HEAP_FAILED) {
+      status = ci_fail_memory(err);
+    } else if (!regex->code) {
       PCRE2_UCHAR message[128];
       pcre2_get_error_message(problem, message, sizeof message);
       status = ci_fail(err, CI_EFILE, where, "the pattern %.80s cannot be compiled: %s at %zu", pattern,
@@ -80,6 +82,10 @@ static ci_status cut_regex(const ci_regex *regex, const char *text, size_t lengt
   for (size_t at = 0; at <= length && !status;) {
     int found = match_at(regex, text, length, at, data);
     if (found == PCRE2_ERROR_NOMATCH) break;
+    if (found == PCRE2_ERROR_NOMEMORY) {
+      status = ci_fail_memory(err);
+      break;
+    }
     if (found < 0) {
       PCRE2_UCHAR message[128];
       pcre2_get_error_message(found, message, sizeof message);

@@ -14,6 +14,7 @@ extern "C" {
 
 struct ci_spm {
   sentencepiece::SentencePieceProcessor processor;
+  size_t longest_text; /* bytes */
 };
 
 namespace {
@@ -29,6 +30,10 @@ const char kNoDummyPrefix[] = "\x1A\x02\x18\x00";
 /* Real ones have 10 MB at most. */
 const size_t kLargestModel = 256u << 20;
 
+/* The library joins unknown characters that follow each other one by one, in time that grows with the square of their
+ * number: 2 s for this many, minutes for a megabyte. With byte fallback there is nothing to join. */
+const size_t kLongestText = 128u << 10;
+
 ci_status load(const char *path, const char *bytes, size_t length, bool dummy_prefix, ci_spm **spm, ci_error *err) {
   try {
     std::string whole;
@@ -40,6 +45,8 @@ ci_status load(const char *path, const char *bytes, size_t length, bool dummy_pr
     if (!result.ok())
       return ci_fail(err, CI_EFILE, path, "is not a SentencePiece model (%zu bytes): %s", length,
                      result.error_message());
+    bool bytes_known = opened->processor.IsByte(opened->processor.PieceToId("<0x00>"));
+    opened->longest_text = bytes_known ? SIZE_MAX : kLongestText;
     *spm = opened.release();
     return CI_OK;
   } catch (const std::bad_alloc &) { return ci_fail_memory(err); } catch (const std::exception &problem) {
@@ -68,6 +75,9 @@ extern "C" void ci_spm_close(ci_spm *spm) {
 
 extern "C" ci_status ci_spm_encode(const ci_spm *spm, const char *text, size_t length,
                                    ci_status (*take)(void *context, ci_piece piece), void *context, ci_error *err) {
+  if (length > spm->longest_text)
+    return ci_fail(err, CI_EINVAL, NULL, "a text of %zu bytes is too long for this tokenizer, expected at most %zu",
+                   length, spm->longest_text);
   try {
     std::vector<std::string> pieces;
     auto result = spm->processor.Encode(absl::string_view(text, length), &pieces);

@@ -25,7 +25,8 @@ ci_status ci_spm_check(const char *path, const uint8_t *bytes, size_t length, ci
 /* dummy_prefix false: the model's own add_dummy_prefix is switched off. */
 ci_status ci_spm_open(const char *path, bool dummy_prefix, ci_spm **spm, ci_error *err);
 void ci_spm_close(ci_spm *spm);
-/* Calls take(context, piece) for each piece of the text; a status that is not CI_OK ends it and is returned. */
+/* Fails for texts of more than 128 KB if the model has no byte fallback, CI_EINVAL. Calls take(context, piece) for each
+ * piece of the text; a status that is not CI_OK ends it and is returned. */
 ci_status ci_spm_encode(const ci_spm *spm, const char *text, size_t length,
                         ci_status (*take)(void *context, ci_piece piece), void *context, ci_error *err);
 /* Appends the text of the pieces. */

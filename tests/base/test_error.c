@@ -14,6 +14,14 @@ static void one_line(void **state) {
   assert_int_equal(err.code, CI_EFILE);
   assert_string_equal(err.where, "a?b?[31m");
   assert_string_equal(err.message, "tensor \"x??y?\" of 3");
+  /* U+009B is ESC [ in one character, U+202E turns the line round, and a name may end in the middle of a letter */
+  ci_fail(&err, CI_EFILE,
+          "\xC2\x9B"
+          "2Jx",
+          "\xE2\x80\xAE"
+          "evil\xC3 \xE2\x80\xA8w\xC3\xB6rld \xEF\xBF\xBD\xE4\xBB");
+  assert_string_equal(err.where, "?2Jx");
+  assert_string_equal(err.message, "?evil? ?w\xC3\xB6rld \xEF\xBF\xBD?");
   assert_int_equal(ci_fail(&err, CI_EINVAL, NULL, "no place"), CI_EINVAL);
   assert_string_equal(err.where, "");
   assert_int_equal(ci_fail(NULL, CI_EMODEL, "x", "y"), CI_EMODEL);

@@ -251,11 +251,13 @@ static void facts(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(written_beside_and_renamed), cmocka_unit_test(unwritable_paths),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(written_beside_and_renamed),
+                                     cmocka_unit_test(unwritable_paths),
                                      cmocka_unit_test(links_and_permissions_stay),
                                      cmocka_unit_test(devices_are_written_to),
                                      cmocka_unit_test(pipes_do_not_hang),
                                      cmocka_unit_test(half_written_files_are_not_seen),
-                                     cmocka_unit_test(reading), cmocka_unit_test(facts)};
+                                     cmocka_unit_test(reading),
+                                     cmocka_unit_test(facts)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

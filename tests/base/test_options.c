@@ -116,6 +116,8 @@ static void refusals(void **state) {
       {"{\"method\": \"\"}", "\"method\" is \"\", expected one of greedy|beam|sample"},
       {"{\"method\": 3}", "\"method\" has the wrong type: expected a string"},
       {"{\"words\": [\"a\", 3]}", "\"words\" has the wrong type: expected strings"},
+      {"{\"method\": \"a\\u0000b\"}", "\"method\" holds a NUL character"},
+      {"{\"words\": [\"a\", \"\\u0000\"]}", "\"words\" holds a NUL character"},
       {"{\"ids\": [1, 1.5]}", "\"ids\" has the wrong type: expected integers"},
       {"{\"table\": []}", "\"table\" has the wrong type: expected an object"},
       {"[]", "expected a JSON object"},
