@@ -103,6 +103,14 @@ def sentencepiece_models():
                 seed("sentencepiece", name, f.read())
 
 
+def templates():
+    seen = {}
+    for case in json.loads(read("templates", "cases.json")):
+        seen.setdefault(case["template"], case["name"])
+    for template, name in seen.items():
+        seed("template", "".join(c if c.isalnum() else "-" for c in name.lower())[:40], template)
+
+
 def models():
     root = os.path.join(DATA, "golden", "models")
     for name in sorted(os.listdir(root)):
@@ -134,6 +142,7 @@ def main():
     checkpoints()
     tokenizer_files()
     sentencepiece_models()
+    templates()
     models()
     results(program)
 
