@@ -66,8 +66,8 @@ int cli_read_texts(const cli_command *command, const char *flag, const char *wor
 const char *cli_nearest(const char *word, const json_t *candidates);
 /* A JSON string of text whose ill-formed bytes are replaced by U+FFFD. */
 json_t *cli_string(const char *text);
-/* Text of a model or a file. What a terminal would obey (escape sequences, marks of direction) is written as \\x1b or
- * \\u202e where `always`, or where the stream is a terminal; line breaks and tabs stay. */
+/* Text of a model or a file. What a terminal would obey (escape sequences, marks of direction) is written as \x1b or
+ * \u202e where `always`, or where the stream is a terminal; line breaks and tabs stay. */
 void cli_put_text(FILE *stream, const char *text, size_t length, bool always);
 /* Columns of the terminal behind stream: COLUMNS, or what it says of itself; 0: not a terminal, no limit. */
 int cli_width(FILE *stream);

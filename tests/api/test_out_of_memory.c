@@ -70,9 +70,9 @@ static int attribute_and_save(const char *folder, char **outcome, cinseq_error *
   cinseq_result_close(result);
   if (!status) status = cinseq_result_load(path, &again, error);
   if (status) return status;
-  status = cinseq_result_html(again, NULL, &page, error);
+  status = cinseq_result_render(again, "html", NULL, &page, error);
   if (!status) cinseq_free(page);
-  if (!status) status = cinseq_result_show(again, NULL, outcome, error);
+  if (!status) status = cinseq_result_render(again, "terminal", NULL, outcome, error);
   cinseq_result_close(again);
   unlink(path);
   return status;
@@ -87,7 +87,7 @@ static int attribute_by_steps(const char *folder, char **outcome, cinseq_error *
     cinseq_free(*outcome);
     *outcome = NULL;
     status = attribute_by(methods[i], &result, error);
-    if (!status) status = cinseq_result_show(result, NULL, outcome, error);
+    if (!status) status = cinseq_result_render(result, "terminal", NULL, outcome, error);
     cinseq_result_close(result);
   }
   return status;

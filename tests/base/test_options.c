@@ -38,7 +38,7 @@ typedef struct {
 
 static ci_status parse(parsed *p, const char *text, json_t *unknown) {
   memset(&p->o, 0xff, sizeof p->o); /* every field must be set */
-  p->object = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+  p->object = text ? json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
   p->keep = json_array();
   if (text) assert_non_null(p->object);
   return ci_options_parse(table, "--kwargs", p->object, &p->o, p->keep, unknown, &p->err);
