@@ -10,12 +10,12 @@ FUZZ         = build-fuzz
 SECONDS     ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench sanitize fuzz format install uninstall clean
+.PHONY: help setup build demo test bench check-seed sanitize fuzz format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 setup:
 	@scripts/setup.sh
@@ -33,6 +33,9 @@ test: build ## all tests, with their count on the last line
 
 bench: build ## time and memory against the roofline of this machine; PEER=path-to-python adds the real Inseq
 	@bench/run $(CINSEQ)
+
+check-seed: build ## of MODEL=folder: tables of the real opus-mt-zh-en or gpt2-xl against those of the notebook that cinseq began from
+	@python3 scripts/check_seed.py "$(MODEL)" --bin $(CINSEQ)
 
 sanitize: ## all tests with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory test BUILD=$(SANITIZE) CMAKE_FLAGS="-DCINSEQ_SANITIZE=address,undefined $(CMAKE_FLAGS)"

@@ -470,6 +470,36 @@ def test_chat():
     works("generate", "-m", with_template("{% unknown %}"), "-i", "Hi", *SHORT)  # not used: not read
 
 
+def seed_table(method):
+    """A table such as tests/data/seed has, read off the terminal."""
+    text = works("attribute", "-m", "zh-en-mini", "-i", "我很开心。", "-a", method, "--step_scores", "probability", "--clean_tokens",
+                 "--width", "0").stdout.decode()
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith(("Source", "─"))]
+    rows = [line for line in lines if re.fullmatch(r"\d+", line[0]) and len(line) == len(lines[0]) + 2]
+    return {"method": method, "input_text": "我很开心。", "attributed": [row[1] for row in rows], "generated": lines[1],
+            "scores": [[float(cell) for cell in row[2:]] for row in rows], "probability": [float(cell) for cell in lines[-1][1:]]}
+
+
+def test_check_seed():
+    folder, script = os.path.join(FOLDER, "seed"), os.path.join(MODELS, "..", "..", "..", "..", "scripts", "check_seed.py")
+    os.mkdir(folder)
+    table = seed_table("attention")
+    assert len(table["scores"]) == len(table["attributed"]) == 4 and len(table["probability"]) == len(table["generated"]) == 7, table
+
+    def check():
+        with open(os.path.join(folder, "opus-mt-x_attention.json"), "w") as out:
+            json.dump(table, out)
+        model = os.path.join(MODELS, "..", "..", "..", "..", "models", "zh-en-mini")
+        return subprocess.run([sys.executable, script, model, "--bin", BIN, "--tables", folder], capture_output=True, text=True, timeout=60)
+    done = check()
+    assert done.returncode == 0 and done.stdout.endswith("1 passed, 0 failed\n"), done
+    table["scores"][2][1] += 0.002
+    done = check()
+    assert done.returncode == 1 and "scores[2][1]" in done.stdout, done
+    table["generated"][0] = "He"
+    assert "generated" in check().stdout
+
+
 def test_unwritable_output():
     fails(1, "nowhere/out.json", *ZH, "-o", "nowhere/out.json")
     with open("/dev/full", "wb") as full:
