@@ -42,6 +42,8 @@ typedef struct {
   void (*silu_gradient)(const float *x, const float *dy, float *dx, size_t n);
   void (*gelu_tanh)(const float *x, float *y, size_t n);
   void (*gelu_tanh_gradient)(const float *x, const float *dy, float *dx, size_t n);
+  /* y[i] = cap tanh(scale x[i] / cap) */
+  void (*soft_cap)(const float *x, float *y, size_t n, float scale, float cap);
   void (*widen_f16)(const uint16_t *x, float *y, size_t n);
   void (*widen_bf16)(const uint16_t *x, float *y, size_t n);
 } ci_kernels;

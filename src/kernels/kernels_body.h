@@ -371,6 +371,25 @@ static void gelu_tanh_gradient(const float *x, const float *dy, float *dx, size_
   map_gradient(gelu_slope, x, dy, dx, n);
 }
 
+/* tanh to 2 ulp: near 0, where tanh_of loses digits, Cephes' tanhf polynomial. */
+static inline vf tanh_exact(vf u) {
+  vf z = u * u, p = splat(-5.70498872745e-3f);
+  p = p * z + splat(2.06390887954e-2f);
+  p = p * z + splat(-5.37397155531e-2f);
+  p = p * z + splat(1.33314422036e-1f);
+  p = p * z + splat(-3.33332819422e-1f);
+  p = p * z * u + u;
+  vi small = z < splat(0.625f * 0.625f);
+  return (vf)(((vi)p & small) | ((vi)tanh_of(u) & ~small));
+}
+
+static void soft_cap(const float *x, float *y, size_t n, float scale, float cap) {
+  size_t i = 0;
+  const vf in = splat(scale / cap), out = splat(cap);
+  for (; i + LANES <= n; i += LANES) store(y + i, out * tanh_exact(in * load(x + i)));
+  if (i < n) store_rest(y + i, out * tanh_exact(in * load_rest(x + i, n - i)), n - i);
+}
+
 static void widen_f16(const uint16_t *x, float *y, size_t n) {
   size_t i = 0;
   for (; i + LANES <= n; i += LANES) store(y + i, load_half(x + i));
@@ -406,6 +425,7 @@ const ci_kernels KERNELS_TABLE = {
     .silu_gradient = silu_gradient,
     .gelu_tanh = gelu_tanh,
     .gelu_tanh_gradient = gelu_tanh_gradient,
+    .soft_cap = soft_cap,
     .widen_f16 = widen_f16,
     .widen_bf16 = widen_bf16,
 };

@@ -22,53 +22,6 @@ void *ci_build_alloc(ci_builder *b, size_t count, size_t size) {
   return memory;
 }
 
-/* A wrong value in a file is the file's fault, whatever reads it: not a wrong request. */
-static void note(ci_builder *b, ci_status status) {
-  b->status = status == CI_EINVAL ? CI_EMODEL : status;
-  if (status == CI_EINVAL && b->err) b->err->code = CI_EMODEL;
-}
-
-int64_t ci_config_int(ci_builder *b, const char *key, int64_t fallback, int64_t min, int64_t max) {
-  int64_t value = fallback;
-  if (!b->status) note(b, ci_json_get_int(b->model->config, "config.json", key, fallback, min, max, &value, b->err));
-  return b->status ? min : value;
-}
-
-int64_t ci_config_needed(ci_builder *b, const char *key, int64_t min, int64_t max) {
-  if (!b->status && !json_object_get(b->model->config, key)) ci_build_fail(b, "config.json", "\"%s\" is missing", key);
-  return ci_config_int(b, key, min, min, max);
-}
-
-double ci_config_real(ci_builder *b, const char *key, double fallback) {
-  double value = fallback;
-  if (!b->status) note(b, ci_json_get_real(b->model->config, "config.json", key, fallback, &value, b->err));
-  return value;
-}
-
-bool ci_config_bool(ci_builder *b, const char *key, bool fallback) {
-  bool value = fallback;
-  if (!b->status) note(b, ci_json_get_bool(b->model->config, "config.json", key, fallback, &value, b->err));
-  return value;
-}
-
-const char *ci_config_text(ci_builder *b, const char *key, const char *fallback) {
-  const char *value = fallback;
-  if (!b->status) note(b, ci_json_get_text(b->model->config, "config.json", key, fallback, &value, b->err));
-  return value;
-}
-
-void ci_config_only(ci_builder *b, const char *key, const json_t *value) {
-  const json_t *found = json_object_get(b->model->config, key);
-  if (!b->status && found && !json_is_null(found) && !json_equal(found, value)) {
-    char *text = ci_json_text(found, JSON_ENCODE_ANY | JSON_COMPACT), *expected = ci_json_text(value, JSON_ENCODE_ANY);
-    ci_build_fail(b, "config.json", "\"%s\": %s is not supported for %s (only %s)", key, text ? text : "?",
-                  b->model->architecture->id, expected ? expected : "?");
-    ci_free(text);
-    ci_free(expected);
-  }
-  json_decref((json_t *)value);
-}
-
 void ci_build_section(ci_builder *b, ci_space_id space, const char *scope_format, int index) {
   b->space = space;
   b->section = b->model->graph.sections++;
@@ -164,6 +117,12 @@ const float *ci_vector_if_there(ci_builder *b, const char *name, size_t n) {
   return ci_has_weight(b, name) ? ci_vector(b, name, n) : NULL;
 }
 
+const float *ci_vector_of(ci_builder *b, double value, size_t n) {
+  float *x = ci_build_alloc(b, n, sizeof *x);
+  for (size_t i = 0; x && i < n; i++) x[i] = (float)value;
+  return x;
+}
+
 /* A node with these inputs (-1: none); its number, 0 after an error. */
 static ci_node *add(ci_builder *b, const char *name, const ci_op *op, size_t width, int x, int y, int z) {
   ci_graph *graph = &b->model->graph;
@@ -228,11 +187,14 @@ int ci_add_linear(ci_builder *b, const char *name, int x, ci_weight weight, cons
   return number(b, node);
 }
 
-static int add_norm(ci_builder *b, const char *name, const ci_op *op, int x, const float *scale, const float *bias, double epsilon) {
+int ci_add_group_norm(ci_builder *b, const char *name, const ci_op *op, int x, size_t groups, const float *scale,
+                      const float *bias, double epsilon) {
   ci_norm_params *params = ci_build_alloc(b, 1, sizeof *params);
   ci_node *node = add(b, name, op, width_of(b, x), x, -1, -1);
   if (!node) return 0;
   params->epsilon = epsilon;
+  params->groups = groups;
+  if (!groups || node->width % groups) ci_build_fail(b, node->name, "a row of %zu has no %zu equal parts", node->width, groups);
   node->params = params;
   node->scale = scale;
   node->bias = bias;
@@ -240,28 +202,57 @@ static int add_norm(ci_builder *b, const char *name, const ci_op *op, int x, con
 }
 
 int ci_add_layer_norm(ci_builder *b, const char *name, int x, const float *scale, const float *bias, double epsilon) {
-  return add_norm(b, name, &ci_op_layer_norm, x, scale, bias, epsilon);
+  return ci_add_group_norm(b, name, &ci_op_layer_norm, x, 1, scale, bias, epsilon);
 }
 
 int ci_add_rms_norm(ci_builder *b, const char *name, int x, const float *scale, double epsilon) {
-  return add_norm(b, name, &ci_op_rms_norm, x, scale, NULL, epsilon);
+  return ci_add_group_norm(b, name, &ci_op_rms_norm, x, 1, scale, NULL, epsilon);
 }
 
-int ci_add_rope(ci_builder *b, const char *name, int x, size_t heads, size_t head_dim, const float *frequencies, size_t rotated) {
+int ci_add_columns(ci_builder *b, const char *name, int x, const ci_columns_params *columns) {
+  ci_columns_params *params = ci_build_alloc(b, 1, sizeof *params);
+  ci_node *node = add(b, name, &ci_op_columns, columns->block * columns->count, x, -1, -1);
+  if (!node) return 0;
+  *params = *columns;
+  node->params = params;
+  size_t last = params->first + (params->count - 1) * params->stride + params->block;
+  if (!node->width || last > width_of(b, x)) ci_build_fail(b, node->name, "columns up to %zu of %zu", last, width_of(b, x));
+  return number(b, node);
+}
+
+int ci_add_clip(ci_builder *b, const char *name, int x, double low, double high) {
+  ci_clip_params *params = ci_build_alloc(b, 1, sizeof *params);
+  ci_node *node = add(b, name, &ci_op_clip, width_of(b, x), x, -1, -1);
+  if (!node) return 0;
+  *params = (ci_clip_params){(float)low, (float)high};
+  node->params = params;
+  return number(b, node);
+}
+
+int ci_add_rope(ci_builder *b, const char *name, int x, size_t heads, size_t head_dim, const ci_rope *rope, bool interleaved) {
   ci_rope_params *params = ci_build_alloc(b, 1, sizeof *params);
   ci_node *node = add(b, name, &ci_op_rope, width_of(b, x), x, -1, -1);
   if (!node) return 0;
-  *params = (ci_rope_params){.heads = heads, .head_dim = head_dim, .rotated = rotated, .frequencies = frequencies};
+  *params = (ci_rope_params){.heads = heads, .head_dim = head_dim, .rope = rope, .interleaved = interleaved};
   node->params = params;
+  if (2 * rope->half > head_dim || node->width != heads * head_dim)
+    ci_build_fail(b, node->name, "%zu pairs and %zu heads of %zu do not fit a row of %zu", rope->half, heads, head_dim, node->width);
   return number(b, node);
 }
 
 int ci_add_attention(ci_builder *b, const char *name, int query, int key, int value, size_t heads, size_t kv_heads,
                      size_t head_dim, double scale, bool causal) {
+  ci_attention_params params = {
+      .heads = heads, .kv_heads = kv_heads, .head_dim = head_dim, .scale = (float)scale, .causal = causal};
+  return ci_add_attention_with(b, name, query, key, value, &params);
+}
+
+int ci_add_attention_with(ci_builder *b, const char *name, int query, int key, int value, const ci_attention_params *given) {
   ci_attention_params *params = ci_build_alloc(b, 1, sizeof *params);
+  size_t heads = given->heads, kv_heads = given->kv_heads, head_dim = given->head_dim;
   ci_node *node = add(b, name, &ci_op_attention, heads * head_dim, query, key, value);
   if (!node) return 0;
-  *params = (ci_attention_params){heads, kv_heads, head_dim, (float)scale, causal};
+  *params = *given;
   node->params = params;
   node->kept_width = heads;
   b->model->graph.heads[b->space] = heads;
@@ -273,14 +264,31 @@ int ci_add_attention(ci_builder *b, const char *name, int query, int key, int va
   return number(b, node);
 }
 
+static void unknown_activation(ci_builder *b, const char *activation) {
+  ci_text names = {0};
+  const ci_activation *known;
+  for (size_t i = 0; (known = ci_activation_at(i)) != NULL; i++) ci_text_add_format(&names, i ? ", %s" : "%s", known->id);
+  ci_build_fail(b, "config.json", "unknown activation \"%s\", expected one of %s", activation, names.data ? names.data : "");
+  ci_text_free(&names);
+}
+
 int ci_add_activation(ci_builder *b, const char *name, int x, const char *activation) {
   ci_activation_params *params = ci_build_alloc(b, 1, sizeof *params);
   ci_node *node = add(b, name, &ci_op_activation, width_of(b, x), x, -1, -1);
   if (!node) return 0;
   params->activation = ci_activation_named(activation);
   node->params = params;
-  if (!params->activation)
-    ci_build_fail(b, "config.json", "unknown activation \"%s\", expected one of %s", activation, ci_activation_names());
+  if (!params->activation) unknown_activation(b, activation);
+  return number(b, node);
+}
+
+int ci_add_soft_cap(ci_builder *b, const char *name, int x, double cap) {
+  ci_soft_cap_params *params = ci_build_alloc(b, 1, sizeof *params);
+  ci_node *node = add(b, name, &ci_op_soft_cap, width_of(b, x), x, -1, -1);
+  if (!node) return 0;
+  params->cap = (float)cap;
+  node->params = params;
+  if (!(cap > 0)) ci_build_fail(b, node->name, "the cap %g is not positive", cap);
   return number(b, node);
 }
 

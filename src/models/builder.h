@@ -14,6 +14,8 @@ typedef struct ci_builder {
   char scope[64];         /* "decoder.3." */
   char weights[96];       /* prefix of weight names: "model.decoder.layers.3." */
   unsigned char *used;    /* [tensors] looked up */
+  const json_t *inside;   /* the object that configuration values are read from; NULL: the configuration itself */
+  char inside_name[64];
 } ci_builder;
 
 /* Configuration values; NULL-safe defaults. The key must be there when there is no sensible default: *_needed. */
@@ -24,6 +26,16 @@ bool ci_config_bool(ci_builder *b, const char *key, bool fallback);
 const char *ci_config_text(ci_builder *b, const char *key, const char *fallback);
 /* An error unless the key is absent, null, or the only value that this architecture's code stands for. */
 void ci_config_only(ci_builder *b, const char *key, const json_t *value); /* steals the reference */
+double ci_config_real_needed(ci_builder *b, const char *key);
+/* A number of at least `min`, as a size. */
+size_t ci_config_size(ci_builder *b, const char *key, size_t fallback, size_t min);
+/* Reads come from the object under this key, until ci_config_leave. False, and nothing is entered: absent or null. */
+bool ci_config_enter(ci_builder *b, const char *key);
+void ci_config_leave(ci_builder *b);
+/* n numbers under this key, in the model's arena. */
+const double *ci_config_reals(ci_builder *b, const char *key, size_t n);
+/* Number `index` of a list of n texts under this key; NULL when the key is absent or null. */
+const char *ci_config_text_at(ci_builder *b, const char *key, size_t index, size_t n);
 void ci_build_fail(ci_builder *b, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* A space's prologue, a block, or the output side: nodes added next are named scope.name and belong to a new section. */
@@ -42,6 +54,8 @@ bool ci_has_weight(ci_builder *b, const char *name);
 const float *ci_vector(ci_builder *b, const char *name, size_t n);
 const float *ci_vector_part(ci_builder *b, const char *name, size_t whole, size_t first, size_t n);
 const float *ci_vector_if_there(ci_builder *b, const char *name, size_t n);
+/* n floats with the same value. */
+const float *ci_vector_of(ci_builder *b, double value, size_t n);
 void *ci_build_alloc(ci_builder *b, size_t count, size_t size);
 
 /* Nodes. Each returns its number (0 after an error). */
@@ -51,10 +65,18 @@ int ci_add_position(ci_builder *b, const char *name, int x, ci_weight table, siz
 int ci_add_linear(ci_builder *b, const char *name, int x, ci_weight weight, const float *bias);
 int ci_add_layer_norm(ci_builder *b, const char *name, int x, const float *scale, const float *bias, double epsilon);
 int ci_add_rms_norm(ci_builder *b, const char *name, int x, const float *scale, double epsilon);
-int ci_add_rope(ci_builder *b, const char *name, int x, size_t heads, size_t head_dim, const float *frequencies, size_t rotated);
+/* Each of `groups` equal parts of a row by itself; op: &ci_op_layer_norm or &ci_op_rms_norm, scale and bias [width of x]. */
+int ci_add_group_norm(ci_builder *b, const char *name, const ci_op *op, int x, size_t groups, const float *scale,
+                      const float *bias, double epsilon);
+int ci_add_columns(ci_builder *b, const char *name, int x, const ci_columns_params *columns);
+int ci_add_clip(ci_builder *b, const char *name, int x, double low, double high);
+int ci_add_rope(ci_builder *b, const char *name, int x, size_t heads, size_t head_dim, const ci_rope *rope, bool interleaved);
 int ci_add_attention(ci_builder *b, const char *name, int query, int key, int value, size_t heads, size_t kv_heads,
                      size_t head_dim, double scale, bool causal);
+/* With window, cap, sinks or position bias: copies *params. */
+int ci_add_attention_with(ci_builder *b, const char *name, int query, int key, int value, const ci_attention_params *params);
 int ci_add_activation(ci_builder *b, const char *name, int x, const char *activation);
+int ci_add_soft_cap(ci_builder *b, const char *name, int x, double cap);
 int ci_add_multiply(ci_builder *b, const char *name, int x, int y);
 int ci_add_gate(ci_builder *b, const char *name, int x, int gate);
 /* Experts: params are copied. The weights of expert_linear and expert_sum have one shape and type. */

@@ -48,24 +48,69 @@ static void tanh_gradient(const ci_kernels *k, const float *x, const float *dy, 
   }
 }
 
+/* max(x, 0)^2 (So et al. 2021) */
+static void relu2(const ci_kernels *k, const float *x, float *y, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] * x[i] : 0;
+}
+
+static void relu2_gradient(const ci_kernels *k, const float *x, const float *dy, float *dx, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) dx[i] = x[i] > 0 ? 2 * x[i] * dy[i] : 0;
+}
+
+static float sigmoid_of(float x) { return 1 / (1 + expf(-x)); }
+
+static void sigmoid(const ci_kernels *k, const float *x, float *y, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) y[i] = sigmoid_of(x[i]);
+}
+
+static void sigmoid_gradient(const ci_kernels *k, const float *x, const float *dy, float *dx, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) dx[i] = dy[i] * sigmoid_of(x[i]) * (1 - sigmoid_of(x[i]));
+}
+
+/* x sigmoid(1.702 x) (Hendrycks & Gimpel 2016) */
+static void quick_gelu(const ci_kernels *k, const float *x, float *y, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) y[i] = x[i] * sigmoid_of(1.702f * x[i]);
+}
+
+static void quick_gelu_gradient(const ci_kernels *k, const float *x, const float *dy, float *dx, size_t n) {
+  (void)k;
+  for (size_t i = 0; i < n; i++) {
+    float s = sigmoid_of(1.702f * x[i]);
+    dx[i] = dy[i] * s * (1 + 1.702f * x[i] * (1 - s));
+  }
+}
+
 static const ci_activation rows[] = {
     {"silu", silu, silu_gradient},
     {"swish", silu, silu_gradient},
     {"gelu_new", gelu_tanh, gelu_tanh_gradient},
     {"gelu_pytorch_tanh", gelu_tanh, gelu_tanh_gradient},
     {"gelu_fast", gelu_tanh, gelu_tanh_gradient},
+    {"gelu_python_tanh", gelu_tanh, gelu_tanh_gradient},
+    {"gelu_accurate", gelu_tanh, gelu_tanh_gradient},
     {"gelu", gelu, gelu_gradient},
+    {"gelu_python", gelu, gelu_gradient},
+    {"quick_gelu", quick_gelu, quick_gelu_gradient},
     {"relu", relu, relu_gradient},
+    {"relu2", relu2, relu2_gradient},
+    {"sigmoid", sigmoid, sigmoid_gradient},
     {"tanh", tanh_value, tanh_gradient},
 };
+enum { ROWS = sizeof rows / sizeof *rows };
+
+const ci_activation *ci_activation_at(size_t index) { return index < ROWS ? &rows[index] : NULL; }
+
 
 const ci_activation *ci_activation_named(const char *id) {
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+  for (size_t i = 0; i < ROWS; i++)
     if (strcmp(rows[i].id, id) == 0) return &rows[i];
   return NULL;
 }
-
-const char *ci_activation_names(void) { return "silu, swish, gelu_new, gelu_pytorch_tanh, gelu_fast, gelu, relu, tanh"; }
 
 static const ci_activation *function(const ci_node *node) { return ((const ci_activation_params *)node->params)->activation; }
 

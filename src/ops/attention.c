@@ -1,14 +1,17 @@
 /* Scaled dot-product attention (Vaswani et al. 2017), with grouped key/value heads (Ainslie et al. 2023).
- *   P[p,k] = softmax_k(scale q[p].k[k]),  o[p] = sum_k P[p,k] v[k];  causal: k <= p.
+ *   P[p,k] = softmax_k(scale q[p].k[k]),  o[p] = sum_k P[p,k] v[k];  causal: k <= p, with a window: p - window < k <= p.
+ * Scores may be capped and biased by position before the softmax (attention_scores.h), and a head may have a sink: a logit
+ * that takes part in the softmax and has no value (Xiao et al. 2023).
  * Keys are those of the row's own branch (self), of all its positions (encoder), or of its source branch (cross).
  * Kept beside the output: the log-sum-exp of each row and head, from which backward rebuilds P in tiles.
  *
- * vjp, for each target separately (its adjoint rows are its own): dP = do v^T, dS = scale P (dP - sum_k P dP),
- *   dq = dS k,  dk = dS^T q,  dv = P^T do, heads of a group summed into one key row.
+ * vjp, for each target separately (its adjoint rows are its own): dP = do v^T, dS = scale P (dP - sum_k P dP), times the
+ *   cap's slope;  dq = dS k,  dk = dS^T q,  dv = P^T do, heads of a group summed into one key row.
  * P is the same for all targets of a branch: each tile is made once and used for all of them. dq has the adjoint rows of dy;
  * dk and dv have CI_SET_FULL (self) or CI_SET_SOURCE (encoder, cross). */
 #include "engine/run.h"
 #include "ops/attention.h"
+#include "ops/attention_scores.h"
 #include "ops/params.h"
 #include <math.h>
 #include <string.h>
@@ -68,18 +71,42 @@ typedef struct {
   const segment *segments;
 } forward_job;
 
-static size_t keys_seen(const ci_attention_params *params, const ci_branch *keys, size_t position) {
-  return params->causal ? position + 1 : keys->length;
+/* Keys [low, high). */
+typedef struct {
+  size_t low, high;
+} key_range;
+
+static key_range keys_seen(const ci_attention_params *params, const ci_branch *keys, size_t position) {
+  if (!params->causal) return (key_range){0, keys->length};
+  bool cut = params->window && position >= params->window;
+  return (key_range){cut ? position + 1 - params->window : 0, position + 1};
 }
 
-static void softmax_row(const ci_kernels *kernels, const ci_attention_params *params, float *s, size_t n, size_t padded,
-                        float *log_sum) {
-  float shift = params->scale * kernels->max(s, n);
-  double total = kernels->exp_sum(s, n, params->scale, shift);
+/* What the queries at positions [from, to) see together. */
+static key_range keys_of_tile(const ci_attention_params *params, const ci_branch *keys, size_t from, size_t to) {
+  return (key_range){keys_seen(params, keys, from).low, keys_seen(params, keys, to - 1).high};
+}
+
+/* A row of a tile outside the n keys after the first `before`. */
+static void clear_unseen(float *row, size_t before, size_t n, size_t span) {
+  memset(row, 0, before * sizeof(float));
+  memset(row + before + n, 0, (span - before - n) * sizeof(float));
+}
+
+/* s: the products of a tile's row with the keys in `tile`; what the query does not see becomes 0. Returns the log-sum-exp. */
+static float softmax_row(const ci_kernels *kernels, const ci_attention_params *params, size_t head, size_t position,
+                         key_range own, key_range tile, float *s) {
+  size_t n = own.high - own.low;
+  float *seen = s + (own.low - tile.low), sink = params->sinks ? params->sinks[head] : -INFINITY;
+  float scale = ci_attention_adjust(kernels, params, head, position, own.low, n, seen, NULL);
+  float shift = scale * kernels->max(seen, n);
+  if (sink > shift) shift = sink;
+  double total = kernels->exp_sum(seen, n, scale, shift);
+  if (params->sinks) total += exp((double)(sink - shift));
   float inverse = (float)(1 / total);
-  for (size_t k = 0; k < n; k++) s[k] *= inverse;
-  memset(s + n, 0, (padded - n) * sizeof(float));
-  *log_sum = shift + (float)log(total);
+  for (size_t k = 0; k < n; k++) seen[k] *= inverse;
+  clear_unseen(s, own.low - tile.low, n, tile.high - tile.low);
+  return shift + (float)log(total);
 }
 
 /* Rows of one tile of queries of one head. transposed: keys as [head_dim, count], NULL: few rows, dot by dot. */
@@ -88,19 +115,21 @@ static void forward_tile(const forward_job *job, const segment *s, size_t offset
   const ci_forward_call *call = job->call;
   const ci_attention_params *params = job->params;
   const ci_kernels *kernels = call->run->compute->kernels;
-  size_t dim = params->head_dim, width = call->node->width;
+  size_t dim = params->head_dim, width = call->node->width, first = s->position + offset;
   const float *q = ci_run_row(call->run, call->node->inputs[0], s->row + offset) + head * dim;
-  size_t seen = keys_seen(params, keys, s->position + offset + rows - 1);
-  if (transposed) kernels->matmul(rows, seen, dim, q, width, 1, transposed, view->count, scores, seen, 0);
+  key_range tile = keys_of_tile(params, keys, first, first + rows);
+  size_t span = tile.high - tile.low;
+  if (transposed) kernels->matmul(rows, span, dim, q, width, 1, transposed + tile.low, view->count, scores, span, 0);
   for (size_t r = 0; r < rows; r++) {
-    size_t n = keys_seen(params, keys, s->position + offset + r);
+    key_range own = keys_seen(params, keys, first + r);
     if (!transposed)
-      for (size_t k = 0; k < n; k++) scores[r * seen + k] = kernels->dot(q + r * width, view->keys + k * view->ld, dim);
+      for (size_t k = own.low; k < own.high; k++)
+        scores[r * span + k - tile.low] = kernels->dot(q + r * width, view->keys + k * view->ld, dim);
     float *kept = call->kept + (s->row + offset + r - call->first) * call->node->kept_width + head;
-    softmax_row(kernels, params, scores + r * seen, n, seen, kept);
+    *kept = softmax_row(kernels, params, head, first + r, own, tile, scores + r * span);
   }
   float *out = call->out + (s->row + offset - call->first) * width + head * dim;
-  kernels->matmul(rows, dim, seen, scores, seen, 1, view->values, view->ld, out, width, 0);
+  kernels->matmul(rows, dim, span, scores, span, 1, view->values + tile.low * view->ld, view->ld, out, width, 0);
 }
 
 static void forward_part(void *context, size_t part, int thread) {
@@ -110,7 +139,7 @@ static void forward_part(void *context, size_t part, int thread) {
   const segment *s = &job->segments[part / params->kv_heads];
   size_t kv_head = part % params->kv_heads, group = params->heads / params->kv_heads, dim = params->head_dim;
   const ci_branch *keys = key_branch(call->run, call->node, s->branch);
-  size_t count = keys_seen(params, keys, s->position + s->count - 1);
+  size_t count = keys_seen(params, keys, s->position + s->count - 1).high;
   float *room = ci_compute_scratch(call->run->compute, thread, 3 * count * dim + TILE * count);
   if (!room) return;
   key_view view = view_keys(call->run, call->node, keys, count, kv_head, room);
@@ -181,6 +210,7 @@ typedef struct {
   key_view view;
   const float *keys_t, *values_t; /* [head_dim, count] */
   float *q, *p, *dp;              /* [TILE, head_dim], [TILE, count] twice */
+  float *slopes;                  /* [TILE, count] of the cap; NULL: there is none */
 } worker;
 
 /* The adjoint rows of group g that lie in positions [from, to): first position and row of dy. Their number. */
@@ -208,53 +238,71 @@ static size_t key_rows(const ci_backward_call *call, size_t g, bool causal, size
 }
 
 /* P of a tile of query positions, rebuilt from the kept log-sum-exps; q is gathered on the way. */
-static void rebuild_tile(const worker *w, size_t from, size_t to, size_t seen) {
+static void rebuild_tile(const worker *w, size_t from, size_t to, key_range tile) {
   const ci_backward_call *call = w->job->call;
   const ci_attention_params *params = w->job->params;
   const ci_kernels *kernels = call->run->compute->kernels;
   const ci_value *value = &call->run->values[call->node - call->run->graph->nodes];
-  size_t dim = params->head_dim, rows = to - from;
+  size_t dim = params->head_dim, rows = to - from, span = tile.high - tile.low;
   for (size_t r = 0; r < rows; r++)
     memcpy(w->q + r * dim,
            ci_run_row(call->run, call->node->inputs[0], (size_t)w->queries->rows[from + r]) + w->head * dim, dim * sizeof(float));
-  kernels->matmul(rows, seen, dim, w->q, dim, 1, w->keys_t, w->view.count, w->p, seen, 0);
+  kernels->matmul(rows, span, dim, w->q, dim, 1, w->keys_t + tile.low, w->view.count, w->p, span, 0);
   for (size_t r = 0; r < rows; r++) {
-    size_t n = params->causal ? from + r + 1 : seen;
+    key_range own = keys_seen(params, w->keys, from + r);
+    if (own.high > tile.high) own.high = tile.high;
+    size_t n = own.high - own.low, skipped = own.low - tile.low;
     float log_sum = value->kept[(size_t)w->queries->rows[from + r] * call->node->kept_width + w->head];
-    kernels->exp_sum(w->p + r * seen, n, params->scale, log_sum);
-    memset(w->p + r * seen + n, 0, (seen - n) * sizeof(float));
+    float *p = w->p + r * span, *slopes = w->slopes ? w->slopes + r * span + skipped : NULL;
+    float scale = ci_attention_adjust(kernels, params, w->head, from + r, own.low, n, p + skipped, slopes);
+    kernels->exp_sum(p + skipped, n, scale, log_sum);
+    clear_unseen(p, skipped, n, span);
+    if (slopes) clear_unseen(w->slopes + r * span, skipped, n, span);
+  }
+}
+
+/* dS of `rows` rows of a tile, from dP in place: [rows, span], P and the cap's slopes with the tile's leading dimension. */
+static void score_gradients(const worker *w, size_t first_row, size_t rows, size_t span, size_t ld, float *ds) {
+  const ci_kernels *kernels = w->job->call->run->compute->kernels;
+  for (size_t r = 0; r < rows; r++) {
+    float *d = ds + r * span, scale = w->job->params->scale;
+    const float *p = w->p + (first_row + r) * ld;
+    float mean = (float)kernels->sum_products(p, d, span);
+    for (size_t k = 0; k < span; k++) d[k] = scale * p[k] * (d[k] - mean);
+    if (w->slopes) kernels->multiply(d, w->slopes + (first_row + r) * ld, d, span, 0);
   }
 }
 
 /* The adjoint rows of one target in one tile. */
-static void backward_group(const worker *w, size_t g, size_t from, size_t to, size_t seen) {
+static void backward_group(const worker *w, size_t g, size_t from, size_t to, key_range tile) {
   const ci_backward_call *call = w->job->call;
   const ci_attention_params *params = w->job->params;
   const ci_kernels *kernels = call->run->compute->kernels;
   size_t position, row, dim = params->head_dim, width = call->node->width, kv_width = params->kv_heads * dim;
-  size_t rows = rows_in_tile(call, g, from, to, &position, &row);
+  size_t rows = rows_in_tile(call, g, from, to, &position, &row), ld = tile.high - tile.low;
   if (!rows) return;
-  size_t span = params->causal ? position + rows : seen;
-  const float *dy = call->dy + row * width + w->head * dim, *p = w->p + (position - from) * seen;
-  float *ds = w->dp;
+  size_t high = params->causal ? position + rows : tile.high, span = high - tile.low;
+  const float *dy = call->dy + row * width + w->head * dim, *p = w->p + (position - from) * ld;
   size_t key_row, first, keys = key_rows(call, g, params->causal, &key_row, &first);
-  if (params->causal && first + keys > span) keys = span - first;
-  if (call->dx[2])
-    kernels->matmul(keys, dim, rows, p + first, 1, seen, dy, width, call->dx[2] + key_row * kv_width + w->kv_head * dim, kv_width,
-                    1);
-  if (!call->dx[0] && !call->dx[1]) return;
-  kernels->matmul(rows, span, dim, dy, width, 1, w->values_t, w->view.count, ds, span, 0);
-  for (size_t r = 0; r < rows; r++) {
-    float *d = ds + r * span;
-    const float *q = p + r * seen;
-    float mean = (float)kernels->sum_products(q, d, span);
-    for (size_t k = 0; k < span; k++) d[k] = params->scale * q[k] * (d[k] - mean);
+  if (first < tile.low) { /* keys of this tile that have a row */
+    size_t before = tile.low - first < keys ? tile.low - first : keys;
+    key_row += before;
+    first += before;
+    keys -= before;
   }
+  if (first + keys > high) keys = high - first;
+  size_t at = first - tile.low;
+  if (call->dx[2])
+    kernels->matmul(keys, dim, rows, p + at, 1, ld, dy, width, call->dx[2] + key_row * kv_width + w->kv_head * dim, kv_width, 1);
+  if (!call->dx[0] && !call->dx[1]) return;
+  float *ds = w->dp;
+  kernels->matmul(rows, span, dim, dy, width, 1, w->values_t + tile.low, w->view.count, ds, span, 0);
+  score_gradients(w, position - from, rows, span, ld, ds);
   if (call->dx[0])
-    kernels->matmul(rows, dim, span, ds, span, 1, w->view.keys, w->view.ld, call->dx[0] + row * width + w->head * dim, width,
-                    call->accumulate[0]);
+    kernels->matmul(rows, dim, span, ds, span, 1, w->view.keys + tile.low * w->view.ld, w->view.ld,
+                    call->dx[0] + row * width + w->head * dim, width, call->accumulate[0]);
   if (call->dx[1])
-    kernels->matmul(keys, dim, rows, ds + first, 1, span, w->q + (position - from) * dim, dim,
+    kernels->matmul(keys, dim, rows, ds + at, 1, span, w->q + (position - from) * dim, dim,
                     call->dx[1] + key_row * kv_width + w->kv_head * dim, kv_width, 1);
 }
 
@@ -282,7 +330,7 @@ static void backward_part(void *context, size_t part, int thread) {
   w.queries = &call->run->spaces[call->node->space].branches[branch];
   w.keys = key_branch(call->run, call->node, branch);
   size_t count = params->causal ? range->queries : w.keys->length;
-  float *room = ci_compute_scratch(call->run->compute, thread, 4 * count * dim + TILE * (2 * count + dim));
+  float *room = ci_compute_scratch(call->run->compute, thread, 4 * count * dim + TILE * (3 * count + dim));
   if (!room) return;
   w.view = view_keys(call->run, call->node, w.keys, count, w.kv_head, room);
   float *keys_t = room + 2 * count * dim, *values_t = keys_t + count * dim;
@@ -293,13 +341,15 @@ static void backward_part(void *context, size_t part, int thread) {
   w.p = values_t + count * dim;
   w.dp = w.p + TILE * count;
   w.q = w.dp + TILE * count;
+  w.slopes = params->soft_cap > 0 ? w.q + TILE * dim : NULL;
   clear_keys(&w, range, 1);
   clear_keys(&w, range, 2);
   for (w.head = w.kv_head * group; w.head < (w.kv_head + 1) * group; w.head++)
     for (size_t from = 0; from < range->queries; from += TILE) {
-      size_t to = from + TILE < range->queries ? from + TILE : range->queries, seen = params->causal ? to : count;
-      rebuild_tile(&w, from, to, seen);
-      for (size_t g = range->first; g < range->last; g++) backward_group(&w, g, from, to, seen);
+      size_t to = from + TILE < range->queries ? from + TILE : range->queries;
+      key_range tile = keys_of_tile(params, w.keys, from, to);
+      rebuild_tile(&w, from, to, tile);
+      for (size_t g = range->first; g < range->last; g++) backward_group(&w, g, from, to, tile);
     }
 }
 
@@ -342,11 +392,14 @@ void ci_attention_weights(const ci_run *run, int node_number, int branch, size_t
   const ci_kernels *kernels = run->compute->kernels;
   const ci_branch *keys = key_branch(run, node, branch);
   size_t row = (size_t)run->spaces[node->space].branches[branch].rows[position], dim = params->head_dim;
-  size_t n = keys_seen(params, keys, position), kv_head = head / (params->heads / params->kv_heads);
+  key_range seen = keys_seen(params, keys, position);
+  size_t kv_head = head / (params->heads / params->kv_heads), n = seen.high - seen.low;
   const float *q = ci_run_row(run, node->inputs[0], row) + head * dim;
-  for (size_t k = 0; k < n; k++)
+  for (size_t k = 0; k < seen.low; k++) out[k] = 0;
+  for (size_t k = seen.low; k < seen.high; k++)
     out[k] = kernels->dot(q, ci_run_row(run, node->inputs[1], (size_t)keys->rows[k]) + kv_head * dim, dim);
-  kernels->exp_sum(out, n, params->scale, run->values[node_number].kept[row * node->kept_width + head]);
+  float scale = ci_attention_adjust(kernels, params, head, position, seen.low, n, out + seen.low, NULL);
+  kernels->exp_sum(out + seen.low, n, scale, run->values[node_number].kept[row * node->kept_width + head]);
 }
 
 const ci_op ci_op_attention = {

@@ -1,6 +1,6 @@
-/* Rotary positions (Su et al. 2021), as the Hugging Face layout has them: dimension i of a head is paired with i + rotated/2
- * and the pair is turned by position x frequency[i]. The vjp turns back. Angles are float32, as transformers computes them;
- * the run's table holds them for all positions so far, shared by all layers and heads. */
+/* Rotary positions (Su et al. 2021): pair i of a head's leading dimensions is turned by position x frequency[i]. Pairs are
+ * (i, i + half), as most of the Hugging Face layouts have them, or (2i, 2i + 1). The vjp turns back. Angles are float32, as
+ * transformers computes them; the run's table holds them for all positions so far, shared by all layers and heads. */
 #include "ops/rope.h"
 #include "base/memory.h"
 #include "engine/run.h"
@@ -9,10 +9,10 @@
 #include <string.h>
 
 struct ci_rope_table {
-  const float *frequencies;
-  size_t half, positions;
+  const ci_rope *rope;
+  size_t positions;
   float *cosines, *sines; /* [positions, half] */
-  ci_rope_table *next;    /* for other frequencies */
+  ci_rope_table *next;    /* for other angles */
 };
 
 void ci_rope_table_close(ci_rope_table *table) {
@@ -26,8 +26,8 @@ void ci_rope_table_close(ci_rope_table *table) {
 }
 
 static int fill(ci_rope_table *table, size_t positions) {
-  size_t cells;
-  if (__builtin_mul_overflow(positions, table->half, &cells)) return -1;
+  size_t cells, half = table->rope->half;
+  if (__builtin_mul_overflow(positions, half, &cells)) return -1;
   float *cosines = ci_alloc(cells, sizeof(float)), *sines = ci_alloc(cells, sizeof(float));
   if (!cosines || !sines) {
     ci_free(cosines);
@@ -35,10 +35,10 @@ static int fill(ci_rope_table *table, size_t positions) {
     return -1;
   }
   for (size_t p = 0; p < positions; p++)
-    for (size_t i = 0; i < table->half; i++) {
-      float angle = (float)p * table->frequencies[i];
-      cosines[p * table->half + i] = cosf(angle);
-      sines[p * table->half + i] = sinf(angle);
+    for (size_t i = 0; i < half; i++) {
+      float angle = (float)p * table->rope->frequencies[i];
+      cosines[p * half + i] = cosf(angle) * table->rope->factor;
+      sines[p * half + i] = sinf(angle) * table->rope->factor;
     }
   ci_free(table->cosines);
   ci_free(table->sines);
@@ -48,15 +48,14 @@ static int fill(ci_rope_table *table, size_t positions) {
   return 0;
 }
 
-/* The run's table for these frequencies, reaching at least `positions`; NULL when memory is out. */
-static const ci_rope_table *look_up(ci_run *run, const ci_rope_params *params, size_t positions) {
+/* The run's table for these angles, reaching at least `positions`; NULL when memory is out. */
+static const ci_rope_table *look_up(ci_run *run, const ci_rope *rope, size_t positions) {
   ci_rope_table *table = run->rope;
-  while (table && table->frequencies != params->frequencies) table = table->next;
+  while (table && table->rope != rope) table = table->next;
   if (!table) {
     table = ci_alloc_zeroed(1, sizeof *table);
     if (!table) return NULL;
-    table->frequencies = params->frequencies;
-    table->half = params->rotated / 2;
+    table->rope = rope;
     table->next = run->rope;
     run->rope = table;
   }
@@ -77,16 +76,18 @@ typedef struct {
 } job;
 
 static void turn_row(const job *j, size_t r) {
-  size_t head_dim = j->params->head_dim, half = j->params->rotated / 2;
+  size_t head_dim = j->params->head_dim, half = j->params->rope->half;
+  size_t step = j->params->interleaved ? 2 : 1, apart = j->params->interleaved ? 1 : half;
   size_t position = (size_t)j->positions[j->rows ? (size_t)j->rows[r] : r];
   const float *c = j->table->cosines + position * half, *s = j->table->sines + position * half;
   for (size_t h = 0; h < j->params->heads; h++) {
     const float *x = j->x + r * j->width + h * head_dim;
     float *y = j->y + r * j->width + h * head_dim;
     for (size_t i = 0; i < half; i++) {
-      float a = x[i] * c[i] - x[i + half] * s[i] * j->sign, b = x[i + half] * c[i] + x[i] * s[i] * j->sign;
-      y[i] = j->accumulate ? y[i] + a : a;
-      y[i + half] = j->accumulate ? y[i + half] + b : b;
+      size_t p = i * step, q = p + apart;
+      float a = x[p] * c[i] - x[q] * s[i] * j->sign, b = x[q] * c[i] + x[p] * s[i] * j->sign;
+      y[p] = j->accumulate ? y[p] + a : a;
+      y[q] = j->accumulate ? y[q] + b : b;
     }
     for (size_t i = 2 * half; i < head_dim; i++) y[i] = j->accumulate ? y[i] + x[i] : x[i];
   }
@@ -105,7 +106,7 @@ static size_t most_position(const ci_space *space) {
 
 static void turn(ci_run *run, const ci_node *node, job *j, size_t count) {
   j->params = node->params;
-  j->table = look_up(run, j->params, most_position(&run->spaces[node->space]));
+  j->table = look_up(run, j->params->rope, most_position(&run->spaces[node->space]));
   j->width = node->width;
   if (!j->table) atomic_store(&run->compute->no_memory, true);
   else ci_compute_rows(run->compute, count, 4.0 * (double)node->width, turn_rows, j);

@@ -317,6 +317,26 @@ static void activations(void **state) {
   check_function(k, "gelu_tanh", k->gelu_tanh, k->gelu_tanh_gradient, gelu, gelu_slope);
 }
 
+/* cap tanh(scale x / cap): relative to the value, near 0 too; far out the cap; NaN stays. */
+static void caps(void **state) {
+  const ci_kernels *k = kernels(state);
+  uint64_t random = 8;
+  for (size_t n = 0; n <= LONGEST; n++) {
+    float *x = random_array(&random, n), *y = malloc(n * sizeof *y + 1);
+    for (size_t i = 0; i < n; i++) x[i] *= powf(10, (float)(i % 8) - 4);
+    k->soft_cap(x, y, n, 0.7f, 2.5f);
+    for (size_t i = 0; i < n; i++) {
+      double expected = 2.5 * tanh((double)0.7f * (double)x[i] / 2.5);
+      near(k, "soft_cap", n, (double)y[i], expected, 2 * fabs(expected));
+    }
+    free(x);
+    free(y);
+  }
+  float far[] = {-1e30f, 1e30f, -INFINITY, NAN};
+  k->soft_cap(far, far, 4, 1, 50);
+  assert_true(far[0] == -50 && far[1] == 50 && far[2] == -50 && isnan(far[3]));
+}
+
 static bool same_float(float a, double b) {
   return isnan(b) ? isnan(a) : (double)a == b && !signbit(a) == !signbit(b);
 }
@@ -368,7 +388,7 @@ int main(void) {
       cmocka_unit_test(tables),      FOR_ALL(sums),        FOR_ALL(additions),
       FOR_ALL(norms_and_products),
       FOR_ALL(rows_of_dots),         FOR_ALL(matmul),      FOR_ALL(exponential),
-      FOR_ALL(sums_of_exponentials), FOR_ALL(activations), FOR_ALL(widening),
+      FOR_ALL(sums_of_exponentials), FOR_ALL(activations), FOR_ALL(caps), FOR_ALL(widening),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

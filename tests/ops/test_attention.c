@@ -1,5 +1,6 @@
 /* Attention: forward against the formula in double, for branches that share prefixes and rows that lie scattered, all
- * at once and token by token; its vjp for query, key and value apart, against finite differences. */
+ * at once and token by token; its vjp for query, key and value apart, against finite differences. Each also with windows,
+ * caps, sinks and position biases. */
 #include "ops/attention.h"
 #include "support/differences.h"
 #include "support/tiny_graph.h"
@@ -12,6 +13,30 @@ typedef struct {
 } shape;
 static const shape shapes[] = {{1, 1, 4}, {2, 2, 16}, {4, 2, 5}, {6, 1, 3}, {2, 1, 18}, {4, 2, 33}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+/* What models add to the plain formula. Tables and slopes for up to 6 heads. */
+static const float sinks[] = {0.3f, -1, 2, 0.1f, 0, 1}, slopes[] = {0.5f, 0.25f, -0.1f, 0.06f, 0.03f, 0.2f};
+static const float bias_table[6 * 6] = {0.1f, 0.4f, -0.3f, 0.8f, 0, -0.5f, 1, 0.2f, 0.3f, -0.8f, 0.6f, 0.5f,
+                                        0,    0.9f, 0.3f,  -1,   2, 0.4f,  0, 0.2f, 0.1f, 0.7f,  -0.2f, 0.3f};
+static const ci_position_bias alibi = {.slopes = slopes}, buckets = {.table = bias_table, .before = 3, .after = 2},
+                              both_ends = {.table = bias_table, .slopes = slopes, .before = 3, .after = 2},
+                              sided = {.slopes = slopes, .before = 2, .after = 1},
+                              by_key = {.table = bias_table, .after = 5, .by_key = true};
+typedef struct {
+  const char *id;
+  size_t window; /* causal only */
+  float soft_cap;
+  const float *sinks;
+  const ci_position_bias *bias;
+} variant;
+static const variant variants[] = {
+    {"plain", 0, 0, NULL, NULL},        {"window of 3", 3, 0, NULL, NULL},     {"window of 40", 40, 0, NULL, NULL},
+    {"window of 1", 1, 0, NULL, NULL},  {"cap", 0, 1.5f, NULL, NULL},          {"sinks", 0, 0, sinks, NULL},
+    {"ALiBi", 0, 0, NULL, &alibi},      {"buckets", 0, 0, NULL, &buckets},     {"buckets and slopes", 0, 0, NULL, &both_ends},
+    {"slopes past a distance", 0, 0, NULL, &sided}, {"bias by key", 0, 0, NULL, &by_key},
+    {"all", 5, 2, sinks, &both_ends},
+};
+enum { VARIANTS = sizeof variants / sizeof *variants };
 
 #define DECODER(parent, start, source)                                                                                 \
   { STEP_BRANCH, CI_DECODER, parent, start, source }
@@ -84,7 +109,20 @@ typedef struct {
 
 /* below: another attention stands above, so that all rows have gradients. twice: a second attention reads the same
  * nodes. */
-static void build(attention_graph *a, kind what, const shape *s, bool below, bool twice) {
+static int add_op(ci_builder *b, const char *name, const int *in, const shape *s, double scale, kind what, const variant *v) {
+  ci_attention_params params = {.heads = s->heads,
+                                .kv_heads = s->kv_heads,
+                                .head_dim = s->dim,
+                                .scale = (float)scale,
+                                .causal = what == CAUSAL,
+                                .window = v->window,
+                                .soft_cap = v->soft_cap,
+                                .sinks = v->sinks,
+                                .bias = v->bias};
+  return ci_add_attention_with(b, name, in[0], in[1], in[2], &params);
+}
+
+static void build(attention_graph *a, kind what, const shape *s, const variant *more, bool below, bool twice) {
   tiny_graph *t = &a->t;
   tiny_open(t);
   ci_builder *b = &t->b;
@@ -100,11 +138,9 @@ static void build(attention_graph *a, kind what, const shape *s, bool below, boo
   a->leaves[3] = -1;
   b->space = query;
   double scale = 1 / sqrt((double)s->dim);
-  int x = a->attention =
-      ci_add_attention(b, "op", in[0], in[1], in[2], s->heads, s->kv_heads, s->dim, scale, what == CAUSAL);
+  int x = a->attention = add_op(b, "op", in, s, scale, what, more);
   if (twice) {
-    int again =
-        ci_add_attention(b, "again", in[0], in[1], in[2], s->heads, s->kv_heads, s->dim, 1.5 * scale, what == CAUSAL);
+    int again = add_op(b, "again", in, s, 1.5 * scale, what, more);
     x = ci_add_sum(b, "both", tiny_linear(t, "mixed", again, 6), tiny_linear(t, "mixed_op", x, 6));
   }
   if (what == BIDIRECTIONAL) {
@@ -125,37 +161,46 @@ static const layout *layout_at(kind what, size_t i) {
   return i < sizeof with_source / sizeof *with_source ? &with_source[i] : NULL;
 }
 
+static void check_gradients_of(kind what, const shape *s, const variant *v, int way) {
+  attention_graph a;
+  build(&a, what, s, v, way & 1, way & 2);
+  for (size_t i = 0; layout_at(what, i); i++)
+    for (int only = -1; only < 3; only++) { /* query, key, value alone: all others need nothing */
+      char text[200];
+      snprintf(text, sizeof text, "op attention, %s, %s, %zu heads, %zu of keys, dimension %zu, %s, %s, leaf %s",
+               kind_names[what], v->id, s->heads, s->kv_heads, s->dim, way & 1 ? "all rows" : "top rows",
+               way & 2 ? "added to a gradient" : "first to write",
+               only < 0 ? "all" : a.t.model.graph.nodes[a.leaves[only]].name);
+      difference_case c = {
+          .graph = &a.t.model.graph, .compute = &compute, .layout = layout_at(what, i), .what = text, .seed = 9};
+      c.keep = way & 1 ? CI_KEEP_BOUNDARIES : CI_KEEP_ALL;
+      memcpy(c.leaves, a.leaves, sizeof c.leaves);
+      if (only >= 0) c.leaves[0] = a.leaves[only], c.leaves[1] = -1;
+      /* One key: the softmax is constant, its inputs have no gradient; the last few of many keys: too small a one. */
+      bool flat = v->window == 1 || strcmp(c.layout->id, "one token") == 0 || strcmp(c.layout->id, "from the second tile on") == 0;
+      if (flat && (only == 0 || only == 1)) continue;
+      check_differences(&c);
+    }
+  tiny_close(&a.t);
+}
+
 static void check_gradients(void **state) {
   kind what = *(const kind *)*state;
   for (size_t n = 0; n < SHAPES; n++)
-    for (int way = 0; way < 4; way++) {
-      attention_graph a;
-      build(&a, what, &shapes[n], way & 1, way & 2);
-      for (size_t i = 0; layout_at(what, i); i++)
-        for (int only = -1; only < 3; only++) { /* query, key, value alone: all others need nothing */
-          char text[160];
-          const shape *s = &shapes[n];
-          snprintf(text, sizeof text, "op attention, %s, %zu heads, %zu of keys, dimension %zu, %s, %s, leaf %s",
-                   kind_names[what], s->heads, s->kv_heads, s->dim, way & 1 ? "all rows" : "top rows",
-                   way & 2 ? "added to a gradient" : "first to write",
-                   only < 0 ? "all" : a.t.model.graph.nodes[a.leaves[only]].name);
-          difference_case c = {
-              .graph = &a.t.model.graph, .compute = &compute, .layout = layout_at(what, i), .what = text, .seed = 9};
-          c.keep = way & 1 ? CI_KEEP_BOUNDARIES : CI_KEEP_ALL;
-          memcpy(c.leaves, a.leaves, sizeof c.leaves);
-          if (only >= 0) c.leaves[0] = a.leaves[only], c.leaves[1] = -1;
-          /* One key: the softmax is constant, its inputs have no gradient; the last few of many keys: too small a one.
-           */
-          bool flat = strcmp(c.layout->id, "one token") == 0 || strcmp(c.layout->id, "from the second tile on") == 0;
-          if (flat && (only == 0 || only == 1)) continue;
-          check_differences(&c);
-        }
-      tiny_close(&a.t);
-    }
+    for (int way = 0; way < 4; way++) check_gradients_of(what, &shapes[n], &variants[0], way);
+  for (size_t i = 1; i < VARIANTS; i++)
+    if (what == CAUSAL || !variants[i].window) check_gradients_of(what, &shapes[2], &variants[i], (int)i & 3);
 }
 
 /* P[p, k] and o[p] of one head, from the values that the run holds. */
-static void formula(const ci_run *run, const attention_graph *a, const shape *s, int branch, size_t position,
+static double bias_of(const ci_position_bias *bias, size_t head, double distance) {
+  double low = -(double)bias->before, high = (double)bias->after;
+  double within = distance < low ? low : distance > high ? high : distance;
+  double value = bias->slopes ? (double)bias->slopes[head] * (distance - within) : 0;
+  return value + (bias->table ? (double)bias->table[head * (bias->before + 1 + bias->after) + (size_t)(within - low)] : 0);
+}
+
+static void formula(const ci_run *run, const attention_graph *a, const shape *s, const variant *v, int branch, size_t position,
                     size_t head, double *p, double *out, size_t *count) {
   const ci_node *node = &run->graph->nodes[a->attention], *key = &run->graph->nodes[node->inputs[1]];
   const ci_branch *queries = &run->spaces[node->space].branches[branch], *keys = queries;
@@ -164,22 +209,25 @@ static void formula(const ci_run *run, const attention_graph *a, const shape *s,
   *count = causal ? position + 1 : keys->length;
   size_t kv = head / (s->heads / s->kv_heads);
   const float *q = ci_run_row(run, node->inputs[0], (size_t)queries->rows[position]) + head * s->dim;
-  double total = 0;
+  double total = v->sinks ? exp((double)v->sinks[head]) : 0;
   for (size_t k = 0; k < *count; k++) {
     const float *x = ci_run_row(run, node->inputs[1], (size_t)keys->rows[k]) + kv * s->dim;
-    double dot = 0;
+    double dot = 0, cap = (double)v->soft_cap;
     for (size_t i = 0; i < s->dim; i++) dot += (double)q[i] * (double)x[i];
-    total += p[k] = exp(dot / sqrt((double)s->dim));
+    dot /= sqrt((double)s->dim);
+    if (v->soft_cap > 0) dot = cap * tanh(dot / cap);
+    if (v->bias) dot += bias_of(v->bias, head, (double)k - (v->bias->by_key ? 0 : (double)position));
+    total += p[k] = v->window && position - k >= v->window ? 0 : exp(dot);
   }
   for (size_t i = 0; i < s->dim; i++) out[i] = 0;
   for (size_t k = 0; k < *count; k++) {
-    const float *v = ci_run_row(run, node->inputs[2], (size_t)keys->rows[k]) + kv * s->dim;
+    const float *x = ci_run_row(run, node->inputs[2], (size_t)keys->rows[k]) + kv * s->dim;
     p[k] /= total;
-    for (size_t i = 0; i < s->dim; i++) out[i] += p[k] * (double)v[i];
+    for (size_t i = 0; i < s->dim; i++) out[i] += p[k] * (double)x[i];
   }
 }
 
-static void check_rows(const ci_run *run, const attention_graph *a, const shape *s, const char *what) {
+static void check_rows(const ci_run *run, const attention_graph *a, const shape *s, const variant *v, const char *what) {
   ci_space_id space = run->graph->nodes[a->attention].space;
   for (size_t branch = 0; branch < run->spaces[space].branch_count; branch++)
     for (size_t position = 0; position < run->spaces[space].branches[branch].length; position++)
@@ -187,7 +235,7 @@ static void check_rows(const ci_run *run, const attention_graph *a, const shape 
         double p[128], out[64];
         float weights[128];
         size_t count;
-        formula(run, a, s, (int)branch, position, head, p, out, &count);
+        formula(run, a, s, v, (int)branch, position, head, p, out, &count);
         ci_attention_weights(run, a->attention, (int)branch, position, head, weights);
         for (size_t k = 0; k < count; k++)
           if (!(fabs(p[k] - (double)weights[k]) < 1e-5))
@@ -201,14 +249,14 @@ static void check_rows(const ci_run *run, const attention_graph *a, const shape 
 }
 
 /* steps: forward after every appended token of the decoder, so that rows come one by one. */
-static void check_forward_of(kind what, const shape *s, const layout *l, bool steps) {
+static void check_forward_of(kind what, const shape *s, const variant *v, const layout *l, bool steps) {
   attention_graph a;
   ci_run *run;
   ci_error err = {0};
-  char text[128];
-  snprintf(text, sizeof text, "%s, %zu heads, %zu of keys, dimension %zu, %s, %s", kind_names[what], s->heads,
+  char text[160];
+  snprintf(text, sizeof text, "%s, %s, %zu heads, %zu of keys, dimension %zu, %s, %s", kind_names[what], v->id, s->heads,
            s->kv_heads, s->dim, l->id, steps ? "token by token" : "at once");
-  build(&a, what, s, false, false);
+  build(&a, what, s, v, false, false);
   assert_int_equal(ci_run_open(&a.t.model.graph, &compute, CI_KEEP_BOUNDARIES, &run, &err), CI_OK);
   for (size_t i = 0; i < MOST_STEPS && l->steps[i].kind != STEP_END; i++) {
     const layout_step *step = &l->steps[i];
@@ -221,7 +269,7 @@ static void check_forward_of(kind what, const shape *s, const layout *l, bool st
     }
   }
   assert_int_equal(ci_run_forward(run, &err), CI_OK);
-  check_rows(run, &a, s, text);
+  check_rows(run, &a, s, v, text);
   ci_run_close(run);
   tiny_close(&a.t);
 }
@@ -229,8 +277,10 @@ static void check_forward_of(kind what, const shape *s, const layout *l, bool st
 static void check_forward(void **state) {
   kind what = *(const kind *)*state;
   for (size_t n = 0; n < SHAPES; n++)
-    for (size_t i = 0; layout_at(what, i); i++)
-      for (int steps = 0; steps < 2; steps++) check_forward_of(what, &shapes[n], layout_at(what, i), steps);
+    for (size_t v = 0; v < VARIANTS; v++)
+      for (size_t i = 0; layout_at(what, i) && (what == CAUSAL || !variants[v].window); i++)
+        for (int steps = 0; steps < 2; steps++)
+          check_forward_of(what, &shapes[n], &variants[v], layout_at(what, i), steps);
 }
 
 int main(void) {
