@@ -5,7 +5,7 @@
 static void build(ci_builder *b, const ci_fairseq_shape *shape, size_t offset, bool norm_before_positions) {
   ci_pair pair = ci_fairseq_read(b, shape, "d_model");
   pair.sides[CI_DECODER].norm_before_positions = norm_before_positions;
-  ci_fairseq_embed(b, &pair, "model.");
+  ci_fairseq_embed(b, &pair, ci_fairseq_shared);
   ci_fairseq_learned(b, &pair, offset);
   ci_build_pair(b, &pair);
 }

@@ -201,6 +201,12 @@ static int feed_forward(ci_builder *b, const ci_block *block, int x) {
   return block->mlp.build ? block->mlp.build(b, block, x) : ci_add_mlp(b, &block->mlp, block->width, x);
 }
 
+static int cross_attention(ci_builder *b, const ci_block *block, int x) {
+  const ci_branch_norms *norms = &block->cross_norms;
+  int a = ci_add_attention_layer(b, &block->cross, optional_norm(b, block, norms->before, x), block->source);
+  return optional_norm(b, block, norms->sum, ci_add_sum(b, "cross_attn.residual", x, a));
+}
+
 int ci_add_block(ci_builder *b, const ci_block *block, int x) {
   const ci_branch_norms *first = &block->attention_norms, *second = &block->mlp_norms;
   int n = optional_norm(b, block, first->before, x);
@@ -209,6 +215,7 @@ int ci_add_block(ci_builder *b, const ci_block *block, int x) {
   int y = ci_add_sum(b, "self_attn.residual", block->residual_normed ? n : x, a);
   if (!block->parallel) {
     x = y = optional_norm(b, block, first->sum, y);
+    if (block->cross.query.weight) x = y = cross_attention(b, block, x);
     n = optional_norm(b, block, second->before, y);
     if (block->residual_normed) y = n;
   } else if (second->before) {

@@ -88,8 +88,10 @@ typedef struct ci_block {
   size_t width;
   ci_norm_style norm;
   ci_attention_shape attention;
+  ci_attention_shape cross; /* between the two, over the rows of node `source`; no weight names: none */
   ci_mlp_shape mlp;
-  ci_branch_norms attention_norms, mlp_norms;
+  ci_branch_norms attention_norms, cross_norms, mlp_norms;
+  int source;
   bool parallel;         /* x += attention(norm(x)) + mlp(norm(x)); without a norm of its own the mlp reads the attention's */
   bool residual_normed;  /* the normalised x is what is added to (BLOOM) */
   double residual_scale; /* s; 0: 1 */

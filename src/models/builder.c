@@ -93,14 +93,7 @@ ci_weight ci_weight_table(const float *data, size_t rows, size_t columns) {
   return (ci_weight){.type = ci_weight_type_named("F32"), .data = data, .a = rows, .b = columns, .ld = columns};
 }
 
-/* Vectors are read in every row: float32 copies, unless the file has them so. Leading dimensions of 1 are allowed
- * (final_logits_bias is [1, vocabulary]). */
-const float *ci_vector_part(ci_builder *b, const char *name, size_t whole, size_t first, size_t n) {
-  const ci_tensor *t = need(b, name);
-  if (!t) return NULL;
-  char expected[32];
-  snprintf(expected, sizeof expected, "[%zu]", whole);
-  if (t->count != whole || t->rank < 1 || t->shape[t->rank - 1] != whole) return wrong_shape(b, t, expected), NULL;
+static const float *widened(ci_builder *b, const ci_tensor *t, size_t first, size_t n) {
   if (t->type == CI_F32) return (const float *)t->data + first;
   if (t->type != CI_F16 && t->type != CI_BF16) {
     ci_build_fail(b, t->file, "tensor \"%s\" has type %s, expected F32, F16 or BF16", t->name, ci_dtype_name(t->type));
@@ -109,6 +102,26 @@ const float *ci_vector_part(ci_builder *b, const char *name, size_t whole, size_
   float *copy = ci_build_alloc(b, n, sizeof *copy);
   if (copy) ci_tensor_widen(t, first, n, copy);
   return copy;
+}
+
+/* Vectors are read in every row: float32 copies, unless the file has them so. Leading dimensions of 1 are allowed
+ * (final_logits_bias is [1, vocabulary]). */
+const float *ci_vector_part(ci_builder *b, const char *name, size_t whole, size_t first, size_t n) {
+  const ci_tensor *t = need(b, name);
+  if (!t) return NULL;
+  char expected[32];
+  snprintf(expected, sizeof expected, "[%zu]", whole);
+  if (t->count != whole || t->rank < 1 || t->shape[t->rank - 1] != whole) return wrong_shape(b, t, expected), NULL;
+  return widened(b, t, first, n);
+}
+
+const float *ci_small_matrix(ci_builder *b, const char *name, size_t rows, size_t columns) {
+  const ci_tensor *t = need(b, name);
+  if (!t) return NULL;
+  char expected[64];
+  snprintf(expected, sizeof expected, "[%zu, %zu]", rows, columns);
+  if (t->rank != 2 || t->shape[0] != rows || t->shape[1] != columns) return wrong_shape(b, t, expected), NULL;
+  return widened(b, t, 0, t->count);
 }
 
 const float *ci_vector(ci_builder *b, const char *name, size_t n) { return ci_vector_part(b, name, n, 0, n); }

@@ -54,6 +54,8 @@ bool ci_has_weight(ci_builder *b, const char *name);
 const float *ci_vector(ci_builder *b, const char *name, size_t n);
 const float *ci_vector_part(ci_builder *b, const char *name, size_t whole, size_t first, size_t n);
 const float *ci_vector_if_there(ci_builder *b, const char *name, size_t n);
+/* float32 of a matrix that is read while the graph is built: [rows, columns]. */
+const float *ci_small_matrix(ci_builder *b, const char *name, size_t rows, size_t columns);
 /* n floats with the same value. */
 const float *ci_vector_of(ci_builder *b, double value, size_t n);
 void *ci_build_alloc(ci_builder *b, size_t count, size_t size);

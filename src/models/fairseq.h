@@ -6,22 +6,22 @@
 
 /* What differs. */
 typedef struct {
-  bool norm_first;
+  bool norm_first;     /* x + f(norm(x)), else norm(x + f(x)) */
   bool embedding_norm; /* layernorm_embedding */
   bool final_norm;     /* layer_norm after the last block */
 } ci_fairseq_shape;
 
-/* Everything but embeddings, positions and head, from config.json: sizes (width_key: "d_model"), activation, embedding
- * scale; names below "model.". Refuses keys of old files, which transformers no longer reads, where they say something
- * else. */
+/* Everything but embeddings, positions and head, from config.json: sizes (width_key: "d_model"), activation, embedding scale; names
+ * below "model.". Refuses keys of old files, which transformers no longer reads, where they say something else. */
 ci_pair ci_fairseq_read(ci_builder *b, const ci_fairseq_shape *shape, const char *width_key);
-/* prefix + "shared.weight", or a tied copy of it, as embedding of both sides and as head; final_logits_bias if it is
- * there. */
-void ci_fairseq_embed(ci_builder *b, ci_pair *pair, const char *prefix);
-/* model.SIDE.embed_positions.weight, its rows from `offset` on. */
+/* "model.shared.weight" (names[0]), or a tied copy of it under one of three names, as embedding of both sides and as head;
+ * final_logits_bias if it is there. */
+void ci_fairseq_embed(ci_builder *b, ci_pair *pair, const char *const names[3]);
+extern const char *const ci_fairseq_shared[3];
+/* embed_positions.weight of each side, rows from `offset` on. */
 void ci_fairseq_learned(ci_builder *b, ci_pair *pair, size_t offset);
-/* Tables of max_position_embeddings rows, sines before cosines. fairseq's has the angles (p + first) 10000^(-j /
- * (width/2 - 1)), Marian's p 10000^(-2j / width). */
+/* Tables of max_position_embeddings rows, sines before cosines. fairseq's has the angles (p + first) 10000^(-j / (width/2 - 1)),
+ * Marian's p 10000^(-2j / width). */
 void ci_fairseq_sines(ci_builder *b, ci_pair *pair, size_t first);
 void ci_marian_sines(ci_builder *b, ci_pair *pair);
 

@@ -4,7 +4,7 @@
 
 static void build(ci_builder *b) {
   ci_pair pair = ci_fairseq_read(b, &(ci_fairseq_shape){.norm_first = true, .final_norm = true}, "d_model");
-  ci_fairseq_embed(b, &pair, "model.");
+  ci_fairseq_embed(b, &pair, ci_fairseq_shared);
   ci_fairseq_sines(b, &pair, (size_t)ci_config_int(b, "pad_token_id", 1, 0, 1 << 28) + 1);
   ci_build_pair(b, &pair);
 }

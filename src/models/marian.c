@@ -5,7 +5,7 @@
 static void build(ci_builder *b) {
   ci_config_only(b, "share_encoder_decoder_embeddings", json_true());
   ci_pair pair = ci_fairseq_read(b, &(ci_fairseq_shape){0}, "d_model");
-  ci_fairseq_embed(b, &pair, "model."); /* before the table: its shape vouches for d_model */
+  ci_fairseq_embed(b, &pair, ci_fairseq_shared); /* before the table: its shape vouches for d_model */
   ci_marian_sines(b, &pair);
   ci_build_pair(b, &pair);
 }

@@ -3,7 +3,7 @@
 
 static void build(ci_builder *b) {
   ci_pair pair = ci_fairseq_read(b, &(ci_fairseq_shape){.norm_first = true, .final_norm = true}, "d_model");
-  ci_fairseq_embed(b, &pair, "model.");
+  ci_fairseq_embed(b, &pair, ci_fairseq_shared);
   ci_marian_sines(b, &pair);
   ci_build_pair(b, &pair);
 }
