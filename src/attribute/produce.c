@@ -108,7 +108,7 @@ static ci_status generate(ci_attribution *a, ci_error *err) {
   ci_status status = start(a, plan(a, beams), err);
   if (status) return status;
   driver d = {a, a->subject.run, !beams};
-  ci_stepper stepper = {&d, model->vocabulary, advance, progress};
+  ci_stepper stepper = {&d, model->vocabulary, advance, progress, a->source.items, a->source.count};
   float *logits = ci_alloc(model->vocabulary, sizeof *logits);
   if (!logits) return ci_fail_memory(err);
   const float *last = ci_run_logits(d.run, a->subject.output_rows[a->subject.target_count - 1]);

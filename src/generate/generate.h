@@ -20,6 +20,9 @@ typedef struct {
                        float *logits, ci_error *err);
   /* Called once a new token column is decided; a non-zero return cancels. May be NULL. */
   int (*progress)(void *context, size_t done, size_t total);
+  /* The encoder's ids, for the options that look at them; none of a decoder-only model, where the prompt takes their place. */
+  const int32_t *source;
+  size_t source_count;
 } ci_stepper;
 
 /* Every option with a transformers generation_config name; fields and table in generation_config.c. */
@@ -30,7 +33,8 @@ typedef struct {
   double length_penalty;
   int early_stopping; /* 0 False, 1 True, 2 "never" */
   double repetition_penalty;
-  int64_t no_repeat_ngram_size;
+  double encoder_repetition_penalty;
+  int64_t no_repeat_ngram_size, encoder_no_repeat_ngram_size;
   json_t *bad_words_ids, *suppress_tokens, *begin_suppress_tokens; /* borrowed or NULL */
   int64_t forced_bos_token_id, forced_eos_token_id;                /* -1: none */
   int32_t *eos_token_ids;

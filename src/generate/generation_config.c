@@ -72,8 +72,12 @@ const ci_option ci_generation_options[] = {
      "better."},
     {"repetition_penalty", NULL, CI_REAL, AT(g.repetition_penalty), "1.0", 0, 0, NULL,
      "Scores of tokens that were there already are divided (negative ones multiplied) by this."},
+    {"encoder_repetition_penalty", NULL, CI_REAL, AT(g.encoder_repetition_penalty), "1.0", 0, 0, NULL,
+     "The contrary for the tokens of the input: over 1, they get likelier."},
     {"no_repeat_ngram_size", NULL, CI_INT, AT(g.no_repeat_ngram_size), "0", 0, MOST, NULL,
      "No sequence of this many tokens comes twice; 0: off."},
+    {"encoder_no_repeat_ngram_size", NULL, CI_INT, AT(g.encoder_no_repeat_ngram_size), "0", 0, MOST, NULL,
+     "No sequence of this many tokens of the input comes in the output; 0: off."},
     {"bad_words_ids", NULL, CI_JSON, AT(g.bad_words_ids), "null", 0, 0, NULL,
      "Sequences of token ids that are never generated: a list of lists."},
     {"suppress_tokens", NULL, CI_INTS, AT(g.suppress_tokens), "null", 0, 0, NULL,
@@ -293,6 +297,9 @@ static ci_status check_values(const ci_generation *g, const char *where, ci_erro
                    (long long)g->num_beams);
   if (!(g->repetition_penalty > 0))
     return ci_fail(err, CI_EINVAL, where, "\"repetition_penalty\" is %g, expected more than 0", g->repetition_penalty);
+  if (!(g->encoder_repetition_penalty > 0))
+    return ci_fail(err, CI_EINVAL, where, "\"encoder_repetition_penalty\" is %g, expected more than 0",
+                   g->encoder_repetition_penalty);
   if (g->do_sample && !(g->temperature > 0))
     return ci_fail(err, CI_EINVAL, where,
                    "\"temperature\" is %g, expected more than 0; for the likeliest token give "

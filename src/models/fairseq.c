@@ -59,6 +59,21 @@ ci_pair ci_fairseq_read(ci_builder *b, const ci_fairseq_shape *shape, const char
                    .embedding_scale = ci_config_bool(b, "scale_embedding", false) ? sqrt((double)d) : 1};
 }
 
+void ci_fairseq_rename(ci_pair *pair, const char *feed_norm) {
+  ci_attention_shape *cross = &pair->sides[CI_DECODER].block.cross;
+  cross->query.weight = "cross_attention.q_proj";
+  cross->key.weight = "cross_attention.k_proj";
+  cross->value.weight = "cross_attention.v_proj";
+  cross->output = "cross_attention.out_proj";
+  pair->sides[CI_DECODER].block.cross_norms.before = "cross_attention_layer_norm";
+  for (int i = 0; i < CI_SIDES; i++) {
+    ci_block *block = &pair->sides[i].block;
+    block->mlp.up = "ffn.fc1";
+    block->mlp.down = "ffn.fc2";
+    block->mlp_norms.before = feed_norm;
+  }
+}
+
 const char *const ci_fairseq_shared[3] = {"model.shared.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"};
 
 static size_t width_of(const ci_pair *pair) { return pair->sides[CI_DECODER].block.width; }

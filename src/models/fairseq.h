@@ -18,6 +18,8 @@ ci_pair ci_fairseq_read(ci_builder *b, const ci_fairseq_shape *shape, const char
  * final_logits_bias if it is there. */
 void ci_fairseq_embed(ci_builder *b, ci_pair *pair, const char *const names[3]);
 extern const char *const ci_fairseq_shared[3];
+/* The names of the later ones: cross_attention instead of encoder_attn, ffn.fc1 instead of fc1, the feed-forward's own norm. */
+void ci_fairseq_rename(ci_pair *pair, const char *feed_norm);
 /* embed_positions.weight of each side, rows from `offset` on. */
 void ci_fairseq_learned(ci_builder *b, ci_pair *pair, size_t offset);
 /* Tables of max_position_embeddings rows, sines before cosines. fairseq's has the angles (p + first) 10000^(-j / (width/2 - 1)),

@@ -59,12 +59,18 @@ static ci_status read_config(ci_model *model, const json_t *kwargs, ci_error *er
   return status;
 }
 
+/* pattern: an ending, or a beginning with a star behind it. */
+static bool matches(const char *name, const char *pattern) {
+  size_t length = strlen(pattern);
+  return pattern[length - 1] == '*' ? strncmp(name, pattern, length - 1) == 0 : ci_ends_with(name, pattern);
+}
+
 static bool is_ignored(const ci_architecture *architecture, const char *name) {
   static const char *const always[] = {"position_ids", "inv_freq", NULL};
   for (int i = 0; always[i]; i++)
-    if (ci_ends_with(name, always[i])) return true;
+    if (matches(name, always[i])) return true;
   for (int i = 0; architecture->ignored && architecture->ignored[i]; i++)
-    if (ci_ends_with(name, architecture->ignored[i])) return true;
+    if (matches(name, architecture->ignored[i])) return true;
   return false;
 }
 

@@ -16,7 +16,7 @@ typedef struct {
   const char *help;
   const char *prefix;     /* base model prefix that keys may lack or have: "model." */
   const char *defaults;       /* values of transformers' configuration class that config.json may leave out, as JSON; or NULL */
-  const char *const *ignored; /* endings of tensor names that transformers ignores too; NULL-terminated */
+  const char *const *ignored; /* tensors that transformers ignores too: endings of names, or beginnings ("vocoder.*"); NULL-terminated */
   void (*build)(struct ci_builder *b);
 } ci_architecture;
 

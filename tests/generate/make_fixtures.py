@@ -150,6 +150,10 @@ def deliberate():
                 base(ed, 20, vocabulary=4, eos=1, prefix=[0, 2], max_new_tokens=9, **k), base(ed, 21, max_new_tokens=9, bias=2.0, eos=[1, 1], **k),
                 dict(base(ed, 22, **k), positions=12), dict(base(ed, 22, prefix=[0] * 12, **k), positions=12), dict(base(ed, 22, max_length=11, **k), positions=12),
             ]
+        for beams in (1, 4):
+            k = dict(num_beams=beams, max_new_tokens=14)
+            cases += [base(ed, 24, encoder_repetition_penalty=p, **k) for p in (1.5, 4.0, 0.6, 0.0)]
+            cases += [base(ed, 25, encoder_no_repeat_ngram_size=n, encoder_repetition_penalty=8.0, **k) for n in (0, 1, 2, 3, 9)]
         cases.append(base(ed, 23, vocabulary=5, prefix=[0], num_beams=9, max_new_tokens=6))
         cases.append(base(ed, 23, vocabulary=5, prefix=[0], num_beams=2, max_new_tokens=6, eos=[1, 2, 3], bias=1.0))
         cases += [base(ed, 30 + i, do_sample=True, top_k=1, max_new_tokens=12, temperature=0.7, top_p=0.9, bias=1.0) for i in range(3)]
@@ -207,7 +211,7 @@ def sampling():
     return rows
 
 
-FIELDS = ["do_sample", "num_beams", "length_penalty", "early_stopping", "repetition_penalty", "no_repeat_ngram_size", "bad_words_ids", "suppress_tokens",
+FIELDS = ["encoder_repetition_penalty", "encoder_no_repeat_ngram_size", "do_sample", "num_beams", "length_penalty", "early_stopping", "repetition_penalty", "no_repeat_ngram_size", "bad_words_ids", "suppress_tokens",
           "begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id", "eos_token_id", "pad_token_id", "bos_token_id", "temperature", "top_p", "top_k"]
 
 
@@ -252,7 +256,7 @@ def configs():
 
 def check_class_defaults():
     """The rows of config_defaults.def against the configuration classes."""
-    keys = list(PretrainedConfig._get_global_generation_defaults()) + ["bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"]
+    keys = list(PretrainedConfig._get_global_generation_defaults()) + ["max_new_tokens", "bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"]
     plain = PretrainedConfig()
     for line in Path("src/generate/config_defaults.def").read_text().splitlines():
         if not line.startswith("CI_CONFIG_DEFAULTS"):

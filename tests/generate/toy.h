@@ -77,7 +77,8 @@ static int toy_progress(void *context, size_t done, size_t total) {
 /* Generates from prefix. What was generated is in *out. */
 static ci_status toy_generate(toy_model *toy, const ci_generation *generation, const int32_t *prefix, size_t count,
                               bool encoder_decoder, size_t positions, ci_generated *out, ci_error *err) {
-  ci_stepper stepper = {toy, toy->vocabulary, toy_advance, toy_progress};
+  static const int32_t source[] = {3, 4, 5}; /* what make_fixtures.py gives the encoder */
+  ci_stepper stepper = {toy, toy->vocabulary, toy_advance, toy_progress, source, encoder_decoder ? 3 : 0};
   float *logits = calloc(toy->vocabulary, sizeof *logits);
   toy->first = 5;
   toy->living = 1;

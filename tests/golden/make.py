@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Makes reference cases of further encoder-decoders: tiny random models of transformers 4.57.6, and what Inseq 0.7.1 says of them.
+
+usage: make.py OUT [NAME ...]        then: pack.py OUT NAME ...
+Needs inseq 0.7.1, transformers 4.57.6 and torch. Float32, eager attention. Where Inseq does not compute the true model, the model is
+wrapped so that it does (see `true_model`): docs/differences.md says why.
+"""
+import glob
+import json
+import os
+import sys
+import warnings
+
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
+warnings.filterwarnings("ignore")
+import inseq
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+TEXT, FORCED = "He's going to learn a lot today.", "I learned a lot, and I am happy."
+SIZES = dict(encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=48,
+             decoder_ffn_dim=48, max_position_embeddings=128)
+# a start equal to pad would not count in the positions of fairseq's models
+IDS = dict(pad_token_id=0, eos_token_id=1, bos_token_id=2, decoder_start_token_id=1)
+SUMMARY = dict(num_beams=4, early_stopping=True, no_repeat_ngram_size=3, min_length=6, length_penalty=2.0, forced_bos_token_id=2,
+               forced_eos_token_id=1)  # as bart-large-cnn has them
+# name: (configuration class, model class, configuration, generation options)
+MODELS = {
+    "blenderbot": ("Blenderbot", "BlenderbotForConditionalGeneration", dict(SIZES, d_model=32, scale_embedding=True), {}),
+    "blenderbot-small": ("BlenderbotSmall", "BlenderbotSmallForConditionalGeneration", dict(SIZES, d_model=32), {}),
+    "plbart": ("PLBart", "PLBartForConditionalGeneration", dict(SIZES, d_model=32), SUMMARY),
+    "fsmt": ("FSMT", "FSMTForConditionalGeneration", dict(SIZES, d_model=32, langs=["en", "de"]), dict(num_beams=5)),
+    "seamless_m4t": ("SeamlessM4T", "SeamlessM4TForTextToText", dict(SIZES, hidden_size=32, num_hidden_layers=2), {}),
+    "seamless_m4t_v2": ("SeamlessM4Tv2", "SeamlessM4Tv2ForTextToText", dict(SIZES, hidden_size=32, num_hidden_layers=2), {}),
+}
+CASES = [dict(case="saliency", method="saliency", step_scores=["logit", "probability", "entropy"]),
+         dict(case="input_x_gradient", method="input_x_gradient"), dict(case="attention", method="attention"),
+         dict(case="integrated_gradients", method="integrated_gradients", n_steps=20),
+         dict(case="saliency_target", method="saliency", attribute_target=True)]
+
+
+def make_tokenizer(folder):
+    lines = [line for path in sorted(glob.glob(os.path.join(ROOT, "docs", "*.md"))) for line in open(path)]
+    t = Tokenizer(models.Unigram())
+    t.pre_tokenizer, t.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    t.train_from_iterator(lines, trainers.UnigramTrainer(vocab_size=300, special_tokens=["<pad>", "</s>", "<s>", "<unk>"], unk_token="<unk>"))
+    t.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=t, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>")
+    fast.save_pretrained(folder)
+    return fast
+
+
+def make_model(name, folder, vocabulary):
+    config_class, model_class, config, generation = MODELS[name]
+    sizes = dict(src_vocab_size=vocabulary, tgt_vocab_size=vocabulary) if name == "fsmt" else dict(vocab_size=vocabulary)
+    config = getattr(transformers, config_class + "Config")(**{**config, **IDS, **sizes, "forced_eos_token_id": None})
+    torch.manual_seed(7)
+    model = getattr(transformers, model_class)(config).eval().float()
+    with torch.no_grad():
+        for key, p in model.named_parameters():  # far from uniform probabilities and gradients
+            if p.dim() > 1 and "position" not in key:
+                p.mul_(12.0 if "embed" in key or "shared" in key else 6.0)
+            elif p.dim() == 1 and "bias" in key:
+                p.normal_(0, 0.1)
+    model.generation_config.update(**{"num_beams": 1, "max_length": 20, **generation})
+    model.save_pretrained(folder)
+
+
+def true_model(name, folder):
+    model = getattr(transformers, MODELS[name][1]).from_pretrained(folder, attn_implementation="eager").eval()
+    if name == "fsmt":
+        as_if_from_ids(model.model.encoder, causal=False)
+        as_if_from_ids(model.model.decoder, causal=True)
+    return model
+
+
+def as_if_from_ids(side, causal):
+    """Embeddings that Inseq hands over are scaled already and scaled again; FSMT's decoder gets no causal mask with them."""
+    inner = side.forward
+
+    def forward(*args, inputs_embeds=None, **kwargs):
+        if inputs_embeds is not None:
+            inputs_embeds = inputs_embeds / side.embed_scale
+            if causal:
+                length = inputs_embeds.shape[1]
+                kwargs["decoder_causal_mask"] = torch.full((length, length), -torch.inf).triu(1)
+        return inner(*args, inputs_embeds=inputs_embeds, **kwargs)
+
+    side.forward = forward
+
+
+def generate(model, tokenizer, generation):
+    ids = tokenizer(TEXT, return_tensors="pt").input_ids
+    options = {"greedy": dict(num_beams=1), "beam4": dict(num_beams=4, length_penalty=1.0), "greedy_min": dict(num_beams=1, min_new_tokens=12)}
+    if generation:
+        options["default"] = {}
+    runs = {k: model.generate(ids, max_new_tokens=12, do_sample=False, **v)[0].tolist() for k, v in options.items()}
+    return dict(text=TEXT, input_ids=ids[0].tolist(), max_new_tokens=12, runs=runs)
+
+
+def make(out, name):
+    folder, cases = os.path.join(out, "models", name), os.path.join(out, "cases", name)
+    os.makedirs(cases, exist_ok=True)
+    tokenizer = make_tokenizer(folder)
+    make_model(name, folder, len(tokenizer))
+    done = []
+    for case in CASES:
+        options = {k: v for k, v in case.items() if k not in ("case", "method")}
+        attributor = inseq.load_model(true_model(name, folder), case["method"], tokenizer=tokenizer)
+        result = attributor.attribute(TEXT, FORCED, show_progress=False, **options)
+        result.save(os.path.join(cases, case["case"] + ".json"), overwrite=True)
+        done.append({**case, "input_texts": TEXT, "generated_texts": FORCED})
+    generation = generate(true_model(name, folder), tokenizer, MODELS[name][3])
+    for file, value in (("cases.json", done), ("generation.json", generation)):
+        with open(os.path.join(cases, file), "w") as f:
+            json.dump(value, f, indent=1)
+    print(name, {k: len(v) for k, v in generation["runs"].items()}, flush=True)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for chosen in sys.argv[2:] or MODELS:
+        make(sys.argv[1], chosen)
