@@ -172,6 +172,17 @@ static ci_status into_template(ci_job *job, ci_attribute_request *request, ci_er
   return status;
 }
 
+/* As Inseq's command line has it: a target language is the first token that is generated, unless the request says which. */
+static ci_status read_generation(ci_job *job, ci_error *err) {
+  const ci_model *model = job->model; /* NULL: only the request is checked */
+  const json_t *kwargs = job->request->generation_kwargs;
+  ci_status status = ci_generation_read(model ? model->generation_config : NULL, model ? model->config : NULL, kwargs, "generation_kwargs",
+                                        &job->generation, err);
+  if (!status && model && model->target_language >= 0 && !json_object_get(kwargs, "forced_bos_token_id"))
+    job->generation.forced_bos_token_id = model->target_language;
+  return status;
+}
+
 ci_status ci_job_open(const ci_model *model, const char *request_json, bool attribute, const cinseq_hooks *hooks, ci_job **out,
                       ci_error *err) {
   opened *o = ci_alloc_zeroed(1, sizeof *o);
@@ -185,9 +196,7 @@ ci_status ci_job_open(const ci_model *model, const char *request_json, bool attr
   if (!status && !attribute) status = read_generate(o, request_json, err);
   ci_free(lifted);
   if (!status && model) status = ci_compute_open(&o->compute, (int)o->request.run.threads, o->request.run.gemm, NULL, err);
-  if (!status)
-    status = ci_generation_read(model ? model->generation_config : NULL, model ? model->config : NULL, o->request.generation_kwargs, "generation_kwargs",
-                                &job->generation, err);
+  if (!status) status = read_generation(job, err);
   job->budget = o->request.run.memory_bytes ? o->request.run.memory_bytes : default_budget();
   job->text_count = json_array_size(o->request.input_texts);
   if (!status && o->request.chat && model) status = into_template(job, &o->request, err);

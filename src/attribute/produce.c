@@ -105,7 +105,13 @@ static ci_status generate(ci_attribution *a, ci_error *err) {
   const ci_generation *g = &a->job->generation;
   const ci_model *model = a->job->model;
   bool beams = g->num_beams > 1;
-  ci_status status = start(a, plan(a, beams), err);
+  ci_status status = CI_OK;
+  if (model->graph.encoder_decoder && g->language_token >= 0) { /* it wins over a given prefix, as in transformers */
+    a->target.count = a->prefix = 1;
+    status = ci_ids_add(&a->target, (int32_t)g->language_token, err);
+    a->prefix += !status;
+  }
+  if (!status) status = start(a, plan(a, beams), err);
   if (status) return status;
   driver d = {a, a->subject.run, !beams};
   ci_stepper stepper = {&d, model->vocabulary, advance, progress, a->source.items, a->source.count};

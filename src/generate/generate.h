@@ -40,6 +40,8 @@ typedef struct {
   int32_t *eos_token_ids;
   size_t eos_count;
   int64_t pad_token_id, bos_token_id, decoder_start_token_id; /* -1: none */
+  const char *tgt_lang;   /* a code of text_decoder_lang_to_code_id in generation_config.json, or NULL */
+  int64_t language_token; /* its token, which the decoder starts with after decoder_start_token_id; -1: none */
   double temperature, top_p;
   int64_t top_k;
   int64_t seed;

@@ -94,6 +94,8 @@ const ci_option ci_generation_options[] = {
      "The token that starts a sequence."},
     {"decoder_start_token_id", NULL, CI_INT, AT(g.decoder_start_token_id), "-1", 0, INT_MAX, NULL,
      "The token a decoder starts from; without it the bos token."},
+    {"tgt_lang", NULL, CI_WORD, AT(g.tgt_lang), "null", 0, 0, NULL,
+     "The target language of models whose generation_config.json lists them (SeamlessM4T)."},
     {"temperature", NULL, CI_REAL, AT(g.temperature), "1.0", 0, 0, NULL, "Sampling: scores are divided by this."},
     {"top_k", NULL, CI_INT, AT(g.top_k), "50", 0, MOST, NULL, "Sampling: from the likeliest k tokens only; 0: all."},
     {"top_p", NULL, CI_REAL, AT(g.top_p), "1.0", 0, 0, NULL,
@@ -324,6 +326,22 @@ static ci_status read_merged(json_t *merged, const char *where, raw_options *raw
   return status;
 }
 
+/* As SeamlessM4T's generate() finds it: underscores around the code may be there. files: generation_config.json. */
+static ci_status read_language(ci_generation *g, const json_t *files, ci_error *err) {
+  const json_t *codes = json_object_get(files, "text_decoder_lang_to_code_id");
+  g->language_token = -1;
+  if (!g->tgt_lang) return CI_OK;
+  if (!json_is_object(codes))
+    return ci_fail(err, CI_EINVAL, kwargs_name, "\"tgt_lang\" is for models whose generation_config.json has text_decoder_lang_to_code_id");
+  const char *code = g->tgt_lang + (strncmp(g->tgt_lang, "__", 2) == 0 ? 2 : 0);
+  size_t length = strlen(code);
+  if (length > 2 && strcmp(code + length - 2, "__") == 0) length -= 2;
+  const json_t *id = json_object_getn(codes, code, length);
+  if (id && ci_json_as_int(id, &g->language_token) && g->language_token >= 0 && g->language_token <= INT_MAX) return CI_OK;
+  return ci_fail(err, CI_EINVAL, kwargs_name, "\"tgt_lang\" is \"%s\", which text_decoder_lang_to_code_id of generation_config.json does not have",
+                 g->tgt_lang);
+}
+
 /* Reads merged for its errors alone: so that a file's mistakes carry the file's name. */
 static ci_status check_files(json_t *merged, const char *where, ci_error *err) {
   raw_options raw = {0};
@@ -353,6 +371,7 @@ ci_status ci_generation_read(const json_t *generation_config, const json_t *conf
   if (!status) status = overlay(merged, kwargs, false, false, err);
   if (!status)
     status = read_merged(merged, kwargs && json_object_size(kwargs) ? kwargs_name : path.data, &raw, keep, err);
+  if (!status) status = read_language(&raw.g, generation_config, err);
   if (!status && json_array_append(keep, merged)) status = ci_fail_memory(err);
   ci_text_free(&path);
   json_decref(merged);

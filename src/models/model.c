@@ -143,6 +143,21 @@ static ci_status resolve_specials(ci_model *model, ci_error *err) {
   return CI_OK;
 }
 
+/* tgt_lang of tokenizer_kwargs: its token is the code itself (mBART, NLLB) or has underscores around it (M2M100, SeamlessM4T). */
+static ci_status resolve_language(ci_model *model, const json_t *tokenizer_kwargs, ci_error *err) {
+  const char *code = NULL;
+  model->target_language = -1;
+  if (!model->graph.encoder_decoder) return CI_OK;
+  ci_status status = ci_json_get_text(tokenizer_kwargs, "tokenizer_kwargs", "tgt_lang", NULL, &code, err);
+  if (status || !code) return status;
+  char name[64];
+  snprintf(name, sizeof name, "__%.50s__", code);
+  model->target_language = ci_tokenizer_id(model->tokenizer, code);
+  if (model->target_language < 0) model->target_language = ci_tokenizer_id(model->tokenizer, name);
+  if (model->target_language >= 0) return CI_OK;
+  return ci_fail(err, CI_EINVAL, "tokenizer_kwargs", "\"tgt_lang\" is \"%s\": the tokenizer has no token \"%s\" or \"%s\"", code, code, name);
+}
+
 /* What a language model cannot lack, in one place for all: the tokenizer must not give ids that the model has no row for. */
 static ci_status check_fit(const ci_model *model, ci_warn *warn, void *context) {
   size_t ids = ci_tokenizer_get_facts(model->tokenizer)->vocabulary;
@@ -167,6 +182,7 @@ ci_status ci_model_open(const char *folder, const json_t *model_kwargs, const js
   if (!status) status = build_graph(model, warn, context, err);
   if (!status) status = ci_tokenizer_open(folder, model->config, tokenizer_kwargs, &model->tokenizer, err);
   if (!status) status = resolve_specials(model, err);
+  if (!status) status = resolve_language(model, tokenizer_kwargs, err);
   if (!status) status = check_fit(model, warn, context);
   if (status) ci_model_close(model);
   else *out = model;

@@ -35,6 +35,7 @@ typedef struct {
   size_t vocabulary;
   int64_t bos, eos, pad, unk; /* as Inseq resolves them (spec 1.1); -1: none */
   int64_t decoder_start;      /* -1: decoder-only */
+  int64_t target_language;    /* the token of tokenizer_kwargs' tgt_lang; -1: none */
 } ci_model;
 
 typedef void ci_warn(void *context, const char *message);
