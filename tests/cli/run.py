@@ -468,6 +468,13 @@ def test_chat():
     fails(2, "for ever|more than", "generate", "-m", with_template("{% for a in range(99999) %}{% for b in range(99999) %}{{ a }}{% endfor %}{% endfor %}"),
           "--chat", "-i", "Hi")
     works("generate", "-m", with_template("{% unknown %}"), "-i", "Hi", *SHORT)  # not used: not read
+def test_a_target_language_comes_first():
+    flags = ["generate", "-m", "zh-en-mini", "-i", "我很开心。", "--json"]
+    language = ["--tokenizer_kwargs", '{"tgt_lang": "▁today"}']
+    free, forced, own = (json.loads(works(*flags, *more).stdout)["output_ids"] for more in
+                         ([], language, [*language, "--generation_kwargs", '{"forced_bos_token_id": 5}']))
+    assert forced[0] == free[0] and forced[1] != free[1] and own[1] == 5
+    fails(2, "tgt_lang", *flags, "--tokenizer_kwargs", '{"tgt_lang": "nowhere"}')
 
 
 def seed_table(method):

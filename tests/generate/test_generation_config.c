@@ -145,6 +145,23 @@ static void harmless_options_are_taken(void **state) {
   }
 }
 
+static const char LANGUAGES[] = "{\"text_decoder_lang_to_code_id\": {\"fra\": 7, \"eng\": 9, \"odd\": \"x\"}}";
+
+static void languages_have_tokens(void **state) {
+  (void)state;
+  ci_generation g;
+  ci_error err;
+  static const struct {
+    const char *kwargs;
+    int token;
+  } cases[] = {{"{}", -1}, {"{\"tgt_lang\": \"fra\"}", 7}, {"{\"tgt_lang\": \"__eng__\"}", 9}, {"{\"tgt_lang\": null}", -1}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    assert_int_equal(read(LANGUAGES, cases[i].kwargs, &g, &err), CI_OK);
+    assert_int_equal(g.language_token, cases[i].token);
+    ci_generation_free(&g);
+  }
+}
+
 static void what_is_wrong_is_named(void **state) {
   (void)state;
   static const struct {
@@ -174,6 +191,12 @@ static void what_is_wrong_is_named(void **state) {
       {"{\"num_beams\": \"many\"}", "{}", "model/generation_config.json", "num_beams"},
       {"{\"num_beams\": \"many\"}", "{\"max_length\": 3}", "model/generation_config.json", "num_beams"},
       {"{\"min_p\": 0.1, \"do_sample\": true}", "{}", "model/generation_config.json", "min_p"},
+      {NULL, "{\"encoder_repetition_penalty\": 0}", "generation_kwargs", "encoder_repetition_penalty"},
+      {NULL, "{\"tgt_lang\": \"fra\"}", "generation_kwargs", "text_decoder_lang_to_code_id"},
+      {LANGUAGES, "{\"tgt_lang\": \"f\"}", "generation_kwargs", "\"tgt_lang\" is \"f\""},
+      {LANGUAGES, "{\"tgt_lang\": \"__\"}", "generation_kwargs", "\"tgt_lang\" is \"__\""},
+      {LANGUAGES, "{\"tgt_lang\": \"odd\"}", "generation_kwargs", "\"tgt_lang\" is \"odd\""},
+      {"{\"text_decoder_lang_to_code_id\": [7]}", "{\"tgt_lang\": \"fra\"}", "generation_kwargs", "text_decoder_lang"},
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     ci_generation g;
@@ -196,6 +219,7 @@ int main(void) {
       cmocka_unit_test(nothing_gives_the_defaults),
       cmocka_unit_test(values_outlive_the_request),
       cmocka_unit_test(harmless_options_are_taken),
+      cmocka_unit_test(languages_have_tokens),
       cmocka_unit_test(what_is_wrong_is_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,26 @@ static void kwargs_override(void **state) {
   assert_memory_not_equal(one, two, n * sizeof(float));
 }
 
+/* tgt_lang is a token of the tokenizer, as it is or between underscores. */
+static void a_target_language_is_a_token(void **state) {
+  (void)state;
+  static const struct {
+    const char *code;
+    bool known;
+  } cases[] = {{"▁I", true}, {"unk>", false}, {"", false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    json_t *kwargs = json_pack("{s:s}", "tgt_lang", cases[i].code);
+    ci_error err = {0};
+    ci_model *model = NULL;
+    ci_status status = ci_model_open(GOLDEN "models/marian", NULL, kwargs, NULL, NULL, &model, &err);
+    assert_int_equal(status, cases[i].known ? CI_OK : CI_EINVAL);
+    if (status) assert_non_null(strstr(err.message, "tgt_lang"));
+    else assert_int_equal(model->target_language, ci_tokenizer_id(model->tokenizer, cases[i].code));
+    ci_model_close(model);
+    json_decref(kwargs);
+  }
+}
+
 /* The same weights in shards give the same bits; in half precision nearly the same. */
 static void formats_agree(void **state) {
   (void)state;
@@ -287,6 +307,7 @@ int main(void) {
   golden_add_one(&list, "wrong_configurations_are_named", wrong_configurations_are_named, "folders", NULL);
   golden_add_one(&list, "missing_files_are_named", missing_files_are_named, "folders", NULL);
   golden_add_one(&list, "optional_files", optional_files, "folders", NULL);
+  golden_add_one(&list, "a_target_language_is_a_token", a_target_language_is_a_token, "folders", NULL);
   golden_add_one(&list, "kwargs_override", kwargs_override, "folders", NULL);
   golden_add_one(&list, "formats_agree", formats_agree, "folders", NULL);
   golden_add_one(&list, "architectures", architectures, "folders", NULL);
