@@ -91,12 +91,24 @@ def as_if_from_ids(side, causal):
     side.forward = forward
 
 
-def generate(model, tokenizer, generation):
+def load_attributor(name, folder, method, tokenizer):
+    """Inseq embeds the target with the encoder's matrix: FSMT has one for each side."""
+    attributor = inseq.load_model(true_model(name, folder), method, tokenizer=tokenizer)
+    if name == "fsmt":
+        sides = attributor.model.model
+        attributor.embed_ids = lambda ids, as_targets=False: \
+            (sides.decoder if as_targets else sides.encoder).embed_tokens(ids) * attributor.embed_scale
+    return attributor
+
+
+def generate(model, tokenizer, name):
+    """With FSMT's cache, every token after the first would be taken for the first."""
+    generation, cached = MODELS[name][3], name != "fsmt"
     ids = tokenizer(TEXT, return_tensors="pt").input_ids
     options = {"greedy": dict(num_beams=1), "beam4": dict(num_beams=4, length_penalty=1.0), "greedy_min": dict(num_beams=1, min_new_tokens=12)}
     if generation:
         options["default"] = {}
-    runs = {k: model.generate(ids, max_new_tokens=12, do_sample=False, **v)[0].tolist() for k, v in options.items()}
+    runs = {k: model.generate(ids, max_new_tokens=12, do_sample=False, use_cache=cached, **v)[0].tolist() for k, v in options.items()}
     return dict(text=TEXT, input_ids=ids[0].tolist(), max_new_tokens=12, runs=runs)
 
 
@@ -108,11 +120,11 @@ def make(out, name):
     done = []
     for case in CASES:
         options = {k: v for k, v in case.items() if k not in ("case", "method")}
-        attributor = inseq.load_model(true_model(name, folder), case["method"], tokenizer=tokenizer)
+        attributor = load_attributor(name, folder, case["method"], tokenizer)
         result = attributor.attribute(TEXT, FORCED, show_progress=False, **options)
         result.save(os.path.join(cases, case["case"] + ".json"), overwrite=True)
         done.append({**case, "input_texts": TEXT, "generated_texts": FORCED})
-    generation = generate(true_model(name, folder), tokenizer, MODELS[name][3])
+    generation = generate(true_model(name, folder), tokenizer, name)
     for file, value in (("cases.json", done), ("generation.json", generation)):
         with open(os.path.join(cases, file), "w") as f:
             json.dump(value, f, indent=1)
