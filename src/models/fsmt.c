@@ -11,8 +11,8 @@ static void build(ci_builder *b) {
          target = (size_t)ci_config_needed(b, "tgt_vocab_size", 1, 1 << 28);
   ci_build_weights(b, "", 0);
   pair.sides[CI_ENCODER].embedding = ci_weight_linear(b, "model.encoder.embed_tokens.weight", source, d);
-  pair.sides[CI_DECODER].embedding = ci_weight_tied(b, decoder, 2, target, d);
   pair.head = ci_weight_tied(b, head, 2, target, d);
+  pair.sides[CI_DECODER].embedding = ci_weight_tied(b, decoder, 2, target, d);
   ci_fairseq_sines(b, &pair, (size_t)ci_config_int(b, "pad_token_id", 1, 0, 1 << 28) + 1);
   ci_build_pair(b, &pair);
 }

@@ -208,7 +208,7 @@ static double rms(const float *values, size_t n) {
   return sqrt(squares / (double)n);
 }
 
-/* (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h of each target's probability, all rows of a space moved along v; h = size
+/* (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h of each target's value, all rows of a space moved along v; h = size
  * times the input's own, which may be small: a norm may be all that follows on it. */
 static void slopes(golden_subject *g, const ci_model *model, ci_space_id space, const float *v, double size,
                    double *out) {
@@ -241,7 +241,7 @@ static void compare_slopes(golden_subject *g, const ci_model *model, ci_space_id
                            const float *v, const char *name) {
   size_t n = ci_subject_rows(&g->subject, space) * width_of(model, space);
   double d[GOLDEN_ROWS];
-  slopes(g, model, space, v, 0.01, d);
+  slopes(g, model, space, v, 0.005, d);
   for (size_t t = 0; t < g->subject.target_count; t++) {
     double along = 0, length = rms(gradient + t * n, n) * sqrt((double)n);
     for (size_t i = 0; i < n; i++) along += (double)gradient[t * n + i] * (double)v[i];
@@ -251,7 +251,7 @@ static void compare_slopes(golden_subject *g, const ci_model *model, ci_space_id
   }
 }
 
-static void probability_against_differences(void **state) {
+static void gradients_against_differences(void **state) {
   ci_model model;
   golden_open_with(&model, *state, true);
   golden_subject g;
@@ -345,7 +345,7 @@ int main(void) {
   golden_add(&list, "results_do_not_depend_on_the_cut", results_do_not_depend_on_the_cut);
   golden_add(&list, "a_path_is_the_sum_of_its_points", a_path_is_the_sum_of_its_points);
   golden_add(&list, "the_future_has_no_gradient", the_future_has_no_gradient);
-  golden_add(&list, "probability_against_differences", probability_against_differences);
+  golden_add(&list, "gradients_against_differences", gradients_against_differences);
   golden_add(&list, "progress_cancels", progress_cancels);
   golden_add(&list, "progress_counts_up", progress_counts_up);
   return golden_run(&list, set_up, tear_down);

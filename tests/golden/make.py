@@ -19,7 +19,7 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-TEXT, FORCED = "He's going to learn a lot today.", "I learned a lot, and I am happy."
+TEXT, FORCED = "What is the attention of a model?", "The weights of a token."
 SIZES = dict(encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=48,
              decoder_ffn_dim=48, max_position_embeddings=128)
 # a start equal to pad would not count in the positions of fairseq's models
