@@ -468,6 +468,8 @@ def test_chat():
     fails(2, "for ever|more than", "generate", "-m", with_template("{% for a in range(99999) %}{% for b in range(99999) %}{{ a }}{% endfor %}{% endfor %}"),
           "--chat", "-i", "Hi")
     works("generate", "-m", with_template("{% unknown %}"), "-i", "Hi", *SHORT)  # not used: not read
+
+
 def test_a_target_language_comes_first():
     flags = ["generate", "-m", "zh-en-mini", "-i", "我很开心。", "--json"]
     language = ["--tokenizer_kwargs", '{"tgt_lang": "▁today"}']
