@@ -92,11 +92,11 @@ const char *ci_config_text_at(ci_builder *b, const char *key, size_t index, size
 void ci_config_only(ci_builder *b, const char *key, const json_t *value) {
   const json_t *found = json_object_get(object(b), key);
   if (!b->status && !is_absent(found) && !json_equal(found, value)) {
-    char *text = json_dumps(found, JSON_ENCODE_ANY | JSON_COMPACT), *expected = json_dumps(value, JSON_ENCODE_ANY);
+    char *text = ci_json_text(found, JSON_ENCODE_ANY | JSON_COMPACT), *expected = ci_json_text(value, JSON_ENCODE_ANY);
     ci_build_fail(b, where(b), "\"%s\": %s is not supported for %s (only %s)", key, text ? text : "?",
                   b->model->architecture->id, expected ? expected : "?");
-    free(text);
-    free(expected);
+    ci_free(text);
+    ci_free(expected);
   }
   json_decref((json_t *)value);
 }
