@@ -22,7 +22,7 @@ setup:
 
 build: setup ## build/cinseq
 	@test -f $(BUILD)/build.ninja -a -z "$(CMAKE_FLAGS)" || \
-	  cmake -G Ninja -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_FLAGS) >/dev/null
+	  cmake -G Ninja -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(abspath $(PREFIX)) $(CMAKE_FLAGS) >/dev/null
 	@ninja -C $(BUILD) --quiet
 
 demo: build ## which Chinese word each English word came from, then a decoder-only model
@@ -50,7 +50,7 @@ format: ## clang-format over the whole tree
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
 install: build ## into PREFIX (default /usr/local): program, library, header, man page, completions, models
-	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
+	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(abspath $(PREFIX)) >/dev/null
 	@ninja -C $(BUILD) --quiet
 	@DESTDIR=$(DESTDIR) scripts/install.sh install $(BUILD) $(PREFIX)
 

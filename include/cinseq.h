@@ -9,7 +9,7 @@
  *
  * Errors. A function that can fail returns CINSEQ_OK (0) or another CINSEQ_ code, and then has filled *error, unless
  *   error is NULL, and set what it would have made to NULL. The library never exits and never prints; it sets no signal
- *   handler, no locale and no environment variable.
+ *   handler and no environment variable. Numbers are written with a point whatever the program's locale is.
  * Ownership. What a handle returns lives as long as the handle. The caller closes what cinseq_model_open,
  *   cinseq_attribute, cinseq_result_load and cinseq_result_aggregate made, and frees texts (char *) with cinseq_free. A
  *   result does not need its model: either may be closed first. Close and free take NULL.
@@ -18,7 +18,7 @@
  *   is closed when nobody uses it any more. Each request has threads of its own ("threads" in the request, by default
  *   one for each processor) which have ended when it returns.
  * Texts are UTF-8. Pointers must not be NULL where it does not say that they may.
- * ABI. Handles are opaque, and a new option is a new key of a request. The four structs below and the functions keep
+ * ABI. Handles are opaque, and a new option is a new key of a request. The structs below and the functions keep
  *   their form as long as the library's SONAME has the same number. */
 #ifndef CINSEQ_H
 #define CINSEQ_H
@@ -54,7 +54,8 @@ typedef struct cinseq_result cinseq_result;
 /* A part of a result. */
 typedef struct cinseq_sequence cinseq_sequence;
 
-/* What happens during a call; every member may be NULL. Both functions are called from the thread that made the call.
+/* What happens during a call; every member may be NULL. Both functions are called from the thread that made the call,
+ * which is then in the locale "C".
  */
 typedef struct {
   /* Called now and then. stage is a word ("generating", "attributing"), done and total count target tokens (total 0:

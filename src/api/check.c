@@ -1,4 +1,5 @@
 /* Requests without a model: whatever can be said of them before one is opened. */
+#include "api/c_locale.h"
 #include "api/request.h"
 #include "attribute/job.h"
 #include "output/show_options.h"
@@ -41,6 +42,11 @@ static const struct {
 
 int cinseq_request_check(const char *command, const char *request_json, cinseq_error *err) {
   for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-    if (strcmp(checks[i].id, command) == 0) return (int)checks[i].check(request_json ? request_json : "{}", err);
+    if (strcmp(checks[i].id, command) == 0) {
+      locale_t before = ci_locale_enter();
+      ci_status status = checks[i].check(request_json ? request_json : "{}", err);
+      ci_locale_leave(before);
+      return (int)status;
+    }
   return (int)ci_fail(err, CI_EINVAL, "command", "no command \"%s\"", command);
 }

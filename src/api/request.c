@@ -57,7 +57,8 @@ const ci_option ci_attribute_options[] = {
     {"include_eos_baseline", "--eos", CI_BOOL, AT(include_eos_baseline), "false", 0, 0, NULL,
      "Replace the end-of-sequence token too where the method compares with a baseline."},
     {"chat", NULL, CI_BOOL, AT(chat), "false", 0, 0, NULL,
-     "Input texts are what the user says (or messages as JSON): put them into the model's chat template; forced outputs are the answers."},
+     "Input texts are what the user says (or messages as JSON): put them into the model's chat template; forced "
+     "outputs are the answers."},
     {"skip_special_tokens", NULL, CI_BOOL, AT(skip_special_tokens), "false", 0, 0, NULL,
      "Remove special tokens from the texts and add none."},
     {"clean_special_chars", NULL, CI_BOOL, AT(clean_special_chars), "false", 0, 0, NULL,

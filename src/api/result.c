@@ -1,16 +1,23 @@
 /* The public functions of results: files, drawings, statistics. */
 #include "aggregate/result.h"
+#include "api/c_locale.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "output/output.h"
 #include <string.h>
 
 int cinseq_result_save(const cinseq_result *result, const char *path, cinseq_error *err) {
-  return (int)ci_result_save(result, path, err);
+  locale_t before = ci_locale_enter();
+  ci_status status = ci_result_save(result, path, err);
+  ci_locale_leave(before);
+  return (int)status;
 }
 
 int cinseq_result_load(const char *path, cinseq_result **result, cinseq_error *err) {
-  return (int)ci_result_load(path, result, err);
+  locale_t before = ci_locale_enter();
+  ci_status status = ci_result_load(path, result, err);
+  ci_locale_leave(before);
+  return (int)status;
 }
 
 void cinseq_result_close(cinseq_result *result) {
@@ -20,10 +27,12 @@ void cinseq_result_close(cinseq_result *result) {
 int cinseq_result_aggregate(const cinseq_result *result, const char *options_json, cinseq_result **aggregated,
                             cinseq_error *err) {
   ci_show_options options = {0};
+  locale_t before = ci_locale_enter();
   *aggregated = NULL;
   ci_status status = ci_show_options_read(options_json, &options, err);
   if (!status) status = ci_result_aggregate(result, options.aggregators, options.arguments, aggregated, err);
   ci_show_options_free(&options);
+  ci_locale_leave(before);
   return (int)status;
 }
 
@@ -32,6 +41,7 @@ int cinseq_result_render(const cinseq_result *result, const char *output, const 
   const ci_output *row = NULL;
   ci_show_options options = {0};
   ci_text text = {0};
+  locale_t before = ci_locale_enter();
   *out = NULL;
   ci_status status = ci_output_named(output, &row, err);
   if (!status) status = ci_show_options_read(options_json, &options, err);
@@ -39,6 +49,7 @@ int cinseq_result_render(const cinseq_result *result, const char *output, const 
   if (!status && !(*out = ci_text_take(&text))) status = ci_fail_memory(err);
   ci_text_free(&text);
   ci_show_options_free(&options);
+  ci_locale_leave(before);
   return (int)status;
 }
 

@@ -1,4 +1,5 @@
 /* The public functions that open models and run requests. */
+#include "api/c_locale.h"
 #include "api/installed.h"
 #include "api/session.h"
 #include "attribute/job.h"
@@ -43,6 +44,7 @@ int cinseq_model_open(const char *path, const char *options_json, const cinseq_h
                       cinseq_error *err) {
   ci_open_request request;
   json_t *owner = NULL;
+  locale_t before = ci_locale_enter();
   *out = NULL;
   ci_status status = ci_open_request_read(options_json, &request, &owner, err);
   cinseq_model *handle = ci_alloc_zeroed(1, sizeof *handle);
@@ -58,6 +60,7 @@ int cinseq_model_open(const char *path, const char *options_json, const cinseq_h
     ci_free(handle);
   else
     *out = handle;
+  ci_locale_leave(before);
   return (int)status;
 }
 
@@ -74,10 +77,12 @@ void cinseq_model_close(cinseq_model *model) {
 int cinseq_attribute(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
                      cinseq_result **result, cinseq_error *err) {
   ci_job *job = NULL;
+  locale_t before = ci_locale_enter();
   *result = NULL;
   ci_status status = ci_job_open(model->model, request_json, true, hooks, &job, err);
   if (!status) status = ci_job_run(job, result, err);
   ci_job_close(job);
+  ci_locale_leave(before);
   return (int)status;
 }
 
@@ -85,6 +90,7 @@ int cinseq_generate(const cinseq_model *model, const char *request_json, const c
                     cinseq_error *err) {
   ci_job *job = NULL;
   ci_text text = {0};
+  locale_t before = ci_locale_enter();
   *lines = NULL;
   ci_status status = ci_job_open(model->model, request_json, false, hooks, &job, err);
   for (size_t i = 0; !status && i < job->text_count; i++) {
@@ -94,5 +100,6 @@ int cinseq_generate(const cinseq_model *model, const char *request_json, const c
   if (!status && !(*lines = ci_text_take(&text))) status = ci_fail_memory(err);
   ci_text_free(&text);
   ci_job_close(job);
+  ci_locale_leave(before);
   return (int)status;
 }
