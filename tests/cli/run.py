@@ -672,7 +672,8 @@ def test_text_longer_than_the_positions():
     bad("positions?", edit_config(max_position_embeddings=8), "llama", "He's going to learn a lot today. " * 3)
 
 
-def main():
+def main(tests):
+    """Runs what is called test_... among `tests`, the globals of a file like this one."""
     global BIN, FOLDER
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default="build/cinseq")
@@ -681,7 +682,7 @@ def main():
     arguments = parser.parse_args()
     BIN = os.path.abspath(arguments.bin)
     passed = failed = 0
-    for name, test in list(globals().items()):
+    for name, test in list(tests.items()):
         if not name.startswith("test_") or arguments.only not in name:
             continue
         with tempfile.TemporaryDirectory() as FOLDER:
@@ -699,4 +700,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(globals())
