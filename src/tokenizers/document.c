@@ -7,13 +7,17 @@ ci_scan ci_document_scan(const ci_document *d, ci_extent member) {
   return (ci_scan){d->path, (const char *)d->file.bytes, d->file.length, member.begin};
 }
 
-static ci_status locate(const ci_document *d, const char *name, ci_extent *e, ci_error *err) {
+static ci_status locate(ci_document *d, ci_error *err) {
+  static const char *const names[] = {"vocab", "merges"};
   ci_scan scan = ci_document_scan(d, (ci_extent){0, 0});
-  bool found;
-  ci_status status = ci_scan_locate(&scan, "model", name, &found, &e->begin, &e->end, err);
-  while (!status && found && strchr(" \t\r\n", scan.bytes[e->begin])) e->begin++;
-  if (status || !found || e->end - e->begin < 2 || !strchr("[{", scan.bytes[e->begin])) *e = (ci_extent){0, 0};
-  return status;
+  ci_extent found[2];
+  ci_status status = ci_scan_locate(&scan, "model", names, 2, found, err);
+  for (int i = 0; i < 2 && !status; i++)
+    if (found[i].end < found[i].begin + 2 || !strchr("[{", scan.bytes[found[i].begin])) found[i] = (ci_extent){0, 0};
+  if (status) return status;
+  d->vocab = found[0];
+  d->merges = found[1];
+  return CI_OK;
 }
 
 /* Jansson reads the file without the insides of the two long members; when it finds a fault it reads it again with
@@ -43,8 +47,7 @@ ci_status ci_document_open(ci_document *d, const char *path, ci_error *err) {
   d->path = path;
   ci_status status = ci_map_file(path, &d->file, err);
   if (status) return status;
-  status = locate(d, "vocab", &d->vocab, err);
-  if (!status) status = locate(d, "merges", &d->merges, err);
+  status = locate(d, err);
   return status ? status : parse_rest(d, false, err);
 }
 

@@ -7,10 +7,6 @@
 #include "tokenizers/scan.h"
 
 typedef struct {
-  size_t begin, end; /* bytes of the file; end 0: it is not there, or is no array or object */
-} ci_extent;
-
-typedef struct {
   const char *path; /* borrowed */
   ci_mapping file;
   ci_extent vocab, merges; /* with their brackets */

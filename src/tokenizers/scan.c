@@ -217,9 +217,11 @@ ci_status ci_scan_scores(ci_scan *s, ci_scan_take_score *take, void *context, ci
 /* Over a string without reading it. */
 static ci_status skip_string(ci_scan *s, ci_error *err) {
   if (!take_byte(s, '"')) return broken(s, "a string", err);
-  for (; s->at < s->length && s->bytes[s->at] != '"'; s->at++)
-    if (s->bytes[s->at] == '\\') s->at++;
-  if (s->at >= s->length) return broken(s, "the end of a string", err);
+  size_t at = s->at;
+  for (; at < s->length && s->bytes[at] != '"'; at++)
+    if (s->bytes[at] == '\\') at++;
+  s->at = at < s->length ? at : s->length;
+  if (at >= s->length) return broken(s, "the end of a string", err);
   s->at++;
   return CI_OK;
 }
@@ -266,19 +268,41 @@ static ci_status find_member(ci_scan *s, const char *key, bool *found, ci_error 
     status = skip_value(s, err);
   } while (!status && take_byte(s, ','));
   ci_text_free(&buffer);
-  skip_space(s);
   return status;
 }
 
-ci_status ci_scan_locate(const ci_scan *from, const char *outer, const char *inner, bool *found, size_t *begin,
-                         size_t *end, ci_error *err) {
-  ci_scan s = *from;
-  ci_status status = find_member(&s, outer, found, err);
-  if (!status && *found && peek(&s) != '{') *found = false; /* whoever reads the rest says what is wrong */
-  if (!status && *found) status = find_member(&s, inner, found, err);
-  if (status || !*found) return status;
-  *begin = s.at;
-  status = skip_value(&s, err);
-  *end = s.at;
+/* Over the members of an object: the extents of the values of those that are named. */
+static ci_status find_members(ci_scan *s, const char *const *names, size_t count, ci_extent *extents, ci_error *err) {
+  if (!take_byte(s, '{')) return broken(s, "an object", err);
+  if (peek(s) == '}') return CI_OK;
+  ci_text buffer = {0};
+  ci_status status;
+  size_t left = count;
+  do {
+    const char *name;
+    size_t length;
+    status = take_string(s, &buffer, &name, &length, err);
+    if (!status && !take_byte(s, ':')) status = broken(s, "':'", err);
+    if (status) break;
+    skip_space(s);
+    size_t begin = s->at;
+    status = skip_value(s, err);
+    for (size_t i = 0; i < count && !status; i++) {
+      if (extents[i].end || length != strlen(names[i]) || memcmp(name, names[i], length)) continue;
+      extents[i] = (ci_extent){begin, s->at};
+      left--;
+    }
+  } while (!status && left && take_byte(s, ','));
+  ci_text_free(&buffer);
   return status;
+}
+
+ci_status ci_scan_locate(const ci_scan *from, const char *outer, const char *const *names, size_t count,
+                         ci_extent *extents, ci_error *err) {
+  ci_scan s = *from;
+  for (size_t i = 0; i < count; i++) extents[i] = (ci_extent){0, 0};
+  bool found;
+  ci_status status = find_member(&s, outer, &found, err);
+  if (status || !found || peek(&s) != '{') return status; /* whoever reads the rest says what is wrong */
+  return find_members(&s, names, count, extents, err);
 }

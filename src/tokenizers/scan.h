@@ -24,9 +24,14 @@ ci_status ci_scan_pairs(ci_scan *scan, ci_scan_take_pair *take, void *context, c
 /* [["a", -1.5], ...] at the place. */
 typedef ci_status ci_scan_take_score(void *context, const char *token, size_t length, double score, ci_error *err);
 ci_status ci_scan_scores(ci_scan *scan, ci_scan_take_score *take, void *context, ci_error *err);
-/* The value of object[outer][inner]: *found, and the place where it begins and ends. Only what has to be skipped is
- * looked at, and only for its brackets and strings. */
-ci_status ci_scan_locate(const ci_scan *scan, const char *outer, const char *inner, bool *found, size_t *begin,
-                         size_t *end, ci_error *err);
+/* Where values lie in a text. */
+typedef struct {
+  size_t begin, end; /* end 0: it is not there */
+} ci_extent;
+
+/* Where the values of object[outer][names[i]] lie, i < count. Only what has to be skipped is looked at, once, and only
+ * for its brackets and strings. */
+ci_status ci_scan_locate(const ci_scan *scan, const char *outer, const char *const *names, size_t count,
+                         ci_extent *extents, ci_error *err);
 
 #endif

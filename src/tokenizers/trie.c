@@ -10,53 +10,58 @@ static size_t slot_of(const ci_trie_edge *edges, size_t slots, uint32_t key) {
   return slot;
 }
 
-static int grow(ci_trie *trie) {
-  if (trie->count * 2 < trie->slots) return 0;
-  size_t slots = trie->slots ? trie->slots * 4 : FIRST_SLOTS;
-  ci_trie_edge *edges = ci_alloc_zeroed(slots, sizeof *edges);
-  if (!edges) return -1;
-  for (size_t i = 0; i < trie->slots; i++)
-    if (trie->edges[i].child) edges[slot_of(edges, slots, trie->edges[i].key)] = trie->edges[i];
-  ci_free(trie->edges);
-  trie->edges = edges;
-  trie->slots = slots;
+static int add_edge(ci_trie *trie, uint32_t node, unsigned char byte, uint32_t child) {
+  if (trie->edge_count * 2 >= trie->slots) {
+    size_t slots = trie->slots ? trie->slots * 2 : FIRST_SLOTS;
+    ci_trie_edge *edges = ci_alloc_zeroed(slots, sizeof *edges);
+    if (!edges) return -1;
+    for (size_t i = 0; i < trie->slots; i++)
+      if (trie->edges[i].child) edges[slot_of(edges, slots, trie->edges[i].key)] = trie->edges[i];
+    ci_free(trie->edges);
+    trie->edges = edges;
+    trie->slots = slots;
+  }
+  uint32_t key = node << 8 | byte;
+  trie->edges[slot_of(trie->edges, trie->slots, key)] = (ci_trie_edge){key, child};
+  trie->edge_count++;
   return 0;
 }
 
-static int add_node(ci_trie *trie, uint32_t *node) {
-  if (grow(trie) || ci_reserve((void **)&trie->values, &trie->capacity, trie->count + 1, sizeof *trie->values))
-    return -1;
-  *node = (uint32_t)trie->count++;
-  trie->values[*node] = 0;
+static int add_child(ci_trie *trie, uint32_t node, unsigned char byte, uint32_t child) {
+  if (!node) {
+    trie->first[byte] = child;
+  } else if (child == node + 1) {
+    trie->nodes[node].next = byte + 1u;
+  } else {
+    return add_edge(trie, node, byte, child);
+  }
   return 0;
 }
 
 uint32_t ci_trie_step(const ci_trie *trie, uint32_t node, unsigned char byte) {
   if (!node) return trie->first[byte];
-  const ci_trie_edge *edge = &trie->edges[slot_of(trie->edges, trie->slots, node << 8 | byte)];
-  return edge->child;
+  if (trie->nodes[node].next == byte + 1u) return node + 1;
+  return trie->slots ? trie->edges[slot_of(trie->edges, trie->slots, node << 8 | byte)].child : 0;
 }
 
 ci_status ci_trie_add(ci_trie *trie, const char *text, size_t length, uint32_t value, ci_error *err) {
   if (!length) return CI_OK;
   uint32_t node = 0, child;
-  if (!trie->count && add_node(trie, &node)) return ci_fail_memory(err);
-  for (size_t i = 0; i < length; i++, node = child) {
-    unsigned char byte = (unsigned char)text[i];
-    child = ci_trie_step(trie, node, byte);
-    if (child) continue;
-    if (trie->count == MOST_NODES)
-      return ci_fail(err, CI_EFILE, NULL, "the tokens of the vocabulary are too long: over %d different prefixes",
-                     MOST_NODES);
-    if (add_node(trie, &child)) return ci_fail_memory(err);
-    if (node) {
-      uint32_t key = node << 8 | byte;
-      trie->edges[slot_of(trie->edges, trie->slots, key)] = (ci_trie_edge){key, child};
-    } else {
-      trie->first[byte] = child;
-    }
+  size_t at = 0;
+  for (; at < length && (child = ci_trie_step(trie, node, (unsigned char)text[at])); at++) node = child;
+  size_t more = length - at + 1; /* and the root */
+  if (more > MOST_NODES - trie->count)
+    return ci_fail(err, CI_EFILE, NULL, "the tokens of the vocabulary are too long: over %d different prefixes",
+                   MOST_NODES);
+  if (ci_reserve((void **)&trie->nodes, &trie->capacity, trie->count + more, sizeof *trie->nodes))
+    return ci_fail_memory(err);
+  if (!trie->count) trie->nodes[trie->count++] = (ci_trie_node){0};
+  for (; at < length; at++, node = child) {
+    child = (uint32_t)trie->count++;
+    trie->nodes[child] = (ci_trie_node){0};
+    if (add_child(trie, node, (unsigned char)text[at], child)) return ci_fail_memory(err);
   }
-  trie->values[node] = value + 1;
+  trie->nodes[node].value = value + 1;
   return CI_OK;
 }
 
@@ -64,9 +69,9 @@ bool ci_trie_match(const ci_trie *trie, const char *text, size_t length, size_t 
   bool found = false;
   uint32_t node = 0;
   for (size_t i = at; i < length && (node = ci_trie_step(trie, node, (unsigned char)text[i])); i++) {
-    if (!trie->values[node]) continue;
+    if (!trie->nodes[node].value) continue;
     found = true;
-    *value = trie->values[node] - 1;
+    *value = trie->nodes[node].value - 1;
     *end = i + 1;
   }
   return found;
@@ -74,6 +79,6 @@ bool ci_trie_match(const ci_trie *trie, const char *text, size_t length, size_t 
 
 void ci_trie_free(ci_trie *trie) {
   ci_free(trie->edges);
-  ci_free(trie->values);
+  ci_free(trie->nodes);
   *trie = (ci_trie){0};
 }

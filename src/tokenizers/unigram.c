@@ -92,8 +92,8 @@ static ci_status find_best(const unigram *u, const char *word, size_t length, st
     bool single = false;
     uint32_t node = 0;
     for (size_t i = at; i < length && (node = ci_trie_step(&u->trie, node, (unsigned char)word[i])); i++) {
-      if (!u->trie.values[node]) continue;
-      uint32_t id = u->trie.values[node] - 1;
+      if (!u->trie.nodes[node].value) continue;
+      uint32_t id = u->trie.nodes[node].value - 1;
       improve(&best[i + 1], u->scores[id] + score, (int32_t)id, at);
       single = single || i + 1 == next;
     }

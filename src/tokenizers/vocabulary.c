@@ -16,9 +16,10 @@ static uint32_t hash_of(const char *text, size_t length) {
 /* The slot that holds the text, or the free one where it belongs. */
 static size_t find_slot(const ci_vocabulary *v, const char *text, size_t length, uint32_t hash) {
   size_t mask = v->slot_count - 1, slot = hash & mask;
-  for (; v->slots[slot]; slot = (slot + 1) & mask) {
-    const ci_vocabulary_entry *e = &v->entries[v->slots[slot] - 1];
-    if (e->hash == hash && e->length == length && memcmp(v->bytes + e->offset, text, length) == 0) break;
+  for (; v->slots[slot].entry; slot = (slot + 1) & mask) {
+    if (v->slots[slot].hash != hash) continue;
+    const ci_vocabulary_entry *e = &v->entries[v->slots[slot].entry - 1];
+    if (e->length == length && memcmp(v->bytes + e->offset, text, length) == 0) break;
   }
   return slot;
 }
@@ -27,12 +28,13 @@ static int grow_slots(ci_vocabulary *v, size_t wanted) {
   size_t count = v->slot_count ? v->slot_count : FIRST_SLOTS;
   while (count / 2 <= wanted) count *= 2;
   if (count == v->slot_count) return 0;
-  uint32_t *slots = ci_alloc_zeroed(count, sizeof *slots);
+  ci_vocabulary_slot *slots = ci_alloc_zeroed(count, sizeof *slots);
   if (!slots) return -1;
-  for (size_t i = 0; i < v->count; i++) {
-    size_t slot = v->entries[i].hash & (count - 1);
-    while (slots[slot]) slot = (slot + 1) & (count - 1);
-    slots[slot] = (uint32_t)i + 1;
+  for (size_t i = 0; i < v->slot_count; i++) {
+    if (!v->slots[i].entry) continue;
+    size_t slot = v->slots[i].hash & (count - 1);
+    while (slots[slot].entry) slot = (slot + 1) & (count - 1);
+    slots[slot] = v->slots[i];
   }
   ci_free(v->slots);
   v->slots = slots;
@@ -58,17 +60,17 @@ ci_status ci_vocabulary_add(ci_vocabulary *v, const char *where, const char *tex
   if (grow_slots(v, v->count + 1)) return ci_fail_memory(err);
   uint32_t hash = hash_of(text, length);
   size_t slot = find_slot(v, text, length, hash);
-  if (!v->slots[slot]) {
+  if (!v->slots[slot].entry) {
     if (ci_reserve((void **)&v->entries, &v->entries_capacity, v->count + 1, sizeof *v->entries) ||
         ci_reserve((void **)&v->bytes, &v->bytes_capacity, v->used + length + 1, 1))
       return ci_fail_memory(err);
-    v->entries[v->count] = (ci_vocabulary_entry){v->used, (uint32_t)length, hash, -1};
+    v->entries[v->count] = (ci_vocabulary_entry){v->used, (uint32_t)length, -1};
     if (length) memcpy(v->bytes + v->used, text, length);
     v->bytes[v->used + length] = 0;
     v->used += length + 1;
-    v->slots[slot] = (uint32_t)++v->count;
+    v->slots[slot] = (ci_vocabulary_slot){hash, (uint32_t)++v->count};
   }
-  return set_id(v, v->slots[slot] - 1, (int32_t)id) ? ci_fail_memory(err) : CI_OK;
+  return set_id(v, v->slots[slot].entry - 1, (int32_t)id) ? ci_fail_memory(err) : CI_OK;
 }
 
 ci_status ci_vocabulary_add_object(ci_vocabulary *v, const char *where, const json_t *object, ci_error *err) {
@@ -92,7 +94,7 @@ ci_status ci_vocabulary_add_object(ci_vocabulary *v, const char *where, const js
 
 int32_t ci_vocabulary_id(const ci_vocabulary *v, const char *text, size_t length) {
   if (!v->count) return -1;
-  uint32_t entry = v->slots[find_slot(v, text, length, hash_of(text, length))];
+  uint32_t entry = v->slots[find_slot(v, text, length, hash_of(text, length))].entry;
   return entry ? v->entries[entry - 1].id : -1;
 }
 

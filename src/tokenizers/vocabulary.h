@@ -9,16 +9,20 @@
 
 typedef struct {
   size_t offset; /* of the terminated text in bytes */
-  uint32_t length, hash;
+  uint32_t length;
   int32_t id;
 } ci_vocabulary_entry;
+
+typedef struct {
+  uint32_t hash, entry; /* of the text; entry + 1, 0: free */
+} ci_vocabulary_slot;
 
 typedef struct {
   char *bytes;
   size_t used, bytes_capacity;
   ci_vocabulary_entry *entries; /* in the order in which they came */
   size_t count, entries_capacity;
-  uint32_t *slots; /* entry + 1; 0: free. A power of two of them, at most half full */
+  ci_vocabulary_slot *slots; /* a power of two of them, at most half full */
   size_t slot_count;
   uint32_t *by_id;              /* [limit] entry + 1; 0: no token has this id */
   size_t limit, by_id_capacity; /* limit: the largest id + 1 */

@@ -61,8 +61,8 @@ static int32_t longest_token(const word_piece *w, const char *word, size_t lengt
   uint32_t node = at ? w->continued : 0;
   if (at && w->prefixed && !node) return -1;
   for (size_t i = at; i < length && (node = ci_trie_step(&w->trie, node, (unsigned char)word[i])); i++) {
-    if (!w->trie.values[node]) continue;
-    id = (int32_t)(w->trie.values[node] - 1);
+    if (!w->trie.nodes[node].value) continue;
+    id = (int32_t)(w->trie.nodes[node].value - 1);
     *end = i + 1;
   }
   return id;

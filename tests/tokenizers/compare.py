@@ -175,7 +175,7 @@ def escape(text):
 def compare(program, folder, texts, show):
     """(texts with equal ids, with equal decoded text, seconds of the program, of the package), and whether all are equal"""
     tok = transformers.AutoTokenizer.from_pretrained(folder)
-    wanted = [tok(t).input_ids for t in texts]
+    wanted = [tok(t, padding=False).input_ids for t in texts]
     start = time.process_time()
     for t in texts:
         tok.backend_tokenizer.encode(t)
