@@ -10,12 +10,12 @@ FUZZ         = build-fuzz
 SECONDS     ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench check-seed sanitize fuzz format install uninstall clean
+.PHONY: help setup build demo test test-tokenizers bench check-seed sanitize fuzz format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
 	@echo
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
 setup:
 	@scripts/setup.sh
@@ -30,6 +30,10 @@ demo: build ## which Chinese word each English word came from, then a decoder-on
 
 test: build ## all tests, with their count on the last line
 	@scripts/test.sh $(BUILD)
+
+DATA ?= ../shared/data/cmn.txt
+test-tokenizers: build ## tokenizers of every kind against the tokenizers package (PyPI), over DATA=pairs of sentences
+	@tests/tokenizers/compare.sh $(BUILD) $(DATA)
 
 bench: build ## time and memory against the roofline of this machine; PEER=path-to-python adds the real Inseq
 	@bench/run $(CINSEQ)

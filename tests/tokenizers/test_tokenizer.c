@@ -257,10 +257,12 @@ static void test_settings(void **state) {
     ci_tokenizer *t = open_folder(folder, json_is_object(config) ? config : NULL, NULL);
     expect_specials(t, one);
     expect_rows(t, name, json_object_get(one, "rows"), CI_ENCODE_SPECIAL);
+    if (json_array_size(json_object_get(one, "targets")))
+      expect_rows(t, name, json_object_get(one, "targets"), CI_ENCODE_SPECIAL | CI_ENCODE_TARGET);
     ci_tokenizer_close(t);
     remove_folder(folder);
   }
-  assert_int_equal(json_array_size(cases), 10);
+  assert_int_equal(json_array_size(cases), 16);
   json_decref(cases);
 }
 
@@ -281,6 +283,30 @@ static void test_kwargs(void **state) {
   ci_ids_free(&ids);
   ci_tokenizer_close(t);
   json_decref(kwargs);
+}
+
+/* The languages of NLLB: one that is no token, and none for the target. */
+static void test_languages(void **state) {
+  (void)state;
+  char folder[64];
+  make_folder(folder);
+  copy_file(DATA "unigram", folder, "tokenizer.json");
+  const char *config = "{\"tokenizer_class\":\"NllbTokenizer\",\"additional_special_tokens\":[\"eng_Latn\"]}";
+  write_file(folder, "tokenizer_config.json", config, strlen(config));
+  json_t *kwargs = json_pack("{s:s}", "src_lang", "xx");
+  ci_tokenizer *t;
+  ci_error err = {0};
+  assert_int_equal(ci_tokenizer_open(folder, NULL, kwargs, &t, &err), CI_EINVAL);
+  assert_non_null(strstr(err.message, "src_lang is \"xx\", but the tokenizer has no token \"xx\""));
+  t = open_folder(folder, NULL, NULL);
+  ci_ids ids = {0};
+  assert_int_equal(ci_tokenizer_encode(t, "a", 1, CI_ENCODE_SPECIAL | CI_ENCODE_TARGET, &ids, &err), CI_EINVAL);
+  assert_non_null(strstr(err.message, "has no tgt_lang"));
+  assert_int_equal(ci_tokenizer_encode(t, "a", 1, CI_ENCODE_TARGET, &ids, &err), CI_OK);
+  ci_ids_free(&ids);
+  ci_tokenizer_close(t);
+  json_decref(kwargs);
+  remove_folder(folder);
 }
 
 static void test_token_to_text(void **state) {
@@ -576,6 +602,7 @@ int main(void) {
       cmocka_unit_test(test_unknown_parts), cmocka_unit_test(test_truncated),
       cmocka_unit_test(test_garbage),       cmocka_unit_test(test_rows),
       cmocka_unit_test(test_no_token),      cmocka_unit_test(test_refused_patterns),
+      cmocka_unit_test(test_languages),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ def copy(source, folder, *names):
 def rows(tok, texts, special=True):
     out = []
     for t in texts:
-        ids = tok(t, add_special_tokens=special).input_ids
+        ids = tok(t, add_special_tokens=special, padding=False).input_ids
         out.append(dict(text=t, ids=ids, decoded=tok.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False),
                         full=tok.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)))
     return out
@@ -67,6 +67,23 @@ copy(f"{shared}/golden/models/gpt2", "byte-level", "tokenizer.json")
 plain = {"special": False, "lstrip": False, "rstrip": False, "single_word": False, "normalized": False}
 setting("fast_numbering", "byte-level", tr.PreTrainedTokenizerFast, ["tokenizer.json"], {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", "added_tokens_decoder": {
     "900": {"content": "wo", **plain}, "700": {"content": "<tool>", **plain}, "800": {"content": "<tool> y", **plain}, "0": {"content": "<|endoftext|>", **plain, "rstrip": True, "special": True}}})
+copy(f"{shared}/golden/models/t5", "unigram", "tokenizer.json")
+def language(name, cls, codes, **change):
+    setting(name, "unigram", cls, ["tokenizer.json"], {"tokenizer_class": cls.__name__.removesuffix("Fast"), "additional_special_tokens": codes, **change})
+    with tempfile.TemporaryDirectory() as d:
+        shutil.copyfile(f"{here}/unigram/tokenizer.json", f"{d}/tokenizer.json")
+        json.dump(settings[-1]["tokenizer_config"], open(f"{d}/tokenizer_config.json", "w"))
+        tok = cls.from_pretrained(d)
+        settings[-1]["rows"] = rows(tok, few := ["Hello world", "", "eng_Latn <mask> x", "en_XX</s>"])
+        settings[-1]["targets"] = [dict(text=t, ids=tok(text_target=t, padding=False).input_ids) for t in few] if tok.tgt_lang else []
+from transformers.models.mbart.tokenization_mbart_fast import FAIRSEQ_LANGUAGE_CODES as MBART
+from transformers.models.mbart50.tokenization_mbart50_fast import FAIRSEQ_LANGUAGE_CODES as MBART50
+language("mbart", tr.MBartTokenizerFast, MBART, src_lang="zh_CN", tgt_lang="fr_XX")
+language("mbart_default", tr.MBartTokenizerFast, MBART)
+language("mbart50", tr.MBart50TokenizerFast, MBART50, src_lang="de_DE", tgt_lang="en_XX", bos_token="<s>")
+language("nllb", tr.NllbTokenizerFast, ["eng_Latn", "zho_Hans"], src_lang="zho_Hans", tgt_lang="eng_Latn")
+language("nllb_legacy", tr.NllbTokenizerFast, ["eng_Latn", "zho_Hans"], tgt_lang="zho_Hans", legacy_behaviour=True)
+language("seamless", tr.SeamlessM4TTokenizerFast, ["__eng__", "__fra__"])
 write("settings.json", settings)
 
 # Every part of tokenizer.json: changes to a base file. {case: {base, change: {key: value}, rows}}
