@@ -16,11 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const requests[] = {
+static const char stories[] =
     "{\"input_texts\": [\"Once upon\", \"A cat\"], \"generation_kwargs\": {\"max_new_tokens\": 4}, \"threads\": 2,"
-    " \"step_scores\": [\"probability\", \"entropy\"]}",
+    " \"step_scores\": [\"probability\", \"entropy\"]}";
+static const char attention[] =
     "{\"input_texts\": \"Tom and\", \"generation_kwargs\": {\"max_new_tokens\": 6}, \"threads\": 2,"
-    " \"attribution_method\": \"attention\"}"};
+    " \"attribution_method\": \"attention\"}";
 
 static cinseq_model *open_model(const char *name) {
   cinseq_model *model;
@@ -109,7 +110,7 @@ static void numbers_of_an_encoder_decoder(void **state) {
 static void numbers_of_a_decoder(void **state) {
   (void)state;
   cinseq_model *model = open_model("stories260K");
-  cinseq_result *result = attribute(model, requests[0]);
+  cinseq_result *result = attribute(model, stories);
   assert_int_equal(cinseq_result_count(result), 2);
   for (size_t i = 0; i < 2; i++) {
     const cinseq_sequence *s = cinseq_result_sequence(result, i);
@@ -179,7 +180,7 @@ static void two_threads_share_a_model(void **state) {
   static const struct {
     const char *model, *requests[THREADS];
   } cases[] = {
-      {"stories260K", {requests[0], requests[1]}},
+      {"stories260K", {stories, attention}},
       {"zh-en-mini",
        {"{\"input_texts\": [\"我很开心。\", \"今天\"], \"attribute_target\": true, \"threads\": 2}",
         "{\"input_texts\": \"他在这里。\", \"attribution_method\": \"occlusion\", \"generation_kwargs\": "
@@ -225,7 +226,7 @@ static void two_threads_read_a_result(void **state) {
   char folder[] = "/tmp/cinseq-threads-XXXXXX", paths[THREADS][64];
   assert_non_null(mkdtemp(folder));
   cinseq_model *model = open_model("stories260K");
-  cinseq_result *result = attribute(model, requests[0]);
+  cinseq_result *result = attribute(model, stories);
   cinseq_model_close(model);
   work works[THREADS];
   for (int i = 0; i < THREADS; i++) {
@@ -308,7 +309,7 @@ static void a_hook_ends_the_run(void **state) {
   cinseq_model *model = open_model("stories260K");
   cinseq_result *result;
   cinseq_error error;
-  assert_int_equal(cinseq_attribute(model, requests[0], &hooks, &result, &error), CINSEQ_ECANCEL);
+  assert_int_equal(cinseq_attribute(model, stories, &hooks, &result, &error), CINSEQ_ECANCEL);
   assert_null(result);
   assert_int_equal(error.code, CINSEQ_ECANCEL);
   assert_int_equal(calls, 2);
