@@ -177,7 +177,7 @@ static void run_both(void *(*function)(void *), work works[THREADS]) {
 /* Bit by bit what each gives alone, whatever tokenizer and method. */
 static void two_threads_share_a_model(void **state) {
   (void)state;
-  static const struct {
+  const struct {
     const char *model, *requests[THREADS];
   } cases[] = {
       {"stories260K", {stories, attention}},
