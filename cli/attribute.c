@@ -13,7 +13,7 @@ static const char *const examples[] = {
     "attention",
     "cinseq attribute -m zh-en-mini -i \"我很开心。\" -g \"I am very happy.\" -a integrated_gradients "
     "--attribution_kwargs '{\"n_steps\": 20}' --hide -o result.json",
-    NULL};
+    "printf '我很开心。\\n他在这里。\\n' | cinseq attribute -m zh-en-mini -i - --hide --viz_path result.csv", NULL};
 
 static void print_statistics(const json_t *values, const cinseq_result *result) {
   char *text = cinseq_result_statistics(result);

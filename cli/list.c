@@ -47,14 +47,17 @@ static void print_option(const json_t *option) {
 
 static void print_rows(const json_t *rows) {
   size_t i, k, widest = 0;
-  const json_t *row, *option;
+  const json_t *row, *option, *ending;
   json_array_foreach(rows, i, row) {
     size_t n = json_string_length(json_object_get(row, "id"));
     if (n > widest) widest = n;
   }
   json_array_foreach(rows, i, row) {
-    printf("%-*s  %s\n", (int)widest, json_string_value(json_object_get(row, "id")),
+    printf("%-*s  %s", (int)widest, json_string_value(json_object_get(row, "id")),
            json_string_value(json_object_get(row, "help")));
+    json_array_foreach(json_object_get(row, "endings"), k, ending)
+        printf("%s.%s", k ? ", " : " Files: ", json_string_value(ending));
+    puts("");
     json_array_foreach(json_object_get(row, "options"), k, option) print_option(option);
   }
 }

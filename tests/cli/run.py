@@ -142,6 +142,7 @@ def test_lists():
                          ("functions", "vnorm"), ("kinds", "methods"), ("installed", "zh-en-mini")):
         assert member in works("list", kind).stdout.decode()
         rows = json.loads(works("list", kind, "--json").stdout)
+        assert kind != "outputs" or b"Files: .html, .htm" in works("list", kind).stdout
         assert rows and all(row["id"] and row["help"] for row in rows)
 
 
