@@ -6,9 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-/* tokenizer.json of a large vocabulary has 30 MB; anything beyond this is no model file. */
-enum { LARGEST_JSON = 512 * 1024 * 1024 };
-
 /* jansson does not always say that memory is out: a text may seem ill-formed where it ends instead. One that still does
  * when it is read again is. */
 json_t *ci_json_load(const char *text, size_t length, size_t flags, json_error_t *problem, bool *no_memory) {
@@ -36,7 +33,7 @@ ci_status ci_json_read_file(const char *path, json_t **value, ci_error *err) {
   char *text;
   size_t length;
   *value = NULL;
-  ci_status status = ci_read_file(path, LARGEST_JSON, &text, &length, err);
+  ci_status status = ci_read_file(path, CI_LARGEST_JSON, &text, &length, err);
   if (status) return status;
   status = ci_json_parse(path, text, length, value, err);
   ci_free(text);

@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Bytes of a model's JSON file that is read as a tree, which takes up to 45 times as much: "[],[],". The largest that
+ * occur (an index of shards, a list of added tokens) have 10 MB. */
+enum { CI_LARGEST_JSON = 64 << 20 };
+
 /* `where` names the source in errors (a path or a flag). The caller decrefs *value. Nesting is bounded by jansson (2048). */
 ci_status ci_json_parse(const char *where, const char *text, size_t length, json_t **value, ci_error *err);
 /* json_loadb, which fails with *no_memory when that is why. */

@@ -48,6 +48,10 @@ ci_status ci_document_open(ci_document *d, const char *path, ci_error *err) {
   ci_status status = ci_map_file(path, &d->file, err);
   if (status) return status;
   status = locate(d, err);
+  size_t rest = d->file.length - (d->vocab.end - d->vocab.begin) - (d->merges.end - d->merges.begin);
+  if (!status && rest > CI_LARGEST_JSON)
+    return ci_fail(err, CI_EFILE, path, "has %zu bytes beside its vocabulary, expected at most %d", rest,
+                   CI_LARGEST_JSON);
   return status ? status : parse_rest(d, false, err);
 }
 

@@ -215,6 +215,13 @@ def test_memory_stays_small():
         assert done.returncode in (0, 1), (key, done)
 
 
+def test_json_without_end():
+    """A tree takes 45 times what the text takes."""
+    text = '{"a": [' + "[]," * 30_000_000 + "[]]}"
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        bad(name + ".*expected at most 67108864", write(name, text))
+
+
 def test_json_that_nests():
     for text in ("[" * 100000, '{"a":' * 100000, "[" * 2000 + "]" * 2000):
         for name in FILES["llama"]:
