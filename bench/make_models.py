@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write random-weight models at the exact shapes of well-known ones, for speed and memory work (standard library only).
 
-usage: make_models.py OUT_FOLDER opus-mt-en-mg|gpt2|gpt2-xl|smollm2 ...
+usage: make_models.py OUT_FOLDER opus-mt-en-mg|flan-t5-small|gpt2|gpt2-xl|smollm2 ...
 The weights repeat a block of random numbers: only shapes matter here. Tokenizers are the real ones of tests/data/tokenizers;
 smollm2 takes GPT-2's, whose ids all exist in its larger or equal vocabulary (ids beyond it are not used by the bench's texts).
 """
@@ -112,7 +112,36 @@ def marian(out):
     write(f"{out}/model.safetensors", t)
 
 
-SHAPES = {"gpt2": lambda out: gpt2(out, 12, 768, 12), "gpt2-xl": lambda out: gpt2(out, 48, 1600, 25), "smollm2": smollm2,
+def flan_t5(out, d=512, heads=6, inner=1024, layers=8, vocabulary=32128):
+    """google/flan-t5-small. The tokenizer is the first part of GPT-2's: its merges are in the order of the ids they make."""
+    t = {"shared.weight": ((vocabulary, d), 0.5, 0), "lm_head.weight": ((vocabulary, d), 0.05, 0)}
+    for side in ("encoder", "decoder"):
+        t[side + ".final_layer_norm.weight"] = ((d,), 0.02, 1)
+        t[side + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight"] = ((32, heads), 0.2, 0)
+        parts = ["SelfAttention"] + ["EncDecAttention"] * (side == "decoder") + ["DenseReluDense"]
+        for i in range(layers):
+            for k, part in enumerate(parts):
+                p = f"{side}.block.{i}.layer.{k}."
+                t[p + "layer_norm.weight"] = ((d,), 0.02, 1)
+                if part == "DenseReluDense":
+                    t |= {p + part + ".wi_0.weight": ((inner, d), 0.05, 0), p + part + ".wi_1.weight": ((inner, d), 0.05, 0),
+                          p + part + ".wo.weight": ((d, inner), 0.05, 0)}
+                else:
+                    t |= {f"{p}{part}.{n}.weight": ((64 * heads, d), 0.02, 0) for n in "qkv"}
+                    t[f"{p}{part}.o.weight"] = ((d, 64 * heads), 0.05, 0)
+    write(f"{out}/model.safetensors", t)
+    vocab = json.load(open(os.path.join(TOKENIZERS, "gpt2", "vocab.json")))
+    save(f"{out}/vocab.json", {k: v for k, v in vocab.items() if v < vocabulary})
+    with open(os.path.join(TOKENIZERS, "gpt2", "merges.txt")) as file, open(f"{out}/merges.txt", "w") as cut:
+        cut.writelines(file.readlines()[:1 + vocabulary - 256])
+    save(f"{out}/tokenizer_config.json", dict(tokenizer_class="GPT2Tokenizer", unk_token="!", bos_token="!", eos_token="!"))
+    save(f"{out}/config.json", dict(architectures=["T5ForConditionalGeneration"], model_type="t5", d_model=d, d_kv=64, d_ff=inner,
+                                    num_layers=layers, num_decoder_layers=layers, num_heads=heads, vocab_size=vocabulary,
+                                    feed_forward_proj="gated-gelu", is_encoder_decoder=True, tie_word_embeddings=False,
+                                    decoder_start_token_id=0, pad_token_id=0, eos_token_id=1))
+
+
+SHAPES = {"gpt2": lambda out: gpt2(out, 12, 768, 12), "gpt2-xl": lambda out: gpt2(out, 48, 1600, 25), "smollm2": smollm2, "flan-t5-small": flan_t5,
           "opus-mt-en-mg": marian}
 
 if __name__ == "__main__":
