@@ -329,7 +329,6 @@ static ci_status read_merged(json_t *merged, const char *where, raw_options *raw
 /* As SeamlessM4T's generate() finds it: underscores around the code may be there. files: generation_config.json. */
 static ci_status read_language(ci_generation *g, const json_t *files, ci_error *err) {
   const json_t *codes = json_object_get(files, "text_decoder_lang_to_code_id");
-  g->language_token = -1;
   if (!g->tgt_lang) return CI_OK;
   if (!json_is_object(codes))
     return ci_fail(err, CI_EINVAL, kwargs_name, "\"tgt_lang\" is for models whose generation_config.json has text_decoder_lang_to_code_id");
@@ -371,7 +370,9 @@ ci_status ci_generation_read(const json_t *generation_config, const json_t *conf
   if (!status) status = overlay(merged, kwargs, false, false, err);
   if (!status)
     status = read_merged(merged, kwargs && json_object_size(kwargs) ? kwargs_name : path.data, &raw, keep, err);
-  if (!status) status = read_language(&raw.g, generation_config, err);
+  raw.g.language_token = -1;
+  bool has_model = generation_config || config; /* without one only the request is checked */
+  if (!status && has_model) status = read_language(&raw.g, generation_config, err);
   if (!status && json_array_append(keep, merged)) status = ci_fail_memory(err);
   ci_text_free(&path);
   json_decref(merged);

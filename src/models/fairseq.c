@@ -143,4 +143,4 @@ void ci_marian_sines(ci_builder *b, ci_pair *pair) {
 }
 
 const char *const ci_fairseq_ignored[] = {"embed_positions.weight", "embed_positions.weights", "embed_tokens.weight",
-                                          "lm_head.weight", NULL};
+                                          "lm_head.weight", "encoder.version", "decoder.version", NULL};

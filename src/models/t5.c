@@ -48,7 +48,7 @@ static void set_bias(ci_builder *b, const ci_pair *pair, ci_space_id side, int i
 static biases read_biases(ci_builder *b, const ci_pair *pair, bool by_layer) {
   biases own = {.heads = pair->sides[CI_ENCODER].block.attention.heads,
                 .buckets = (size_t)ci_config_int(b, "relative_attention_num_buckets", 32, 4, 1 << 16),
-                .most_distance = (size_t)ci_config_int(b, "relative_attention_max_distance", 128, 2, 1 << 16),
+                .most_distance = (size_t)ci_config_int(b, "relative_attention_max_distance", 128, 2, 1 << 14),
                 .by_layer = by_layer};
   if (own.most_distance <= own.buckets / 2)
     ci_build_fail(b, "config.json", "relative_attention_max_distance %zu is not more than half of relative_attention_num_buckets %zu",

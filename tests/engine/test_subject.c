@@ -84,7 +84,7 @@ static void perturbations_are_fresh_runs(void **state) {
           assert_true(isnan(x));
           continue;
         }
-        if (!(fabs(x - expected[t]) <= 1e-5))
+        if (!(fabs(x - expected[t]) <= 1e-5 * fmax(1, fabs(expected[t]))))
           fail_msg("perturbation %zu, target %zu: %g, expected %g", i, t, x, expected[t]);
       }
     }

@@ -192,7 +192,7 @@ static void what_is_wrong_is_named(void **state) {
       {"{\"num_beams\": \"many\"}", "{\"max_length\": 3}", "model/generation_config.json", "num_beams"},
       {"{\"min_p\": 0.1, \"do_sample\": true}", "{}", "model/generation_config.json", "min_p"},
       {NULL, "{\"encoder_repetition_penalty\": 0}", "generation_kwargs", "encoder_repetition_penalty"},
-      {NULL, "{\"tgt_lang\": \"fra\"}", "generation_kwargs", "text_decoder_lang_to_code_id"},
+      {"{}", "{\"tgt_lang\": \"fra\"}", "generation_kwargs", "text_decoder_lang_to_code_id"},
       {LANGUAGES, "{\"tgt_lang\": \"f\"}", "generation_kwargs", "\"tgt_lang\" is \"f\""},
       {LANGUAGES, "{\"tgt_lang\": \"__\"}", "generation_kwargs", "\"tgt_lang\" is \"__\""},
       {LANGUAGES, "{\"tgt_lang\": \"odd\"}", "generation_kwargs", "\"tgt_lang\" is \"odd\""},

@@ -19,20 +19,29 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-TEXT, FORCED = "What is the attention of a model?", "The weights of a token."
+TEXT, FORCED = "What is the attention of a model.", "The weights of a token."
 SIZES = dict(encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=48,
              decoder_ffn_dim=48, max_position_embeddings=128)
 # a start equal to pad would not count in the positions of fairseq's models
 IDS = dict(pad_token_id=0, eos_token_id=1, bos_token_id=2, decoder_start_token_id=1)
 SUMMARY = dict(num_beams=4, early_stopping=True, no_repeat_ngram_size=3, min_length=6, length_penalty=2.0, forced_bos_token_id=2,
                forced_eos_token_id=1)  # as bart-large-cnn has them
+T5 = dict(d_model=32, d_kv=12, d_ff=48, num_layers=2, num_decoder_layers=3, num_heads=4, relative_attention_num_buckets=8,
+          relative_attention_max_distance=12)  # heads wider than the model, sides of their own depth, distances past the last bucket
+LANGUAGES = dict(text_decoder_lang_to_code_id=dict(fra=9, eng=8))
 # name: (configuration class, model class, configuration, generation options)
 MODELS = {
+    "t5_wide": ("T5", "T5ForConditionalGeneration", dict(T5, feed_forward_proj="gated-silu"), {}),
+    "mt5_tied": ("MT5", "MT5ForConditionalGeneration", dict(T5, feed_forward_proj="relu", tie_word_embeddings=True), {}),
+    "umt5_untied": ("UMT5", "UMT5ForConditionalGeneration", dict(T5, tie_word_embeddings=False), {}),
+    "m2m_100_pad": ("M2M100", "M2M100ForConditionalGeneration", dict(SIZES, d_model=32, pad_token_id=3, encoder_layers=1, decoder_layers=3),
+                    dict(num_beams=5, early_stopping=True, forced_bos_token_id=9, max_length=200)),
+    "marian_apart": ("Marian", "MarianMTModel", dict(SIZES, d_model=32, share_encoder_decoder_embeddings=False, scale_embedding=True), {}),
     "blenderbot": ("Blenderbot", "BlenderbotForConditionalGeneration", dict(SIZES, d_model=32, scale_embedding=True), {}),
     "blenderbot-small": ("BlenderbotSmall", "BlenderbotSmallForConditionalGeneration", dict(SIZES, d_model=32), {}),
     "plbart": ("PLBart", "PLBartForConditionalGeneration", dict(SIZES, d_model=32), SUMMARY),
     "fsmt": ("FSMT", "FSMTForConditionalGeneration", dict(SIZES, d_model=32, langs=["en", "de"]), dict(num_beams=5)),
-    "seamless_m4t": ("SeamlessM4T", "SeamlessM4TForTextToText", dict(SIZES, hidden_size=32, num_hidden_layers=2), {}),
+    "seamless_m4t": ("SeamlessM4T", "SeamlessM4TForTextToText", dict(SIZES, hidden_size=32, num_hidden_layers=2), LANGUAGES),
     "seamless_m4t_v2": ("SeamlessM4Tv2", "SeamlessM4Tv2ForTextToText", dict(SIZES, hidden_size=32, num_hidden_layers=2), {}),
 }
 CASES = [dict(case="saliency", method="saliency", step_scores=["logit", "probability", "entropy"]),
@@ -55,16 +64,18 @@ def make_tokenizer(folder):
 def make_model(name, folder, vocabulary):
     config_class, model_class, config, generation = MODELS[name]
     sizes = dict(src_vocab_size=vocabulary, tgt_vocab_size=vocabulary) if name == "fsmt" else dict(vocab_size=vocabulary)
-    config = getattr(transformers, config_class + "Config")(**{**config, **IDS, **sizes, "forced_eos_token_id": None})
+    config = getattr(transformers, config_class + "Config")(**{**IDS, **config, **sizes, "forced_eos_token_id": None})
     torch.manual_seed(7)
     model = getattr(transformers, model_class)(config).eval().float()
     with torch.no_grad():
         for key, p in model.named_parameters():  # far from uniform probabilities and gradients
             if p.dim() > 1 and "position" not in key:
-                p.mul_(12.0 if "embed" in key or "shared" in key else 6.0)
+                p.mul_((1.0 if "shared" in key else 1.5) if "t5" in name else 12.0 if "embed" in key or "shared" in key else 6.0)
             elif p.dim() == 1 and "bias" in key:
                 p.normal_(0, 0.1)
-    model.generation_config.update(**{"num_beams": 1, "max_length": 20, **generation})
+    for key, value in {"num_beams": 1, "max_length": 20, **generation}.items():
+        setattr(model.generation_config, key, value)
+    model.generation_config._from_model_config = False
     model.save_pretrained(folder)
 
 
@@ -73,6 +84,8 @@ def true_model(name, folder):
     if name == "fsmt":
         as_if_from_ids(model.model.encoder, causal=False)
         as_if_from_ids(model.model.decoder, causal=True)
+    elif name == "marian_apart":
+        as_if_from_ids(model.model.decoder, causal=False)
     return model
 
 
@@ -92,9 +105,9 @@ def as_if_from_ids(side, causal):
 
 
 def load_attributor(name, folder, method, tokenizer):
-    """Inseq embeds the target with the encoder's matrix: FSMT has one for each side."""
+    """Inseq embeds the target with the encoder's matrix: these have one for each side."""
     attributor = inseq.load_model(true_model(name, folder), method, tokenizer=tokenizer)
-    if name == "fsmt":
+    if name in ("fsmt", "marian_apart"):
         sides = attributor.model.model
         attributor.embed_ids = lambda ids, as_targets=False: \
             (sides.decoder if as_targets else sides.encoder).embed_tokens(ids) * attributor.embed_scale
@@ -102,13 +115,15 @@ def load_attributor(name, folder, method, tokenizer):
 
 
 def generate(model, tokenizer, name):
-    """With FSMT's cache, every token after the first would be taken for the first."""
-    generation, cached = MODELS[name][3], name != "fsmt"
+    """Without cache: with it FSMT takes every token for the first, and models with more decoder layers than encoder layers fail."""
+    generation = MODELS[name][3]
     ids = tokenizer(TEXT, return_tensors="pt").input_ids
     options = {"greedy": dict(num_beams=1), "beam4": dict(num_beams=4, length_penalty=1.0), "greedy_min": dict(num_beams=1, min_new_tokens=12)}
-    if generation:
+    if generation and generation is not LANGUAGES:
         options["default"] = {}
-    runs = {k: model.generate(ids, max_new_tokens=12, do_sample=False, use_cache=cached, **v)[0].tolist() for k, v in options.items()}
+    if generation is LANGUAGES:
+        options["tgt_lang"] = dict(tgt_lang="fra")
+    runs = {k: model.generate(ids, max_new_tokens=12, do_sample=False, use_cache=False, **v)[0].tolist() for k, v in options.items()}
     return dict(text=TEXT, input_ids=ids[0].tolist(), max_new_tokens=12, runs=runs)
 
 

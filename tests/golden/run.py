@@ -331,7 +331,7 @@ def check_layout(program, name, case):
         compare(program.attribute(target, case), program.attribute_once(source, case), unchanged)
 
 
-RUNS = {"greedy": {"num_beams": 1}, "beam4": {"num_beams": 4, "length_penalty": 1.0}, "default": {}}
+RUNS = {"greedy": {"num_beams": 1}, "beam4": {"num_beams": 4, "length_penalty": 1.0}, "default": {}, "tgt_lang": {"tgt_lang": "fra"}}
 
 
 def generation_checks(program, name, model, g):
