@@ -86,22 +86,6 @@ static void add_with_spaces(ci_text *out, const char *text, size_t length) {
   }
 }
 
-static void add_stripped(ci_text *out, const char *text, size_t length) {
-  size_t start = 0, end = 0;
-  bool begun = false;
-  for (size_t at = 0; at < length;) {
-    uint32_t c;
-    size_t n = ci_utf8_next(text, length, at, &c);
-    if (!ci_is_python_space(c)) {
-      if (!begun) start = at;
-      begun = true;
-      end = at + n;
-    }
-    at += n;
-  }
-  if (begun) ci_text_add_n(out, text + start, end - start);
-}
-
 /* convert_tokens_to_string: special tokens stand apart, the rest is the target model's to decode. */
 static ci_status join(const ci_tokenizer *t, ci_piece *tokens, size_t count, ci_text *text, ci_error *err) {
   const marian *m = t->state;
@@ -115,7 +99,7 @@ static ci_status join(const ci_tokenizer *t, ci_piece *tokens, size_t count, ci_
     ci_text_add(&joined, " ");
   }
   if (joined.data) add_with_spaces(&spaced, joined.data, joined.length);
-  if (spaced.data) add_stripped(text, spaced.data, spaced.length);
+  if (spaced.data) ci_slow_add_stripped(text, spaced.data, spaced.length);
   if (joined.failed || spaced.failed) text->failed = true;
   ci_text_free(&joined);
   ci_text_free(&spaced);

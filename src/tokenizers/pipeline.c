@@ -156,29 +156,23 @@ static ci_status split_words(const ci_stage *stage, ci_spans *words, ci_error *e
   return status;
 }
 
-static ci_status add_all(const ci_ids *from, ci_ids *ids, ci_error *err) {
-  ci_status status = CI_OK;
-  for (size_t i = 0; i < from->count && !status; i++) status = ci_ids_add(ids, from->items[i], err);
-  return status;
-}
-
 ci_status ci_pipeline_encode(const ci_tokenizer *t, const char *text, size_t length, unsigned flags, ci_ids *ids,
                              ci_error *err) {
   const ci_pipeline *p = t->state;
-  bool target = p->languages && flags & CI_ENCODE_TARGET, special = flags & CI_ENCODE_SPECIAL;
-  if (target && special && !p->before[1].count && !p->after[1].count)
-    return ci_fail(err, CI_EINVAL, "tokenizer_kwargs", "has no tgt_lang: which language a %s's target text is in",
-                   p->languages->name);
+  bool special = flags & CI_ENCODE_SPECIAL;
+  int side;
+  ci_status status = ci_ends_side(&p->ends, flags, &side, err);
+  if (status) return status;
   ci_spans words = {0};
-  ci_status status = extract(t, text, length, &words, err);
+  status = extract(t, text, length, &words, err);
   if (!status) status = split_words(&p->pre_tokenizers, &words, err);
-  if (!status && special) status = add_all(&p->before[target], ids, err);
+  if (!status && special) status = ci_ends_add(&p->ends.before[side], ids, err);
   for (size_t i = 0; i < words.count && !status; i++) {
     ci_span span = words.items[i];
     status = span.id >= 0 ? ci_ids_add(ids, span.id, err)
                           : p->model.kind->encode(p->model.state, text_of(&words, i), span.length, ids, err);
   }
-  if (!status && special) status = add_all(&p->after[target], ids, err);
+  if (!status && special) status = ci_ends_add(&p->ends.after[side], ids, err);
   ci_spans_free(&words);
   return status;
 }
@@ -248,65 +242,16 @@ ci_status ci_pipeline_finish(ci_tokenizer *t, ci_error *err) {
 ci_status ci_pipeline_wrap(ci_tokenizer *t, const ci_tokenizer_source *source, bool bos, bool eos, ci_error *err) {
   ci_pipeline *p = t->state;
   static const char *const roles[] = {"bos_token", "eos_token"};
-  p->before[0].count = p->after[0].count = 0;
+  p->ends.before[0].count = p->ends.after[0].count = 0;
   for (int i = 0; i < 2; i++) {
     if (!(i ? eos : bos)) continue;
     int32_t id = ci_tokenizer_role(t, source, roles[i]);
     if (id < 0)
       return ci_fail(err, CI_EFILE, source->config_path, "add_%s is true, but there is no %s", roles[i], roles[i]);
-    ci_status status = ci_ids_add(i ? &p->after[0] : &p->before[0], id, err);
+    ci_status status = ci_ids_add(i ? &p->ends.after[0] : &p->ends.before[0], id, err);
     if (status) return status;
   }
   return CI_OK;
-}
-
-/* The id of the token of a language code; -1 and CI_OK: none is set. */
-static ci_status find_language(const ci_tokenizer *t, const ci_tokenizer_source *source, const char *key,
-                               const char *fallback, const char *marks, int32_t *id, ci_error *err) {
-  const char *code;
-  *id = -1;
-  ci_status status = ci_json_get_text(source->settings, source->config_path, key, fallback, &code, err);
-  if (status || !code) return status;
-  ci_text token = {0};
-  bool marked = strstr(code, marks) != NULL;
-  ci_text_add_format(&token, "%s%s%s", marked ? "" : marks, code, marked ? "" : marks);
-  if (token.failed) return ci_fail_memory(err);
-  *id = ci_vocabulary_id(&t->vocabulary, token.data, token.length);
-  if (*id < 0)
-    status = ci_fail(err, CI_EINVAL, source->config_path, "%s is \"%.40s\", but the tokenizer has no token \"%.40s\"",
-                     key, code, token.data);
-  ci_text_free(&token);
-  return status;
-}
-
-/* One side: a pattern of ci_language_rule. */
-static ci_status wrap_language(ci_tokenizer *t, const ci_tokenizer_source *source, int side, const char *pattern,
-                               int32_t language, ci_error *err) {
-  ci_pipeline *p = t->state;
-  int32_t eos = ci_tokenizer_role(t, source, "eos_token");
-  if (eos < 0) return ci_fail(err, CI_EFILE, source->config_path, "there is no eos_token, which every text ends with");
-  ci_ids *ids = &p->before[side];
-  ci_status status = CI_OK;
-  for (; *pattern && !status; pattern++) {
-    if (*pattern == '^') {
-      ids = &p->after[side];
-    } else {
-      status = ci_ids_add(ids, *pattern == 'L' ? language : eos, err);
-    }
-  }
-  return status;
-}
-
-ci_status ci_pipeline_wrap_languages(ci_tokenizer *t, const ci_tokenizer_source *source, ci_error *err) {
-  const ci_language_rule *rule = ((ci_pipeline *)t->state)->languages;
-  bool legacy = false;
-  int32_t from, to;
-  ci_status status = rule->legacy ? ci_source_flag(source, "legacy_behaviour", false, &legacy, err) : CI_OK;
-  if (!status) status = find_language(t, source, "src_lang", rule->source_language, rule->marks, &from, err);
-  if (!status) status = find_language(t, source, "tgt_lang", rule->target_language, rule->marks, &to, err);
-  if (!status) status = wrap_language(t, source, 0, legacy ? rule->legacy : rule->source, from, err);
-  if (!status && to >= 0) status = wrap_language(t, source, 1, legacy ? rule->legacy : rule->target, to, err);
-  return status;
 }
 
 void ci_pipeline_close(void *state) {
@@ -314,10 +259,7 @@ void ci_pipeline_close(void *state) {
   ci_stage_close(&p->normalizers);
   ci_stage_close(&p->pre_tokenizers);
   ci_stage_close(&p->decoders);
-  for (int i = 0; i < 2; i++) {
-    ci_ids_free(&p->before[i]);
-    ci_ids_free(&p->after[i]);
-  }
+  ci_ends_free(&p->ends);
   ci_token_model_close(&p->model);
   ci_trie_free(&p->raw);
   ci_trie_free(&p->normalized);

@@ -3,14 +3,14 @@
 #ifndef CI_TOKENIZERS_PIPELINE_H
 #define CI_TOKENIZERS_PIPELINE_H
 #include "tokenizers/kind.h"
+#include "tokenizers/language_ends.h"
 #include "tokenizers/parts.h"
 #include "tokenizers/token_model.h"
 #include "tokenizers/trie.h"
 
 typedef struct {
   ci_stage normalizers, pre_tokenizers, decoders;
-  ci_ids before[2], after[2]; /* special tokens around a text; around a target text, where languages differ */
-  const ci_language_rule *languages;
+  ci_ends ends;
   ci_token_model model;
   ci_trie raw, normalized; /* of the added tokens that are looked for before and after normalization */
 } ci_pipeline;
@@ -20,8 +20,6 @@ ci_status ci_pipeline_finish(ci_tokenizer *tokenizer, ci_error *err);
 /* bos before and eos after every text, as the classes with add_bos_token and add_eos_token do. */
 ci_status ci_pipeline_wrap(ci_tokenizer *tokenizer, const ci_tokenizer_source *source, bool bos, bool eos,
                            ci_error *err);
-/* The tokens of the languages src_lang and tgt_lang, as p->languages has them. */
-ci_status ci_pipeline_wrap_languages(ci_tokenizer *tokenizer, const ci_tokenizer_source *source, ci_error *err);
 /* Members of ci_tokenizer_kind; the state is a ci_pipeline. */
 void ci_pipeline_close(void *state);
 ci_status ci_pipeline_encode(const ci_tokenizer *tokenizer, const char *text, size_t length, unsigned flags,

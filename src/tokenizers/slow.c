@@ -105,6 +105,22 @@ ci_status ci_slow_encode(const ci_tokenizer *t, const ci_trie *trie, const char 
   return status;
 }
 
+void ci_slow_add_stripped(ci_text *out, const char *text, size_t length) {
+  size_t start = 0, end = 0;
+  bool begun = false;
+  for (size_t at = 0; at < length;) {
+    uint32_t c;
+    size_t n = ci_utf8_next(text, length, at, &c);
+    if (!ci_is_python_space(c)) {
+      if (!begun) start = at;
+      begun = true;
+      end = at + n;
+    }
+    at += n;
+  }
+  if (begun) ci_text_add_n(out, text + start, end - start);
+}
+
 bool ci_slow_is_special(const ci_tokenizer *t, ci_piece token) {
   return ci_added_find(&t->specials, token.text, token.length) != NULL;
 }

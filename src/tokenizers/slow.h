@@ -20,6 +20,8 @@ ci_status ci_slow_encode(const ci_tokenizer *tokenizer, const ci_trie *trie, con
 /* PreTrainedTokenizer._decode with spaces_between_special_tokens; unknown ids read as `unknown` (NULL: an error). */
 ci_status ci_slow_decode(const ci_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special,
                          bool spaces, const char *unknown, ci_slow_join *join, ci_text *text, ci_error *err);
+/* Appends text without the white space at its ends. */
+void ci_slow_add_stripped(ci_text *out, const char *text, size_t length);
 /* In all_special_tokens? */
 bool ci_slow_is_special(const ci_tokenizer *tokenizer, ci_piece token);
 

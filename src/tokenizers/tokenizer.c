@@ -2,6 +2,7 @@
 #include "tokenizers/kind.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,14 +46,10 @@ static ci_status has_files(const char *folder, const ci_tokenizer_kind *kind, bo
   return CI_OK;
 }
 
-static ci_status find_kind(const char *folder, size_t *kind, ci_error *err) {
-  for (size_t i = 0; i < KINDS; i++) {
-    bool has;
-    ci_status status = has_files(folder, kinds[ *kind = i], &has, err);
-    if (status || has) return status;
-  }
+static ci_status no_files(const char *folder, ci_error *err) {
   ci_text looked_for = {0};
   for (size_t i = 0; i < KINDS; i++) {
+    if (!*kinds[i]->files || (i && *kinds[i - 1]->files && strcmp(*kinds[i]->files, *kinds[i - 1]->files) == 0)) continue;
     if (i) ci_text_add(&looked_for, "; or ");
     for (const char *const *name = kinds[i]->files; *name; name++)
       ci_text_add_format(&looked_for, "%s%s", name == kinds[i]->files ? "" : " + ", *name);
@@ -61,6 +58,35 @@ static ci_status find_kind(const char *folder, size_t *kind, ci_error *err) {
       ci_fail(err, CI_EFILE, folder, "has no tokenizer files: looked for %s", looked_for.data ? looked_for.data : "");
   ci_text_free(&looked_for);
   return status;
+}
+
+static bool is_for(const ci_tokenizer_kind *kind, const char *class_name) {
+  size_t n = strlen(class_name);
+  const char *at = kind->classes;
+  while (at && n && (at = strstr(at, class_name)) && (at[-1] != ' ' || at[n] != ' ')) at += n;
+  return !kind->classes || (n && at);
+}
+
+/* The first kind whose files are there and which is for the class that the folder's settings name; opens the settings. */
+static ci_status choose_kind(const char *folder, const json_t *config, const json_t *kwargs, size_t *kind,
+                             ci_tokenizer_source *source, ci_error *err) {
+  char class_name[64] = "";
+  const char *file = NULL; /* of the first kind that has its files */
+  for (*kind = 0; *kind < KINDS; ++*kind) {
+    bool has;
+    ci_status status = has_files(folder, kinds[*kind], &has, err);
+    if (status) return status;
+    if (!has) continue;
+    status = ci_source_open(source, folder, config, kwargs, kinds[*kind]->fallback_class, err);
+    if (status || is_for(kinds[*kind], source->class_name)) return status;
+    if (!file) file = kinds[*kind]->files[0]; /* NULL: a kind without files */
+    snprintf(class_name, sizeof class_name, "%s", source->class_name);
+    ci_source_close(source);
+    *source = (ci_tokenizer_source){0};
+  }
+  if (!file) return no_files(folder, err);
+  return ci_fail(err, CI_EFILE, folder, "%s of a %s cannot be read here; a tokenizer.json (save_pretrained of its fast class) can",
+                 file, class_name);
 }
 
 /* The next free id, for a token that the vocabulary lacks. */
@@ -164,18 +190,18 @@ static ci_status finish(ci_tokenizer *t, const ci_tokenizer_source *source, ci_e
 ci_status ci_tokenizer_open(const char *folder, const json_t *config, const json_t *kwargs, ci_tokenizer **tokenizer,
                             ci_error *err) {
   *tokenizer = NULL;
-  size_t kind;
-  ci_status status = find_kind(folder, &kind, err);
-  if (status) return status;
+  size_t kind = 0;
+  ci_tokenizer_source source = {0};
   ci_tokenizer *t = ci_alloc_zeroed(1, sizeof *t);
   if (!t) return ci_fail_memory(err);
-  t->kind = kinds[kind];
-  t->facts.kind = rows[kind].id;
-  ci_tokenizer_source source;
-  status = ci_source_open(&source, folder, config, kwargs, t->kind->fallback_class, err);
-  if (!status) status = t->kind->open(t, &source, err);
-  if (!status) status = finish(t, &source, err);
-  if (!status) status = ci_chat_open(&t->chat, &source, err);
+  ci_status status = choose_kind(folder, config, kwargs, &kind, &source, err);
+  if (!status) {
+    t->kind = kinds[kind];
+    t->facts.kind = rows[kind].id;
+    status = t->kind->open(t, &source, err);
+    if (!status) status = finish(t, &source, err);
+    if (!status) status = ci_chat_open(&t->chat, &source, err);
+  }
   ci_source_close(&source);
   if (status) {
     ci_tokenizer_close(t);

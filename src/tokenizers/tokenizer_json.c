@@ -30,8 +30,8 @@ static ci_status set_prefix_space(const ci_document *d, const ci_tokenizer_sourc
 static ci_status open_wrapping(ci_tokenizer *t, const ci_document *d, const ci_tokenizer_source *source,
                                ci_error *err) {
   ci_pipeline *p = t->state;
-  p->languages = ci_source_languages(source);
-  if (p->languages) return ci_pipeline_wrap_languages(t, source, err);
+  p->ends.languages = ci_source_languages(source);
+  if (p->ends.languages) return ci_ends_of_languages(t, source, &p->ends, err);
   if (source->row.template) {
     bool bos, eos;
     ci_status status = ci_source_flag(source, "add_bos_token", source->row.add_bos, &bos, err);
@@ -42,7 +42,7 @@ static ci_status open_wrapping(ci_tokenizer *t, const ci_document *d, const ci_t
   ci_status status =
       ci_stage_open(&stage, &ci_post_processors, json_object_get(d->rest, "post_processor"), d->path, err);
   for (size_t i = 0; i < stage.count && !status; i++)
-    status = stage.items[i].kind->wrap(stage.items[i].state, p->before, p->after, err);
+    status = stage.items[i].kind->wrap(stage.items[i].state, p->ends.before, p->ends.after, err);
   ci_stage_close(&stage);
   return status;
 }

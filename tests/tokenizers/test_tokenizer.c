@@ -382,7 +382,7 @@ static void test_missing_files(void **state) {
   make_folder(folder);
   expect_refused(
       folder,
-      "source.spm + target.spm + vocab.json; or tokenizer.json; or vocab.json + merges.txt; or tokenizer.model");
+      "source.spm + target.spm + vocab.json; or tokenizer.json; or vocab.json + merges.txt; or sentencepiece.bpe.model; or spiece.model; or tokenizer.model");
   remove_folder(folder);
 }
 
@@ -588,7 +588,7 @@ static void test_rows(void **state) {
   (void)state;
   size_t count;
   const ci_tokenizer_row *rows = ci_tokenizer_rows(&count);
-  assert_int_equal(count, 4);
+  assert_true(count >= 8);
   for (size_t i = 0; i < count; i++) assert_true(rows[i].id[0] && rows[i].help[0]);
 }
 
