@@ -65,15 +65,29 @@ static void wrong_shape(ci_builder *b, const ci_tensor *t, const char *expected)
   ci_text_free(&shape);
 }
 
+static ci_weight matrix_of(ci_builder *b, const ci_tensor *t, bool fits, size_t rows, size_t columns, const char *expected) {
+  const ci_weight_type *type = ci_weight_type_named(ci_dtype_name(t->type));
+  if (!type) ci_build_fail(b, t->file, "tensor \"%s\" has type %s, expected F32, F16 or BF16", t->name, ci_dtype_name(t->type));
+  else if (!fits) wrong_shape(b, t, expected);
+  return (ci_weight){.type = type, .data = t->data, .a = rows, .b = columns, .ld = columns};
+}
+
 static ci_weight matrix(ci_builder *b, const char *name, size_t rows, size_t columns) {
   const ci_tensor *t = need(b, name);
   if (!t) return (ci_weight){0};
   char expected[64];
   snprintf(expected, sizeof expected, "[%zu, %zu]", rows, columns);
-  const ci_weight_type *type = ci_weight_type_named(ci_dtype_name(t->type));
-  if (!type) ci_build_fail(b, t->file, "tensor \"%s\" has type %s, expected F32, F16 or BF16", t->name, ci_dtype_name(t->type));
-  else if (t->rank != 2 || t->shape[0] != rows || t->shape[1] != columns) wrong_shape(b, t, expected);
-  return (ci_weight){.type = type, .data = t->data, .a = rows, .b = columns, .ld = columns};
+  return matrix_of(b, t, t->rank == 2 && t->shape[0] == rows && t->shape[1] == columns, rows, columns, expected);
+}
+
+ci_weight ci_weight_stack(ci_builder *b, const char *name, size_t count, size_t rows, size_t columns) {
+  const ci_tensor *t = need(b, name);
+  if (!t) return (ci_weight){0};
+  char expected[96];
+  snprintf(expected, sizeof expected, "[%zu, %zu, %zu]", count, rows, columns);
+  bool fits = t->rank == 3 && t->shape[0] == count && t->shape[1] == rows && t->shape[2] == columns;
+  if (t->rank == 2) fits = t->shape[1] == columns && t->shape[0] / rows == count && t->shape[0] % rows == 0;
+  return matrix_of(b, t, fits, fits ? count * rows : 0, columns, expected);
 }
 
 ci_weight ci_weight_linear(ci_builder *b, const char *name, size_t outputs, size_t inputs) {
@@ -311,6 +325,16 @@ int ci_add_multiply(ci_builder *b, const char *name, int x, int y) {
 
 int ci_add_sum(ci_builder *b, const char *name, int x, int y) {
   return number(b, add(b, name, &ci_op_add, width_of(b, x), x, y, -1));
+}
+
+int ci_add_pair_gate(ci_builder *b, const char *name, int x, double limit, double slope) {
+  ci_pair_gate_params *params = ci_build_alloc(b, 1, sizeof *params);
+  ci_node *node = add(b, name, &ci_op_pair_gate, width_of(b, x) / 2, x, -1, -1);
+  if (!node) return 0;
+  *params = (ci_pair_gate_params){(float)limit, (float)slope};
+  node->params = params;
+  if (width_of(b, x) % 2) ci_build_fail(b, node->name, "%zu columns are not pairs", width_of(b, x));
+  return number(b, node);
 }
 
 int ci_add_gate(ci_builder *b, const char *name, int x, int gate) {

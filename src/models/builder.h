@@ -36,6 +36,10 @@ void ci_config_leave(ci_builder *b);
 const double *ci_config_reals(ci_builder *b, const char *key, size_t n);
 /* Number `index` of a list of n texts under this key; NULL when the key is absent or null. */
 const char *ci_config_text_at(ci_builder *b, const char *key, size_t index, size_t n);
+/* The value under this key as it is; NULL: absent. */
+const json_t *ci_config_value(ci_builder *b, const char *key);
+/* Whether the list of integers under this key holds the value; an absent one does not. */
+bool ci_config_lists(ci_builder *b, const char *key, int64_t value);
 void ci_build_fail(ci_builder *b, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* A space's prologue, a block, or the output side: nodes added next are named scope.name and belong to a new section. */
@@ -47,6 +51,8 @@ void ci_build_weights(ci_builder *b, const char *format, int index);
 ci_weight ci_weight_linear(ci_builder *b, const char *name, size_t outputs, size_t inputs);
 /* [inputs, outputs] as Conv1D stores it; columns [first, first + outputs) of it. */
 ci_weight ci_weight_conv1d(ci_builder *b, const char *name, size_t inputs, size_t columns, size_t first, size_t outputs);
+/* `count` matrices [rows, columns] in one tensor, [count, rows, columns] or [count rows, columns]: as one of count rows. */
+ci_weight ci_weight_stack(ci_builder *b, const char *name, size_t count, size_t rows, size_t columns);
 /* A table of float32 computed here (the builder's arena): [rows, columns]. */
 ci_weight ci_weight_table(const float *data, size_t rows, size_t columns);
 bool ci_has_weight(ci_builder *b, const char *name);
@@ -80,6 +86,7 @@ int ci_add_attention_with(ci_builder *b, const char *name, int query, int key, i
 int ci_add_activation(ci_builder *b, const char *name, int x, const char *activation);
 int ci_add_soft_cap(ci_builder *b, const char *name, int x, double cap);
 int ci_add_multiply(ci_builder *b, const char *name, int x, int y);
+int ci_add_pair_gate(ci_builder *b, const char *name, int x, double limit, double slope);
 int ci_add_gate(ci_builder *b, const char *name, int x, int gate);
 /* Experts: params are copied. The weights of expert_linear and expert_sum have one shape and type. */
 int ci_add_route(ci_builder *b, const char *name, int logits, const ci_route_params *params);

@@ -89,6 +89,24 @@ const char *ci_config_text_at(ci_builder *b, const char *key, size_t index, size
   return json_string_value(json_array_get(list, index));
 }
 
+const json_t *ci_config_value(ci_builder *b, const char *key) {
+  return json_object_get(object(b), key);
+}
+
+bool ci_config_lists(ci_builder *b, const char *key, int64_t value) {
+  const json_t *list = json_object_get(object(b), key);
+  bool found = false;
+  if (b->status || is_absent(list)) return false;
+  if (!json_is_array(list)) return ci_build_fail(b, where(b), "\"%s\": expected a list of integers", key), false;
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    int64_t number;
+    if (!ci_json_as_int(json_array_get(list, i), &number))
+      return ci_build_fail(b, where(b), "\"%s\": expected a list of integers", key), false;
+    found = found || number == value;
+  }
+  return found;
+}
+
 void ci_config_only(ci_builder *b, const char *key, const json_t *value) {
   const json_t *found = json_object_get(object(b), key);
   if (!b->status && !is_absent(found) && !json_equal(found, value)) {

@@ -79,7 +79,7 @@ typedef struct {
   size_t experts, slots;       /* slots: experts that a row goes to */
   bool sigmoid;                /* scores are sigmoids of the logits, else their softmax */
   double norm;                 /* weights are divided by this norm of the chosen scores; 0: they are not */
-  double epsilon;              /* added to the norm */
+  double least;                /* of the norm: what is smaller is this, a constant */
   double scale;                /* of the weights */
   const float *selection_bias; /* [experts], added to the scores for the choice alone; NULL: none */
   size_t groups, top_groups;   /* groups of experts, and the best of them that may be chosen from; 0: all */
@@ -91,5 +91,9 @@ typedef struct {
   const ci_weight *weights; /* [experts], of one shape and type */
   const float *bias;        /* [experts, outputs], or NULL */
 } ci_expert_params;
+
+typedef struct {
+  float limit, slope;
+} ci_pair_gate_params;
 
 #endif

@@ -1,7 +1,7 @@
 /* Which experts a row goes to, and with what weights, from the router's logits (Shazeer et al. 2017).
  *   q = softmax(logits) or sigmoid(logits)
  *   the chosen: the slots largest of q (+ a bias that only chooses, among the best groups of experts: DeepSeek-V2, V3)
- *   w[s] = scale q[s] / N,  N = 1 or the p-norm of the chosen q
+ *   w[s] = scale q[s] / N,  N = 1 or the p-norm of the chosen q, at least `least`
  * A softmax over the chosen logits alone is the softmax over all divided by its sum over the chosen (p = 1). Of equal
  * experts the one with the lower number is chosen. Kept beside the weights: the experts' numbers. The choice is made
  * once, in the forward; vjp, with d = dw scale / N and the choice held fixed: dq[s] = d[s] - (sum_t d[t] q[t] / N)
@@ -64,7 +64,7 @@ static double norm_of(const ci_route_params *p, const double *q, const size_t *c
   double sum = 0;
   if (p->norm == 0) return 1;
   for (size_t s = 0; s < p->slots; s++) sum += pow(q[chosen[s]], p->norm);
-  return pow(sum, 1 / p->norm);
+  return fmax(pow(sum, 1 / p->norm), p->least); /* NaN: the other */
 }
 
 static void forward_rows(void *context, size_t first, size_t last) {
@@ -76,7 +76,7 @@ static void forward_rows(void *context, size_t first, size_t last) {
     const float *logits = call->in[0] + r * p->experts;
     find_scores(p, logits, q);
     choose(p, logits, q, chosen);
-    double scale = p->scale / (norm_of(p, q, chosen) + p->epsilon);
+    double scale = p->scale / norm_of(p, q, chosen);
     for (size_t s = 0; s < p->slots; s++) {
       call->kept[r * p->slots + s] = (float)chosen[s];
       call->out[r * p->slots + s] = (float)(scale * q[chosen[s]]);
@@ -95,12 +95,13 @@ static void forward(const ci_forward_call *call) {
 /* dq[slots] from dw[slots] */
 static void score_gradient(const ci_route_params *p, const double *q, const size_t *chosen, const float *dw,
                            double *dq) {
-  double plain = norm_of(p, q, chosen), norm = plain + p->epsilon, sum = 0;
+  double norm = norm_of(p, q, chosen), sum = 0;
   for (size_t s = 0; s < p->slots; s++) {
     dq[s] = p->scale * (double)dw[s] / norm;
     sum += dq[s] * q[chosen[s]] / norm;
   }
-  for (size_t s = 0; s < p->slots && p->norm != 0; s++) dq[s] -= sum * pow(q[chosen[s]] / plain, p->norm - 1);
+  if (p->norm == 0 || norm <= p->least) return;
+  for (size_t s = 0; s < p->slots; s++) dq[s] -= sum * pow(q[chosen[s]] / norm, p->norm - 1);
 }
 
 static void gradient_rows(void *context, size_t first, size_t last) {

@@ -236,15 +236,26 @@ static void slopes(golden_subject *g, const ci_model *model, ci_space_id space, 
   ci_free(f);
 }
 
+/* A row at a border between experts goes to others within a step: then a shorter step must do. */
+static bool chooses_experts(const ci_model *model) {
+  for (int i = 0; i < model->graph.count; i++)
+    if (model->graph.nodes[i].op == &ci_op_route) return true;
+  return false;
+}
+
 /* Within 3e-3 of the gradient's length. */
 static void compare_slopes(golden_subject *g, const ci_model *model, ci_space_id space, const float *gradient,
                            const float *v, const char *name) {
   size_t n = ci_subject_rows(&g->subject, space) * width_of(model, space);
-  double d[GOLDEN_ROWS];
+  double d[GOLDEN_ROWS], closer[GOLDEN_ROWS];
   slopes(g, model, space, v, 0.005, d);
   for (size_t t = 0; t < g->subject.target_count; t++) {
     double along = 0, length = rms(gradient + t * n, n) * sqrt((double)n);
     for (size_t i = 0; i < n; i++) along += (double)gradient[t * n + i] * (double)v[i];
+    for (double size = 0.003; size > 0.0001 && fabs(along - d[t]) > 3e-3 * length && chooses_experts(model); size /= 3) {
+      slopes(g, model, space, v, size, closer);
+      d[t] = closer[t];
+    }
     if (!(fabs(along - d[t]) <= 3e-3 * length))
       fail_msg("%s, space %d, target %zu: gradient says %g, differences say %g (of %g)", name, (int)space, t, along,
                d[t], length);

@@ -145,6 +145,18 @@ static int add_sum(tiny_graph *t, int x, int y) {
 static int add_double(tiny_graph *t, int x, int y) {
   return (void)y, ci_add_sum(&t->b, "op", x, x);
 }
+static int add_pair_gate(tiny_graph *t, int x, int y) {
+  return (void)y, ci_add_pair_gate(&t->b, "op", x, 7, 1.702);
+}
+/* Columns that are far above, far below or well within the limit. */
+static int add_pair_gate_clamped(tiny_graph *t, int x, int y) {
+  (void)y;
+  float *same = tiny_vector(t, 64, 0, 0), *moved = tiny_vector(t, 8, 0, 0);
+  const float away[] = {3, 0, 0, 3, 0, -3, -3, 0};
+  for (size_t i = 0; i < 8; i++) same[9 * i] = 1, moved[i] = away[i];
+  return ci_add_pair_gate(&t->b, "op", ci_add_linear(&t->b, "moved", x, ci_weight_table(same, 8, 8), moved), 1.5,
+                          1.702);
+}
 static int add_gate(tiny_graph *t, int x, int y) {
   return ci_add_gate(&t->b, "op", x, tiny_linear(t, "gate", y, 1));
 }
@@ -170,10 +182,13 @@ static int add_route(tiny_graph *t, int x, int y) {
   return (void)x, add_chosen(t, y, &(ci_route_params){0});
 }
 static int add_route_norm(tiny_graph *t, int x, int y) {
-  return (void)x, add_chosen(t, y, &(ci_route_params){.norm = 1, .epsilon = 0.01});
+  return (void)x, add_chosen(t, y, &(ci_route_params){.norm = 1, .least = 0.01});
 }
 static int add_route_norm2(tiny_graph *t, int x, int y) {
   return (void)x, add_chosen(t, y, &(ci_route_params){.norm = 2});
+}
+static int add_route_least(tiny_graph *t, int x, int y) {
+  return (void)x, add_chosen(t, y, &(ci_route_params){.norm = 1, .least = 2});
 }
 static int add_route_sigmoid(tiny_graph *t, int x, int y) {
   return (void)x, add_chosen(t, y, &(ci_route_params){.sigmoid = true, .norm = 1});
@@ -279,10 +294,13 @@ static const op_case cases[] = {
     {"add", "add", 9, add_sum},
     {"add", "add to itself", 9, add_double},
     {"select", "select", 6, add_nothing},
+    {"pair_gate", "pair_gate", 8, add_pair_gate},
+    {"pair_gate", "pair_gate beyond its limit", 8, add_pair_gate_clamped},
     {"gate", "gate", 6, add_gate},
     {"route", "route", 8, add_route},
     {"route", "route, divided by the sum", 8, add_route_norm},
     {"route", "route, divided by the 2-norm", 8, add_route_norm2},
+    {"route", "route, divided by a constant", 8, add_route_least},
     {"route", "route, sigmoid", 8, add_route_sigmoid},
     {"route", "route, groups", 8, add_route_groups},
     {"expert_linear", "expert_linear", 8, add_expert_linear},
@@ -483,6 +501,7 @@ int main(void) {
       {"multiply", check_op, NULL, NULL, (void *)"multiply"},
       {"add", check_op, NULL, NULL, (void *)"add"},
       {"select", check_op, NULL, NULL, (void *)"select"},
+      {"pair_gate", check_op, NULL, NULL, (void *)"pair_gate"},
       {"gate", check_op, NULL, NULL, (void *)"gate"},
       {"route", check_op, NULL, NULL, (void *)"route"},
       {"expert_linear", check_op, NULL, NULL, (void *)"expert_linear"},
