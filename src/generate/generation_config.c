@@ -185,6 +185,15 @@ static ci_status config_outvotes(const json_t *generation_config, const json_t *
   return CI_OK;
 }
 
+/* What BART's config.json said before there was a forced_bos_token_id. */
+static ci_status add_old_forced_bos(json_t *config, ci_error *err) {
+  const json_t *forced = json_object_get(config, "forced_bos_token_id");
+  json_t *bos = json_object_get(config, "bos_token_id");
+  bool asked = json_is_true(json_object_get(config, "force_bos_token_to_be_generated"));
+  if (!asked || !bos || (forced && !json_is_null(forced))) return CI_OK;
+  return json_object_set(config, "forced_bos_token_id", bos) ? ci_fail_memory(err) : CI_OK;
+}
+
 /* What the model's files say, on top of merged. *label names the file in errors. */
 static ci_status overlay_files(json_t *merged, const json_t *generation_config, const json_t *config,
                                const char **label, ci_error *err) {
@@ -198,6 +207,7 @@ static ci_status overlay_files(json_t *merged, const json_t *generation_config, 
     /* a null in config.json takes the class's default away, then counts for nothing */
     json_t *whole = json_copy(defaults), *ours = config ? json_deep_copy(config) : json_object();
     if (!whole || !ours || json_object_update(whole, ours)) status = ci_fail_memory(err);
+    if (!status) status = add_old_forced_bos(whole, err);
     if (!status) status = overlay(merged, whole, true, true, err);
     json_decref(whole);
     json_decref(ours);

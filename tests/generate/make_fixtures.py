@@ -249,6 +249,7 @@ def configs():
             ({"max_length": 20}, gpt2, {}), ({"max_new_tokens": 7}, gpt2, {"max_length": 30}), ({"top_k": None, "do_sample": True, "temperature": 0.5, "top_p": 0.25}, gpt2, {}),
             ({"do_sample": True, "top_k": 9}, gpt2, {"top_k": None}), ({"do_sample": True}, gpt2, {"do_sample": False}), ({"suppress_tokens": [3], "begin_suppress_tokens": [4, 5]}, gpt2, {}),
             (copied, old, {}), (copied, gpt2, {}), (copied, dict(gpt2, num_beams=1), {}), (copied, dict(gpt2, num_beams=3), {"repetition_penalty": 1.5, "no_repeat_ngram_size": 2}),
+            (None, dict(model_type="bart", force_bos_token_to_be_generated=True), {}), (None, dict(model_type="bart", force_bos_token_to_be_generated=True, forced_bos_token_id=5), {}),
             (copied, dict(model_type="marian", forced_eos_token_id=0), {}), (copied, dict(model_type="marian", forced_eos_token_id=5), {}),
             ({"early_stopping": "never", "length_penalty": 0.5, "num_beams": 3}, gpt2, {}), ({"early_stopping": True}, gpt2, {"early_stopping": False})]
     return [resolved(*row) for row in rows]
