@@ -341,13 +341,16 @@ static ci_status read_language(ci_generation *g, const json_t *files, ci_error *
   const json_t *codes = json_object_get(files, "text_decoder_lang_to_code_id");
   if (!g->tgt_lang) return CI_OK;
   if (!json_is_object(codes))
-    return ci_fail(err, CI_EINVAL, kwargs_name, "\"tgt_lang\" is for models whose generation_config.json has text_decoder_lang_to_code_id");
+    return ci_fail(err, CI_EINVAL, kwargs_name,
+                   "\"tgt_lang\" is for models whose generation_config.json has text_decoder_lang_to_code_id");
   const char *code = g->tgt_lang + (strncmp(g->tgt_lang, "__", 2) == 0 ? 2 : 0);
   size_t length = strlen(code);
   if (length > 2 && strcmp(code + length - 2, "__") == 0) length -= 2;
   const json_t *id = json_object_getn(codes, code, length);
-  if (id && ci_json_as_int(id, &g->language_token) && g->language_token >= 0 && g->language_token <= INT_MAX) return CI_OK;
-  return ci_fail(err, CI_EINVAL, kwargs_name, "\"tgt_lang\" is \"%s\", which text_decoder_lang_to_code_id of generation_config.json does not have",
+  if (id && ci_json_as_int(id, &g->language_token) && g->language_token >= 0 && g->language_token <= INT_MAX)
+    return CI_OK;
+  return ci_fail(err, CI_EINVAL, kwargs_name,
+                 "\"tgt_lang\" is \"%s\", which text_decoder_lang_to_code_id of generation_config.json does not have",
                  g->tgt_lang);
 }
 

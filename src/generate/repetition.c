@@ -36,7 +36,8 @@ static void penalise(const ci_search *search, id_span span, float penalty, float
 }
 
 /* No token that with the last n - 1 ids would complete an n-gram of `from`. */
-static void ban_ngrams(const ci_search *search, id_span from, int64_t n, const int32_t *ids, size_t count, float *scores) {
+static void ban_ngrams(const ci_search *search, id_span from, int64_t n, const int32_t *ids, size_t count,
+                       float *scores) {
   if ((uint64_t)n - 1 > count) return;
   size_t head = (size_t)n - 1;
   const int32_t *tail = ids + count - head;

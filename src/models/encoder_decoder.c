@@ -1,7 +1,9 @@
 /* See encoder_decoder.h. */
 #include "models/encoder_decoder.h"
 
-static bool is_scaled(double factor) { return factor != 0 && factor != 1; }
+static bool is_scaled(double factor) {
+  return factor != 0 && factor != 1;
+}
 
 static int embed(ci_builder *b, const ci_pair *pair, const ci_side *s) {
   int x = ci_add_embedding(b, "tokens", s->embedding), ids = x;

@@ -10,14 +10,14 @@ enum { CI_SIDES = CI_DECODER + 1 };
 typedef struct {
   ci_block block; /* what all layers have in common; the decoder's has cross-attention, whose source is filled in */
   int layers;
-  const char *weights;          /* prefix of what is not in a layer: "model.encoder." */
-  const char *layer_weights;    /* format of a layer's: "model.encoder.layers.%d." */
-  ci_weight embedding;          /* [vocabulary, width] */
-  ci_weight positions;          /* [position_offset + most positions, width]; data NULL: no position embedding */
+  const char *weights;       /* prefix of what is not in a layer: "model.encoder." */
+  const char *layer_weights; /* format of a layer's: "model.encoder.layers.%d." */
+  ci_weight embedding;       /* [vocabulary, width] */
+  ci_weight positions;       /* [position_offset + most positions, width]; data NULL: no position embedding */
   size_t position_offset;
-  const char *embedding_norm;   /* NULL: none */
-  bool norm_before_positions;   /* embedding_norm comes before the positions are added, not after */
-  const char *norm;             /* after the last block; NULL: none */
+  const char *embedding_norm; /* NULL: none */
+  bool norm_before_positions; /* embedding_norm comes before the positions are added, not after */
+  const char *norm;           /* after the last block; NULL: none */
 } ci_side;
 
 typedef struct ci_pair {

@@ -21,7 +21,8 @@ static ci_branch_norms norms(const ci_fairseq_shape *shape, const char *name) {
 
 static ci_side read_side(ci_builder *b, ci_space_id side, size_t width, const ci_fairseq_shape *shape) {
   static const char *const self[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj"},
-                          *const cross[] = {"encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", "encoder_attn.out_proj"};
+                           *const cross[] = {"encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj",
+                                             "encoder_attn.out_proj"};
   bool decoder = side == CI_DECODER;
   const char *heads_key = decoder ? "decoder_attention_heads" : "encoder_attention_heads";
   size_t heads = (size_t)ci_config_needed(b, heads_key, 1, (int64_t)width);
@@ -31,16 +32,17 @@ static ci_side read_side(ci_builder *b, ci_space_id side, size_t width, const ci
                .layer_weights = decoder ? "model.decoder.layers.%d." : "model.encoder.layers.%d.",
                .embedding_norm = shape->embedding_norm ? "layernorm_embedding" : NULL,
                .norm = shape->final_norm ? "layer_norm" : NULL};
-  s.block = (ci_block){.width = width,
-                       .norm = {.op = &ci_op_layer_norm, .epsilon = 1e-5},
-                       .attention = attention(self, heads, width / heads),
-                       .attention_norms = norms(shape, "self_attn_layer_norm"),
-                       .mlp = {.inner = (size_t)ci_config_needed(b, decoder ? "decoder_ffn_dim" : "encoder_ffn_dim", 1, 1 << 24),
-                               .up = "fc1",
-                               .down = "fc2",
-                               .biased = true,
-                               .activation = ci_config_text(b, "activation_function", "gelu")},
-                       .mlp_norms = norms(shape, "final_layer_norm")};
+  s.block = (ci_block){
+      .width = width,
+      .norm = {.op = &ci_op_layer_norm, .epsilon = 1e-5},
+      .attention = attention(self, heads, width / heads),
+      .attention_norms = norms(shape, "self_attn_layer_norm"),
+      .mlp = {.inner = (size_t)ci_config_needed(b, decoder ? "decoder_ffn_dim" : "encoder_ffn_dim", 1, 1 << 24),
+              .up = "fc1",
+              .down = "fc2",
+              .biased = true,
+              .activation = ci_config_text(b, "activation_function", "gelu")},
+      .mlp_norms = norms(shape, "final_layer_norm")};
   s.block.attention.bidirectional = !decoder;
   if (!decoder) return s;
   s.block.cross = attention(cross, heads, width / heads);
@@ -74,9 +76,12 @@ void ci_fairseq_rename(ci_pair *pair, const char *feed_norm) {
   }
 }
 
-const char *const ci_fairseq_shared[3] = {"model.shared.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"};
+const char *const ci_fairseq_shared[3] = {"model.shared.weight", "model.encoder.embed_tokens.weight",
+                                          "model.decoder.embed_tokens.weight"};
 
-static size_t width_of(const ci_pair *pair) { return pair->sides[CI_DECODER].block.width; }
+static size_t width_of(const ci_pair *pair) {
+  return pair->sides[CI_DECODER].block.width;
+}
 
 void ci_fairseq_embed(ci_builder *b, ci_pair *pair, const char *const names[3]) {
   ci_config_only(b, "tie_word_embeddings", json_true());
@@ -101,8 +106,8 @@ void ci_fairseq_learned(ci_builder *b, ci_pair *pair, size_t offset) {
   }
 }
 
-/* Frequency j of `half`, and whether angles are products in float32, as torch has them: at position 1000 the roundings are visible.
- * What is left of an odd width: Marian's last sine, fairseq's zero. */
+/* Frequency j of `half`, and whether angles are products in float32, as torch has them: at position 1000 the roundings
+ * are visible. What is left of an odd width: Marian's last sine, fairseq's zero. */
 typedef struct {
   double (*frequency)(size_t j, size_t width);
   size_t half, first;
@@ -130,7 +135,9 @@ static double fairseq_frequency(size_t j, size_t width) {
   return (double)expf((float)j * (float)-(log(10000) / (double)(width / 2 - 1)));
 }
 
-static double marian_frequency(size_t j, size_t width) { return 1 / pow(10000, 2 * (double)j / (double)width); }
+static double marian_frequency(size_t j, size_t width) {
+  return 1 / pow(10000, 2 * (double)j / (double)width);
+}
 
 void ci_fairseq_sines(ci_builder *b, ci_pair *pair, size_t first) {
   size_t d = width_of(pair);
@@ -142,5 +149,10 @@ void ci_marian_sines(ci_builder *b, ci_pair *pair) {
   sines(b, pair, &(sine_table){marian_frequency, (width_of(pair) + 1) / 2, 0, false});
 }
 
-const char *const ci_fairseq_ignored[] = {"embed_positions.weight", "embed_positions.weights", "embed_tokens.weight",
-                                          "lm_head.weight", "encoder.version", "decoder.version", NULL};
+const char *const ci_fairseq_ignored[] = {"embed_positions.weight",
+                                          "embed_positions.weights",
+                                          "embed_tokens.weight",
+                                          "lm_head.weight",
+                                          "encoder.version",
+                                          "decoder.version",
+                                          NULL};

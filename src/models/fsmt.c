@@ -1,10 +1,11 @@
-/* FSMT (Ng et al. 2019): Facebook's WMT'19 translation models. Post-norm, fairseq's sinusoidal positions, a vocabulary for each
- * side; the head is the decoder's embedding. */
+/* FSMT (Ng et al. 2019): Facebook's WMT'19 translation models. Post-norm, fairseq's sinusoidal positions, a vocabulary
+ * for each side; the head is the decoder's embedding. */
 #include "models/fairseq.h"
 
 static void build(ci_builder *b) {
   static const char *const decoder[] = {"model.decoder.embed_tokens.weight", "model.decoder.output_projection.weight"},
-                          *const head[] = {"model.decoder.output_projection.weight", "model.decoder.embed_tokens.weight"};
+                           *const head[] = {"model.decoder.output_projection.weight",
+                                            "model.decoder.embed_tokens.weight"};
   ci_config_only(b, "tie_word_embeddings", json_false());
   ci_pair pair = ci_fairseq_read(b, &(ci_fairseq_shape){0}, "d_model");
   size_t d = pair.sides[CI_DECODER].block.width, source = (size_t)ci_config_needed(b, "src_vocab_size", 1, 1 << 28),
@@ -25,7 +26,8 @@ const ci_architecture ci_architecture_fsmt = {
     .class_name = "FSMTForConditionalGeneration",
     .help = "FSMT: Facebook's WMT'19 translation models, and others of fairseq's transformer",
     .prefix = "model.",
-    .defaults = "{\"activation_function\": \"relu\", \"scale_embedding\": true, \"decoder_start_token_id\": 2, \"bos_token_id\": 0,"
+    .defaults = "{\"activation_function\": \"relu\", \"scale_embedding\": true, \"decoder_start_token_id\": 2, "
+                "\"bos_token_id\": 0,"
                 " \"pad_token_id\": 1, \"eos_token_id\": 2, \"tie_word_embeddings\": false}",
     .ignored = ignored,
     .build = build};

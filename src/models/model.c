@@ -152,8 +152,8 @@ static ci_status resolve_language(ci_model *model, const json_t *tokenizer_kwarg
   if (status || !code) return status;
   char name[64];
   snprintf(name, sizeof name, "__%.50s__", code);
-  model->target_language = ci_tokenizer_id(model->tokenizer, code);
-  if (model->target_language < 0) model->target_language = ci_tokenizer_id(model->tokenizer, name);
+  model->target_language = ci_tokenizer_id(model->tokenizer, name); /* first: "fr" alone may be a piece of a word */
+  if (model->target_language < 0) model->target_language = ci_tokenizer_id(model->tokenizer, code);
   if (model->target_language >= 0) return CI_OK;
   return ci_fail(err, CI_EINVAL, "tokenizer_kwargs", "\"tgt_lang\" is \"%s\": the tokenizer has no token \"%s\" or \"%s\"", code, code, name);
 }

@@ -1,6 +1,7 @@
-/* NLLB-MoE (Costa-jussà et al. 2022): M2M100's blocks, of which every sparse_step-th has experts in place of its feed-forward. Each row
- * goes to two, with weights that add up to 1, times what the training's dropout of experts leaves (1 - moe_token_dropout).
- * Experts with room for all rows only (moe_eval_capacity_token_fraction 1, as published): others would make rows depend on each other. */
+/* NLLB-MoE (Costa-jussà et al. 2022): M2M100's blocks, of which every sparse_step-th has experts in place of its
+ * feed-forward. Each row goes to two, with weights that add up to 1, times what the training's dropout of experts
+ * leaves (1 - moe_token_dropout). Experts with room for all rows only (moe_eval_capacity_token_fraction 1, as
+ * published): others would make rows depend on each other. */
 #include "models/fairseq.h"
 #include "ops/routing.h"
 #include <stdio.h>
@@ -31,9 +32,12 @@ static ci_expert_params read_experts(ci_builder *b, size_t experts, const char *
 static int feed_forward(ci_builder *b, const ci_block *block, int x) {
   const sparse *own = block->mlp.own;
   size_t d = block->width, inner = block->mlp.inner;
-  int logits = ci_add_linear_named(b, "mlp.router", "ffn.router.classifier", x, own->experts, d, own->router_biased, false);
-  int route = ci_add_route(b, "mlp.route", logits, &(ci_route_params){.experts = own->experts, .slots = 2, .norm = 1, .scale = own->scale});
-  ci_expert_params up = read_experts(b, own->experts, "fc1", inner, d), down = read_experts(b, own->experts, "fc2", d, inner);
+  int logits =
+      ci_add_linear_named(b, "mlp.router", "ffn.router.classifier", x, own->experts, d, own->router_biased, false);
+  int route = ci_add_route(b, "mlp.route", logits,
+                           &(ci_route_params){.experts = own->experts, .slots = 2, .norm = 1, .scale = own->scale});
+  ci_expert_params up = read_experts(b, own->experts, "fc1", inner, d),
+                   down = read_experts(b, own->experts, "fc2", d, inner);
   x = ci_add_expert_linear(b, "mlp.up", x, route, &up);
   x = ci_add_activation(b, "mlp.activation", x, block->mlp.activation);
   return ci_add_expert_sum(b, "mlp.down", x, route, &down);
@@ -50,8 +54,11 @@ static void set_experts(ci_builder *b, const ci_pair *pair, ci_space_id side, in
 static void refuse_variants(ci_builder *b) {
   double fraction = ci_config_real(b, "moe_eval_capacity_token_fraction", 1);
   if (!(fraction >= 1))
-    ci_build_fail(b, "config.json", "\"moe_eval_capacity_token_fraction\" is %g: experts that take only a part of the rows make them depend on"
-                                    " each other, which is not supported (only 1 or more)", fraction);
+    ci_build_fail(
+        b, "config.json",
+        "\"moe_eval_capacity_token_fraction\" is %g: experts that take only a part of the rows make them depend on"
+        " each other, which is not supported (only 1 or more)",
+        fraction);
   ci_config_only(b, "second_expert_policy", json_string("all"));
   ci_config_only(b, "router_dtype", json_string("float32"));
 }
@@ -73,12 +80,13 @@ static void build(ci_builder *b) {
 }
 
 extern const ci_architecture ci_architecture_nllb_moe;
-const ci_architecture ci_architecture_nllb_moe = {
-    .id = "nllb-moe",
-    .class_name = "NllbMoeForConditionalGeneration",
-    .help = "NLLB-MoE: NLLB-200 with experts",
-    .prefix = "model.",
-    .defaults = "{\"activation_function\": \"relu\", \"scale_embedding\": true, \"decoder_start_token_id\": 2, \"bos_token_id\": 0,"
-                " \"pad_token_id\": 1, \"eos_token_id\": 2}",
-    .ignored = ci_fairseq_ignored,
-    .build = build};
+const ci_architecture ci_architecture_nllb_moe = {.id = "nllb-moe",
+                                                  .class_name = "NllbMoeForConditionalGeneration",
+                                                  .help = "NLLB-MoE: NLLB-200 with experts",
+                                                  .prefix = "model.",
+                                                  .defaults =
+                                                      "{\"activation_function\": \"relu\", \"scale_embedding\": true, "
+                                                      "\"decoder_start_token_id\": 2, \"bos_token_id\": 0,"
+                                                      " \"pad_token_id\": 1, \"eos_token_id\": 2}",
+                                                  .ignored = ci_fairseq_ignored,
+                                                  .build = build};

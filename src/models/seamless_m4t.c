@@ -1,11 +1,14 @@
-/* SeamlessM4T (Communication et al. 2023), text to text: the text encoder and decoder, pre-norm, with fairseq's sinusoidal positions.
- * Versions 1 and 2 are alike here. The weights of the speech parts, which the same files hold, are not read. */
+/* SeamlessM4T (Communication et al. 2023), text to text: the text encoder and decoder, pre-norm, with fairseq's
+ * sinusoidal positions. Versions 1 and 2 are alike here. The weights of the speech parts, which the same files hold,
+ * are not read. */
 #include "models/fairseq.h"
 
 static void build(ci_builder *b) {
-  static const char *const shared[] = {"shared.weight", "text_encoder.embed_tokens.weight", "text_decoder.embed_tokens.weight"};
-  static const char *const weights[] = {"text_encoder.", "text_decoder."},
-                          *const layers[] = {"text_encoder.layers.%d.", "text_decoder.layers.%d."};
+  static const char *const shared[] = {"shared.weight", "text_encoder.embed_tokens.weight",
+                                       "text_decoder.embed_tokens.weight"};
+  static const char *const weights[] = {"text_encoder.", "text_decoder."}, *const layers[] = {
+                                                                               "text_encoder.layers.%d.",
+                                                                               "text_decoder.layers.%d."};
   ci_pair pair = ci_fairseq_read(b, &(ci_fairseq_shape){.norm_first = true, .final_norm = true}, "hidden_size");
   ci_fairseq_rename(&pair, "ffn_layer_norm");
   for (int s = 0; s < CI_SIDES; s++) {
@@ -17,7 +20,8 @@ static void build(ci_builder *b) {
   ci_build_pair(b, &pair);
 }
 
-static const char *const ignored[] = {"embed_tokens.weight", "lm_head.weight", "speech_encoder.*", "t2u_model.*", "vocoder.*", NULL};
+static const char *const ignored[] = {"embed_tokens.weight", "lm_head.weight", "speech_encoder.*",
+                                      "t2u_model.*",         "vocoder.*",      NULL};
 
 extern const ci_architecture ci_architecture_seamless_m4t, ci_architecture_seamless_m4t_v2;
 const ci_architecture ci_architecture_seamless_m4t = {

@@ -1,32 +1,35 @@
-/* T5 (Raffel et al. 2019), its versions 1.1 and Flan, mT5 and UMT5: pre-norm blocks with RMS norms and no biases, attention without a
- * scale, and instead of positions a bias of the scores for each head and bucket of distances. T5 and mT5 have one such table a side,
- * in layer 0; UMT5 one a layer. A tied head reads its input times d_model^-0.5. */
+/* T5 (Raffel et al. 2019), its versions 1.1 and Flan, mT5 and UMT5: pre-norm blocks with RMS norms and no biases,
+ * attention without a scale, and instead of positions a bias of the scores for each head and bucket of distances. T5
+ * and mT5 have one such table a side, in layer 0; UMT5 one a layer. A tied head reads its input times d_model^-0.5. */
 #include "models/encoder_decoder.h"
 #include <math.h>
 #include <string.h>
 
 typedef struct {
   size_t heads, buckets, most_distance;
-  bool by_layer;                               /* a table in each layer */
+  bool by_layer;                             /* a table in each layer */
   const ci_position_bias *of_side[CI_SIDES]; /* the one table; NULL when by_layer */
 } biases;
 
-/* The bucket of distance = |key - query| among `count`: half of them hold one distance each, the others grow with its logarithm up to
- * most_distance. In float32 as T5Attention._relative_position_bucket has it. */
+/* The bucket of distance = |key - query| among `count`: half of them hold one distance each, the others grow with its
+ * logarithm up to most_distance. In float32 as T5Attention._relative_position_bucket has it. */
 static size_t bucket_of(size_t distance, size_t count, size_t most_distance) {
   size_t exact = count / 2;
   if (distance < exact) return distance;
-  float grown = logf((float)distance / (float)exact) / (float)log((double)most_distance / (double)exact) * (float)(count - exact);
+  float grown =
+      logf((float)distance / (float)exact) / (float)log((double)most_distance / (double)exact) * (float)(count - exact);
   size_t bucket = exact + (size_t)grown;
   return bucket < count ? bucket : count - 1;
 }
 
-/* From relative_attention_bias.weight [buckets, heads] of the present layer. Bidirectional sides have half of the buckets for keys that
- * come after the query. */
+/* From relative_attention_bias.weight [buckets, heads] of the present layer. Bidirectional sides have half of the
+ * buckets for keys that come after the query. */
 static const ci_position_bias *read_bias(ci_builder *b, const biases *own, ci_space_id side) {
   bool both = side == CI_ENCODER;
-  size_t count = both ? own->buckets / 2 : own->buckets, most = own->most_distance, span = both ? 2 * most + 1 : most + 1;
-  const float *weight = ci_small_matrix(b, "layer.0.SelfAttention.relative_attention_bias.weight", own->buckets, own->heads);
+  size_t count = both ? own->buckets / 2 : own->buckets, most = own->most_distance,
+         span = both ? 2 * most + 1 : most + 1;
+  const float *weight =
+      ci_small_matrix(b, "layer.0.SelfAttention.relative_attention_bias.weight", own->buckets, own->heads);
   float *table = ci_build_alloc(b, own->heads * span, sizeof *table);
   ci_position_bias *bias = ci_build_alloc(b, 1, sizeof *bias);
   if (!weight || !table || !bias) return NULL;
@@ -51,7 +54,8 @@ static biases read_biases(ci_builder *b, const ci_pair *pair, bool by_layer) {
                 .most_distance = (size_t)ci_config_int(b, "relative_attention_max_distance", 128, 2, 1 << 14),
                 .by_layer = by_layer};
   if (own.most_distance <= own.buckets / 2)
-    ci_build_fail(b, "config.json", "relative_attention_max_distance %zu is not more than half of relative_attention_num_buckets %zu",
+    ci_build_fail(b, "config.json",
+                  "relative_attention_max_distance %zu is not more than half of relative_attention_num_buckets %zu",
                   own.most_distance, own.buckets);
   for (int s = 0; s < CI_SIDES && !by_layer && !b->status; s++) {
     ci_build_weights(b, pair->sides[s].layer_weights, 0);
@@ -60,12 +64,14 @@ static biases read_biases(ci_builder *b, const ci_pair *pair, bool by_layer) {
   return own;
 }
 
-/* feed_forward_proj is "relu" or "gated-gelu"; the keys that transformers derives from it win over it, as they do there. */
+/* feed_forward_proj is "relu" or "gated-gelu"; the keys that transformers derives from it win over it, as they do
+ * there. */
 static void read_activation(ci_builder *b, ci_mlp_shape *mlp) {
   const char *kind = ci_config_text(b, "feed_forward_proj", "relu"), *gated = "gated-";
   bool is_gated = ci_starts_with(kind, gated);
   const char *activation = is_gated ? kind + strlen(gated) : kind;
-  if (strchr(activation, '-')) ci_build_fail(b, "config.json", "\"feed_forward_proj\" is \"%s\", expected ACTIVATION or gated-ACTIVATION", kind);
+  if (strchr(activation, '-'))
+    ci_build_fail(b, "config.json", "\"feed_forward_proj\" is \"%s\", expected ACTIVATION or gated-ACTIVATION", kind);
   if (strcmp(kind, "gated-gelu") == 0) activation = "gelu_new";
   mlp->activation = ci_config_text(b, "dense_act_fn", activation);
   mlp->gate = ci_config_bool(b, "is_gated_act", is_gated) ? mlp->up : NULL;
@@ -84,12 +90,15 @@ static ci_attention_shape attention(ci_builder *b, const char *const names[4]) {
 }
 
 static ci_side read_side(ci_builder *b, ci_space_id side) {
-  static const char *const self[] = {"layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v", "layer.0.SelfAttention.o"},
-                          *const cross[] = {"layer.1.EncDecAttention.q", "layer.1.EncDecAttention.k", "layer.1.EncDecAttention.v",
-                                            "layer.1.EncDecAttention.o"};
+  static const char *const self[] = {"layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v",
+                                     "layer.0.SelfAttention.o"},
+                           *const cross[] = {"layer.1.EncDecAttention.q", "layer.1.EncDecAttention.k",
+                                             "layer.1.EncDecAttention.v", "layer.1.EncDecAttention.o"};
   static const char *const feeds[CI_SIDES][4] = {
-      [CI_ENCODER] = {"layer.1.DenseReluDense.wi", "layer.1.DenseReluDense.wi_0", "layer.1.DenseReluDense.wi_1", "layer.1.DenseReluDense.wo"},
-      [CI_DECODER] = {"layer.2.DenseReluDense.wi", "layer.2.DenseReluDense.wi_0", "layer.2.DenseReluDense.wi_1", "layer.2.DenseReluDense.wo"}};
+      [CI_ENCODER] = {"layer.1.DenseReluDense.wi", "layer.1.DenseReluDense.wi_0", "layer.1.DenseReluDense.wi_1",
+                      "layer.1.DenseReluDense.wo"},
+      [CI_DECODER] = {"layer.2.DenseReluDense.wi", "layer.2.DenseReluDense.wi_0", "layer.2.DenseReluDense.wi_1",
+                      "layer.2.DenseReluDense.wo"}};
   const char *const *feed = feeds[side];
   bool decoder = side == CI_DECODER;
   int layers = (int)ci_config_needed(b, "num_layers", 1, CI_MOST_LAYERS);
@@ -97,15 +106,18 @@ static ci_side read_side(ci_builder *b, ci_space_id side) {
                .weights = decoder ? "decoder." : "encoder.",
                .layer_weights = decoder ? "decoder.block.%d." : "encoder.block.%d.",
                .norm = "final_layer_norm"};
-  s.block = (ci_block){.width = (size_t)ci_config_needed(b, "d_model", 1, 1 << 20),
-                       .norm = {.op = &ci_op_rms_norm, .epsilon = ci_config_real(b, "layer_norm_epsilon", 1e-6)},
-                       .attention = attention(b, self),
-                       .attention_norms.before = "layer.0.layer_norm",
-                       .mlp = {.inner = (size_t)ci_config_needed(b, "d_ff", 1, 1 << 24), .up = feed[1], .down = feed[3]},
-                       .mlp_norms.before = decoder ? "layer.2.layer_norm" : "layer.1.layer_norm"};
+  s.block =
+      (ci_block){.width = (size_t)ci_config_needed(b, "d_model", 1, 1 << 20),
+                 .norm = {.op = &ci_op_rms_norm, .epsilon = ci_config_real(b, "layer_norm_epsilon", 1e-6)},
+                 .attention = attention(b, self),
+                 .attention_norms.before = "layer.0.layer_norm",
+                 .mlp = {.inner = (size_t)ci_config_needed(b, "d_ff", 1, 1 << 24), .up = feed[1], .down = feed[3]},
+                 .mlp_norms.before = decoder ? "layer.2.layer_norm" : "layer.1.layer_norm"};
   read_activation(b, &s.block.mlp);
-  if (s.block.mlp.gate) s.block.mlp.up = feed[2];
-  else s.block.mlp.up = feed[0];
+  if (s.block.mlp.gate)
+    s.block.mlp.up = feed[2];
+  else
+    s.block.mlp.up = feed[0];
   s.block.attention.bidirectional = !decoder;
   if (!decoder) return s;
   s.block.cross = attention(b, cross);
@@ -130,12 +142,19 @@ static void build(ci_builder *b, bool bias_by_layer, bool tied_by_default) {
   ci_build_pair(b, &pair);
 }
 
-static void build_t5(ci_builder *b) { build(b, false, true); }
-static void build_mt5(ci_builder *b) { build(b, false, false); }
-static void build_umt5(ci_builder *b) { build(b, true, true); }
+static void build_t5(ci_builder *b) {
+  build(b, false, true);
+}
+static void build_mt5(ci_builder *b) {
+  build(b, false, false);
+}
+static void build_umt5(ci_builder *b) {
+  build(b, true, true);
+}
 
 /* The last is a bias of cross-attention that early checkpoints have and no version of transformers reads. */
-static const char *const ignored[] = {"embed_tokens.weight", "lm_head.weight", "EncDecAttention.relative_attention_bias.weight", NULL};
+static const char *const ignored[] = {"embed_tokens.weight", "lm_head.weight",
+                                      "EncDecAttention.relative_attention_bias.weight", NULL};
 
 extern const ci_architecture ci_architecture_t5, ci_architecture_mt5, ci_architecture_umt5;
 const ci_architecture ci_architecture_t5 = {.id = "t5",
@@ -145,19 +164,21 @@ const ci_architecture ci_architecture_t5 = {.id = "t5",
                                             .defaults = "{\"pad_token_id\": 0, \"eos_token_id\": 1}",
                                             .ignored = ignored,
                                             .build = build_t5};
-const ci_architecture ci_architecture_mt5 = {.id = "mt5",
-                                             .class_name = "MT5ForConditionalGeneration",
-                                             .help = "mT5: T5 for a hundred languages",
-                                             .prefix = "transformer.",
-                                             .defaults = "{\"feed_forward_proj\": \"gated-gelu\", \"pad_token_id\": 0, \"eos_token_id\": 1,"
-                                                         " \"decoder_start_token_id\": 0}",
-                                             .ignored = ignored,
-                                             .build = build_mt5};
-const ci_architecture ci_architecture_umt5 = {.id = "umt5",
-                                              .class_name = "UMT5ForConditionalGeneration",
-                                              .help = "UMT5: mT5 with a position bias in each layer",
-                                              .prefix = "transformer.",
-                                              .defaults = "{\"feed_forward_proj\": \"gated-gelu\", \"pad_token_id\": 0, \"eos_token_id\": 1,"
-                                                          " \"decoder_start_token_id\": 0}",
-                                              .ignored = ignored,
-                                              .build = build_umt5};
+const ci_architecture ci_architecture_mt5 = {
+    .id = "mt5",
+    .class_name = "MT5ForConditionalGeneration",
+    .help = "mT5: T5 for a hundred languages",
+    .prefix = "transformer.",
+    .defaults = "{\"feed_forward_proj\": \"gated-gelu\", \"pad_token_id\": 0, \"eos_token_id\": 1,"
+                " \"decoder_start_token_id\": 0}",
+    .ignored = ignored,
+    .build = build_mt5};
+const ci_architecture ci_architecture_umt5 = {
+    .id = "umt5",
+    .class_name = "UMT5ForConditionalGeneration",
+    .help = "UMT5: mT5 with a position bias in each layer",
+    .prefix = "transformer.",
+    .defaults = "{\"feed_forward_proj\": \"gated-gelu\", \"pad_token_id\": 0, \"eos_token_id\": 1,"
+                " \"decoder_start_token_id\": 0}",
+    .ignored = ignored,
+    .build = build_umt5};

@@ -28,6 +28,7 @@ SUMMARY = dict(num_beams=4, early_stopping=True, no_repeat_ngram_size=3, min_len
                forced_eos_token_id=1)  # as bart-large-cnn has them
 T5 = dict(d_model=32, d_kv=12, d_ff=48, num_layers=2, num_decoder_layers=3, num_heads=4, relative_attention_num_buckets=8,
           relative_attention_max_distance=12)  # heads wider than the model, sides of their own depth, distances past the last bucket
+NLLB = dict(src_lang="deu_Latn", tgt_lang="fra_Latn")
 LANGUAGES = dict(text_decoder_lang_to_code_id=dict(fra=9, eng=8))
 # name: (configuration class, model class, configuration, generation options)
 MODELS = {
@@ -36,6 +37,7 @@ MODELS = {
     "umt5_untied": ("UMT5", "UMT5ForConditionalGeneration", dict(T5, tie_word_embeddings=False), {}),
     "m2m_100_pad": ("M2M100", "M2M100ForConditionalGeneration", dict(SIZES, d_model=32, pad_token_id=3, encoder_layers=1, decoder_layers=3),
                     dict(num_beams=5, early_stopping=True, forced_bos_token_id=9, max_length=200)),
+    "nllb": ("M2M100", "M2M100ForConditionalGeneration", dict(SIZES, d_model=32, bos_token_id=0, pad_token_id=1, eos_token_id=2, decoder_start_token_id=2), {}),
     "marian_apart": ("Marian", "MarianMTModel", dict(SIZES, d_model=32, share_encoder_decoder_embeddings=False, scale_embedding=True), {}),
     "blenderbot": ("Blenderbot", "BlenderbotForConditionalGeneration", dict(SIZES, d_model=32, scale_embedding=True), {}),
     "blenderbot-small": ("BlenderbotSmall", "BlenderbotSmallForConditionalGeneration", dict(SIZES, d_model=32), {}),
@@ -50,15 +52,29 @@ CASES = [dict(case="saliency", method="saliency", step_scores=["logit", "probabi
          dict(case="saliency_target", method="saliency", attribute_target=True)]
 
 
+def make_nllb_tokenizer(folder):
+    """German to French; the folder says English to German, tokenizer_kwargs the rest."""
+    codes = ["eng_Latn", "deu_Latn", "fra_Latn"]
+    train(["<s>", "<pad>", "</s>", "<unk>"]).save(os.path.join(folder, "tokenizer.json"))
+    transformers.NllbTokenizerFast(tokenizer_file=os.path.join(folder, "tokenizer.json"), src_lang="eng_Latn", tgt_lang="deu_Latn",
+                                   additional_special_tokens=codes).save_pretrained(folder)
+    return transformers.AutoTokenizer.from_pretrained(folder, **NLLB)
+
+
 def make_tokenizer(folder):
-    lines = [line for path in sorted(glob.glob(os.path.join(ROOT, "docs", "*.md"))) for line in open(path)]
-    t = Tokenizer(models.Unigram())
-    t.pre_tokenizer, t.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
-    t.train_from_iterator(lines, trainers.UnigramTrainer(vocab_size=300, special_tokens=["<pad>", "</s>", "<s>", "<unk>"], unk_token="<unk>"))
+    t = train(["<pad>", "</s>", "<s>", "<unk>"])
     t.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     fast = transformers.PreTrainedTokenizerFast(tokenizer_object=t, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>")
     fast.save_pretrained(folder)
     return fast
+
+
+def train(specials):
+    lines = [line for path in sorted(glob.glob(os.path.join(ROOT, "docs", "*.md"))) for line in open(path)]
+    t = Tokenizer(models.Unigram())
+    t.pre_tokenizer, t.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    t.train_from_iterator(lines, trainers.UnigramTrainer(vocab_size=300, special_tokens=specials, unk_token="<unk>"))
+    return t
 
 
 def make_model(name, folder, vocabulary):
@@ -119,7 +135,9 @@ def generate(model, tokenizer, name):
     generation = MODELS[name][3]
     ids = tokenizer(TEXT, return_tensors="pt").input_ids
     options = {"greedy": dict(num_beams=1), "beam4": dict(num_beams=4, length_penalty=1.0), "greedy_min": dict(num_beams=1, min_new_tokens=12)}
-    if generation and generation is not LANGUAGES:
+    if name == "nllb":  # what Inseq's command line makes of tgt_lang
+        options = {k: dict(v, forced_bos_token_id=tokenizer.convert_tokens_to_ids("fra_Latn")) for k, v in options.items()}
+    elif generation and generation is not LANGUAGES:
         options["default"] = {}
     if generation is LANGUAGES:
         options["tgt_lang"] = dict(tgt_lang="fra")
@@ -130,7 +148,9 @@ def generate(model, tokenizer, name):
 def make(out, name):
     folder, cases = os.path.join(out, "models", name), os.path.join(out, "cases", name)
     os.makedirs(cases, exist_ok=True)
-    tokenizer = make_tokenizer(folder)
+    os.makedirs(folder, exist_ok=True)
+    tokenizer = make_nllb_tokenizer(folder) if name == "nllb" else make_tokenizer(folder)
+    more = dict(tokenizer_kwargs=NLLB) if name == "nllb" else {}
     make_model(name, folder, len(tokenizer))
     done = []
     for case in CASES:
@@ -138,8 +158,8 @@ def make(out, name):
         attributor = load_attributor(name, folder, case["method"], tokenizer)
         result = attributor.attribute(TEXT, FORCED, show_progress=False, **options)
         result.save(os.path.join(cases, case["case"] + ".json"), overwrite=True)
-        done.append({**case, "input_texts": TEXT, "generated_texts": FORCED})
-    generation = generate(true_model(name, folder), tokenizer, name)
+        done.append({**case, "input_texts": TEXT, "generated_texts": FORCED, **more})
+    generation = more | generate(true_model(name, folder), tokenizer, name)
     for file, value in (("cases.json", done), ("generation.json", generation)):
         with open(os.path.join(cases, file), "w") as f:
             json.dump(value, f, indent=1)

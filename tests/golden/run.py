@@ -197,6 +197,8 @@ class Program:
         if case.get("attr_pos_start") is not None:
             arguments += ["--start_pos", str(case["attr_pos_start"]), "--end_pos", str(case["attr_pos_end"])]
         arguments += [f"--{k}" for k in ("attribute_target", "include_eos_baseline") if case.get(k)]
+        if "tokenizer_kwargs" in case:
+            arguments += ["--tokenizer_kwargs", json.dumps(case["tokenizer_kwargs"])]
         if "n_steps" in case:
             arguments += ["--attribution_kwargs", json.dumps({"n_steps": case["n_steps"]})]
         self.run(*arguments, *flags, "--hide_attributions", "--save_path", out)
@@ -205,8 +207,9 @@ class Program:
         os.remove(out)
         return sequences(text)
 
-    def generate(self, model, text, kwargs):
-        out = self.run("generate", "-m", model, "-i", text, "--generation_kwargs", json.dumps(kwargs), "--json")
+    def generate(self, model, text, kwargs, tokenizer_kwargs):
+        out = self.run("generate", "-m", model, "-i", text, "--generation_kwargs", json.dumps(kwargs), "--json",
+                       "--tokenizer_kwargs", json.dumps(tokenizer_kwargs))
         return json.loads(out.strip().splitlines()[-1])
 
 
@@ -281,8 +284,8 @@ def check_variants(program, model, case, flags):
     compare(program.attribute(model, case, *flags), program.attribute_once(model, case), unchanged)
 
 
-def check_generation(program, model, text, input_ids, kwargs, output_ids):
-    got = program.generate(model, text, kwargs)
+def check_generation(program, model, text, input_ids, kwargs, output_ids, tokenizer_kwargs):
+    got = program.generate(model, text, kwargs, tokenizer_kwargs)
     for key, want in (("input_ids", input_ids), ("output_ids", output_ids)):
         if got[key] != want:
             raise Wrong(f"{key} {got[key]}, reference {want}")
@@ -340,7 +343,7 @@ def generation_checks(program, name, model, g):
         kwargs = {"max_new_tokens": length, "do_sample": False, **RUNS.get(run, {"num_beams": 1, "min_new_tokens": length})}
         if name.startswith("real/") and run == "beam4":
             del kwargs["length_penalty"]
-        yield f"{name}/generate.{run}", check_generation, (program, model, g["text"], g["input_ids"], kwargs, ids)
+        yield f"{name}/generate.{run}", check_generation, (program, model, g["text"], g["input_ids"], kwargs, ids, g.get("tokenizer_kwargs", {}))
 
 
 def all_checks(program, unpacked):

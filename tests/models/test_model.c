@@ -5,7 +5,8 @@
 #include "support/edited_model.h"
 #include "support/golden_model.h"
 
-#define GOLDEN TEST_DATA "/golden/"
+#define GOLDEN         TEST_DATA "/golden/"
+#define UNPACKED(name) GOLDEN_UNPACKED "/" name "/model"
 
 typedef struct {
   int count;
@@ -195,6 +196,35 @@ static void wrong_configurations_are_named(void **state) {
       {GOLDEN "models/marian", "{\"pad_token_id\": 1000000000000}", "pad_token_id"},
       {GOLDEN "models/marian", "{\"d_model\": 1048576, \"max_position_embeddings\": 65536}", "shared.weight"},
       {GOLDEN "models/marian", "{\"d_model\": null}", "\"d_model\" is missing"},
+      {GOLDEN "models/marian", "{\"share_encoder_decoder_embeddings\": false}", "model.encoder.embed_tokens.weight"},
+      {UNPACKED("bart"), "{\"normalize_before\": true}", "\"normalize_before\": true is not supported"},
+      {UNPACKED("bart"), "{\"normalize_embedding\": false}", "normalize_embedding"},
+      {UNPACKED("bart"), "{\"add_final_layer_norm\": true}", "add_final_layer_norm"},
+      {UNPACKED("bart"), "{\"static_position_embeddings\": true}", "static_position_embeddings"},
+      {UNPACKED("bart"), "{\"tie_word_embeddings\": false}", "tie_word_embeddings"},
+      {UNPACKED("bart"), "{\"tie_encoder_decoder\": true}", "tie_encoder_decoder"},
+      {UNPACKED("bart"), "{\"max_position_embeddings\": 100}", "[130, 32], expected [102, 32]"},
+      {UNPACKED("mbart"), "{\"normalize_before\": false}", "normalize_before"},
+      {UNPACKED("m2m_100"), "{\"pad_token_id\": -1}", "pad_token_id"},
+      {UNPACKED("pegasus"), "{\"encoder_attention_heads\": 5}", "encoder_attention_heads 5"},
+      {UNPACKED("fsmt"), "{\"tie_word_embeddings\": true}", "tie_word_embeddings"},
+      {UNPACKED("fsmt"), "{\"src_vocab_size\": null}", "\"src_vocab_size\" is missing"},
+      {UNPACKED("seamless_m4t"), "{\"hidden_size\": 36}", "expected [300, 36]"},
+      {UNPACKED("t5"), "{\"feed_forward_proj\": \"gated-gelu-new\"}", "\"feed_forward_proj\" is \"gated-gelu-new\""},
+      {UNPACKED("t5"), "{\"dense_act_fn\": \"mish\"}", "unknown activation \"mish\""},
+      {UNPACKED("t5"), "{\"is_gated_act\": true}", "wi_0.weight"},
+      {UNPACKED("t5"), "{\"d_kv\": 7}", "[32, 32], expected [28, 32]"},
+      {UNPACKED("t5"), "{\"num_decoder_layers\": 3}", "decoder.block.2."},
+      {UNPACKED("t5"), "{\"tie_word_embeddings\": false}", "lm_head.weight"},
+      {UNPACKED("t5"), "{\"tie_encoder_decoder\": true}", "tie_encoder_decoder"},
+      {UNPACKED("t5"), "{\"relative_attention_max_distance\": 16}", "relative_attention_max_distance 16"},
+      {UNPACKED("t5"), "{\"relative_attention_num_buckets\": 3}", "relative_attention_num_buckets"},
+      {UNPACKED("t5"), "{\"relative_attention_num_buckets\": 30}", "[32, 4], expected [30, 4]"},
+      {UNPACKED("nllb-moe"), "{\"moe_eval_capacity_token_fraction\": 0.5}", "moe_eval_capacity_token_fraction"},
+      {UNPACKED("nllb-moe"), "{\"second_expert_policy\": \"sampling\"}", "second_expert_policy"},
+      {UNPACKED("nllb-moe"), "{\"router_dtype\": \"bfloat16\"}", "router_dtype"},
+      {UNPACKED("nllb-moe"), "{\"num_experts\": 5}", "[4, 32], expected [5, 32]"},
+      {UNPACKED("nllb-moe"), "{\"num_experts\": 3}", "[4, 32], expected [3, 32]"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     refused(cases[i].folder, &(model_edit){.config = cases[i].config}, CI_EMODEL, cases[i].named);
@@ -261,8 +291,10 @@ static void a_target_language_is_a_token(void **state) {
     ci_model *model = NULL;
     ci_status status = ci_model_open(GOLDEN "models/marian", NULL, kwargs, NULL, NULL, &model, &err);
     assert_int_equal(status, cases[i].known ? CI_OK : CI_EINVAL);
-    if (status) assert_non_null(strstr(err.message, "tgt_lang"));
-    else assert_int_equal(model->target_language, ci_tokenizer_id(model->tokenizer, cases[i].code));
+    if (status)
+      assert_non_null(strstr(err.message, "tgt_lang"));
+    else
+      assert_int_equal(model->target_language, ci_tokenizer_id(model->tokenizer, cases[i].code));
     ci_model_close(model);
     json_decref(kwargs);
   }

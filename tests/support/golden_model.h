@@ -144,7 +144,8 @@ enum { GOLDEN_SOURCE = 6, GOLDEN_ROWS = 9, GOLDEN_PROMPT = 3 };
 static const int32_t golden_source[GOLDEN_SOURCE] = {44, 7, 201, 12, 99, 2};
 static const int32_t golden_text[GOLDEN_ROWS + 1] = {5, 17, 220, 33, 291, 9, 77, 150, 201, 64};
 
-/* ln p[target] and its slope, in double. Not p: where the tiny models' logits are large, p has fewer digits than float32. */
+/* ln p[target] and its slope, in double. Not p: where the tiny models' logits are large, p has fewer digits than
+ * float32. */
 typedef struct {
   const ci_graph *graph;
   const int32_t *targets;
