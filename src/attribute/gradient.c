@@ -2,6 +2,12 @@
 #include "attribute/attribution.h"
 #include <math.h>
 
+void ci_as_it_is(const float *x, const float *b, float *g, size_t n) { (void)x, (void)b, (void)g, (void)n; }
+
+void ci_times_difference(const float *x, const float *b, float *g, size_t n) {
+  for (size_t i = 0; i < n; i++) g[i] *= x[i] - b[i];
+}
+
 /* out[row, target, :] = reduced gradients[target, row, :]; rows that a target cannot see, and the last token's, are NaN. */
 static ci_status store(ci_attribution *a, ci_space_id space, float *gradients, bool has_baseline, ci_reduction *reduce,
                        ci_error *err) {

@@ -66,12 +66,6 @@ static void fill(const arguments *arg, ci_point *points) {
   }
 }
 
-static void times_difference(const float *x, const float *b, float *g, size_t n) {
-  for (size_t i = 0; i < n; i++) g[i] *= x[i] - b[i];
-}
-
-static void as_it_is(const float *x, const float *b, float *g, size_t n) { (void)x, (void)b, (void)g, (void)n; }
-
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
   const arguments *arg = options;
   enum { MOST_LEGENDRE = 10000 }; /* finding the roots takes the square of their number */
@@ -82,7 +76,7 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   if (!points) return ci_fail_memory(err);
   fill(arg, points);
   ci_status status =
-      ci_attribute_by_gradient(a, points, (size_t)arg->n_steps, arg->multiply_by_inputs ? times_difference : as_it_is, err);
+      ci_attribute_by_gradient(a, points, (size_t)arg->n_steps, arg->multiply_by_inputs ? ci_times_difference : ci_as_it_is, err);
   ci_free(points);
   return status;
 }
