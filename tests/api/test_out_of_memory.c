@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { MOST_TRIES = 400 };
+enum { MOST_TRIES = 250 };
 
 #define GOLDEN TEST_DATA "/golden/models/"
 
