@@ -67,9 +67,14 @@ def tokenizer_files():
     vocabulary, merges = small_vocabulary(pieces), ["l l", "H e", "He ll", "\u0120 w"]
     for case in json.loads(read("tokenizers", "parts.json")):
         base = json.loads(read("tokenizers", case["base"], "tokenizer.json"))
-        base.update(case["change"])
-        if base["model"].get("type") == "BPE":
+        change = dict(case["change"])
+        model = change.pop("model", {})
+        base.update(change)
+        if base["model"]["type"] == "BPE":
             base["model"].update(vocab=vocabulary, merges=merges)
+        else:
+            base["model"]["vocab"] = base["model"]["vocab"][:40]
+        base["model"].update(model)
         base["added_tokens"] = [{"id": vocabulary.get(t["content"], 100 + i), **{k: v for k, v in t.items() if k != "id"}}
                                 for i, t in enumerate(base["added_tokens"][:4])]
         name = "".join(c if c.isalnum() else "-" for c in case["name"].lower())[:40]
