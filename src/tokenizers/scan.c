@@ -2,7 +2,6 @@
 #include "tokenizers/scan.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,7 +185,7 @@ static bool take_number(ci_scan *s, double *value) {
   for (skip_space(s); s->at < s->length && n + 1 < sizeof digits; s->at++) {
     char c = s->bytes[s->at];
     if (!c || !strchr("+-.0123456789eE", c)) break;
-    digits[n++] = c == '.' ? *localeconv()->decimal_point : c; /* what strtod takes */
+    digits[n++] = c;
   }
   digits[n] = 0;
   char *end;
