@@ -121,6 +121,10 @@ size_t ci_utf8_next(const char *bytes, size_t length, size_t at, uint32_t *codep
 bool ci_utf8_valid(const char *bytes, size_t length) {
   for (size_t at = 0; at < length;) {
     uint32_t c;
+    if ((unsigned char)bytes[at] < 0x80) {
+      at++;
+      continue;
+    }
     size_t n = ci_utf8_next(bytes, length, at, &c);
     if (c == 0xFFFD && !(n == 3 && memcmp(bytes + at, "\xEF\xBF\xBD", 3) == 0)) return false;
     at += n;

@@ -29,6 +29,7 @@ typedef struct {
   /* settings: the part's object. NULL: there is nothing to read. */
   ci_status (*open)(void *state, const json_t *settings, const char *where, ci_error *err);
   void (*close)(void *state); /* of what open allocated; NULL: nothing */
+  bool keeps_start;           /* of a normalizer: a text whose first character it drops still begins where it began */
   /* One of these, by stage. */
   ci_status (*normalize)(const void *state, const char *text, size_t length, ci_text *out, ci_error *err);
   ci_status (*split)(const void *state, const char *text, size_t length, bool first, ci_spans *out, ci_error *err);

@@ -10,31 +10,28 @@ static const char *text_of(const ci_spans *spans, size_t i) {
   return spans->text.data ? spans->text.data + spans->items[i].start : "";
 }
 
+/* Replaces *now by what a normalizer makes of it. */
+static ci_status normalize_by(const ci_part *part, ci_text *now, ci_error *err) {
+  ci_text next = {0};
+  ci_text_add(&next, "");
+  ci_status status = part->kind->normalize(part->state, now->data, now->length, &next, err);
+  if (next.failed || now->failed) status = ci_fail_memory(err);
+  ci_text_free(now);
+  *now = next;
+  return status;
+}
+
 /* Runs the normalizers one after the other; *out is the last one's text. */
 static ci_status normalize(const ci_pipeline *p, const char *text, size_t length, ci_text *out, ci_error *err) {
-  ci_text now = {0}, next = {0};
-  ci_text_add_n(&now, text, length);
-  ci_status status = CI_OK;
+  ci_text_add_n(out, text, length);
+  ci_status status = out->failed ? ci_fail_memory(err) : CI_OK;
   for (size_t i = 0; i < p->normalizers.count && !status; i++) {
-    const ci_part *part = &p->normalizers.items[i];
-    next.length = 0;
-    ci_text_add(&next, "");
-    status = part->kind->normalize(part->state, now.data, now.length, &next, err);
-    if (next.failed || now.failed) status = ci_fail_memory(err);
-    if (!status && next.length / LARGEST_GROWTH > length + LARGEST_GROWTH)
+    status = normalize_by(&p->normalizers.items[i], out, err);
+    if (!status && out->length / LARGEST_GROWTH > length + LARGEST_GROWTH)
       status = ci_fail(err, CI_EINVAL, NULL, "the tokenizer's normalizers make the text over %d times as long",
                        LARGEST_GROWTH);
-    ci_text swap = now;
-    now = next;
-    next = swap;
   }
-  ci_text_free(&next);
-  if (status) {
-    ci_text_free(&now);
-  } else {
-    *out = now;
-  }
-  return !status && now.failed ? ci_fail_memory(err) : status;
+  return status;
 }
 
 /* \w as Rust's regex has it: alphabetic, marks, decimal digits, connectors and joiners. */
@@ -112,6 +109,31 @@ static ci_status cut_added(const ci_added *added, const ci_trie *trie, const cha
   return !status && done < length ? ci_spans_add(out, text + done, length - done, -1, first && !done, err) : status;
 }
 
+/* Does the normalized text still begin where the text does? Not when a normalizer drops its first character: when that
+ * character before an "a" becomes what an "a" becomes. */
+static ci_status keeps_start(const ci_pipeline *p, const char *text, size_t length, bool *keeps, ci_error *err) {
+  uint32_t c;
+  size_t n = ci_utf8_next(text, length, 0, &c);
+  *keeps = true;
+  if (c < 0x80 && is_word(c)) return CI_OK;
+  ci_text both = {0}, without = {0};
+  ci_text_add_n(&both, text, n);
+  ci_text_add(&both, "a");
+  ci_text_add(&without, "a");
+  ci_status status = both.failed || without.failed ? ci_fail_memory(err) : CI_OK;
+  for (size_t i = 0; i < p->normalizers.count && *keeps && !status; i++) {
+    const ci_part *part = &p->normalizers.items[i];
+    status = normalize_by(part, &both, err);
+    if (!status) status = normalize_by(part, &without, err);
+    if (status || both.length != without.length || memcmp(both.data, without.data, both.length)) continue;
+    *keeps = part->kind->keeps_start;
+    break;
+  }
+  ci_text_free(&both);
+  ci_text_free(&without);
+  return status;
+}
+
 /* Added tokens and normalized text. */
 static ci_status extract(const ci_tokenizer *t, const char *text, size_t length, ci_spans *out, ci_error *err) {
   const ci_pipeline *p = t->state;
@@ -124,9 +146,11 @@ static ci_status extract(const ci_tokenizer *t, const char *text, size_t length,
       continue;
     }
     ci_text normal = {0};
+    bool first = span.first;
     status = normalize(p, text_of(&raw, i), span.length, &normal, err);
+    if (!status && first) status = keeps_start(p, text_of(&raw, i), span.length, &first, err);
     if (!status && normal.length)
-      status = cut_added(&t->added, &p->normalized, normal.data, normal.length, span.first, out, err);
+      status = cut_added(&t->added, &p->normalized, normal.data, normal.length, first, out, err);
     ci_text_free(&normal);
   }
   ci_spans_free(&raw);

