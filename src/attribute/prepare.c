@@ -114,7 +114,7 @@ static ci_status encoder_decoder(ci_attribution *a, const char *input, const cha
   else if (!status && forced_ids) {
     int64_t first = -1;
     ci_json_as_int(json_array_get(forced_ids, 0), &first);
-    if (first == model->decoder_start) a->target.count = 0; /* ids as generate gives them begin with it */
+    if (first == model->decoder_start || first == a->job->generation.decoder_start_token_id) a->target.count = 0; /* ids as generate gives them begin with it */
     status = add_forced_ids(a, forced_ids, err);
   }
   a->prefix = prefix_only ? a->target.count : 1;

@@ -2,6 +2,7 @@
  * (one forward over all of it). See attribution.h. */
 #include "attribute/job.h"
 #include <math.h>
+#include <string.h>
 
 /* Drives a run for ci_generate. */
 typedef struct {
@@ -101,16 +102,32 @@ static ci_status take_ids(ci_attribution *a, const ci_generated *text, ci_error 
   return status;
 }
 
+/* The decoder begins as in transformers' generate(): with the generation's own start, before a target prefix that begins with another;
+ * a language of the generation wins over a prefix. */
+static ci_status set_start(ci_attribution *a, ci_error *err) {
+  const ci_generation *g = &a->job->generation;
+  ci_status status = CI_OK;
+  if (!a->job->model->graph.encoder_decoder) return CI_OK;
+  if (g->language_token >= 0) a->target.count = a->prefix = 1;
+  if (g->decoder_start_token_id >= 0 && g->decoder_start_token_id != a->target.items[0]) {
+    if (a->prefix > 1) {
+      status = ci_ids_add(&a->target, 0, err);
+      if (status) return status;
+      memmove(a->target.items + 1, a->target.items, a->prefix++ * sizeof *a->target.items);
+    }
+    a->target.items[0] = (int32_t)g->decoder_start_token_id;
+  }
+  if (g->language_token < 0) return CI_OK;
+  status = ci_ids_add(&a->target, (int32_t)g->language_token, err);
+  a->prefix += !status;
+  return status;
+}
+
 static ci_status generate(ci_attribution *a, ci_error *err) {
   const ci_generation *g = &a->job->generation;
   const ci_model *model = a->job->model;
   bool beams = g->num_beams > 1;
-  ci_status status = CI_OK;
-  if (model->graph.encoder_decoder && g->language_token >= 0) { /* it wins over a given prefix, as in transformers */
-    a->target.count = a->prefix = 1;
-    status = ci_ids_add(&a->target, (int32_t)g->language_token, err);
-    a->prefix += !status;
-  }
+  ci_status status = set_start(a, err);
   if (!status) status = start(a, plan(a, beams), err);
   if (status) return status;
   driver d = {a, a->subject.run, !beams};
