@@ -29,6 +29,8 @@ void ci_config_only(ci_builder *b, const char *key, const json_t *value); /* ste
 double ci_config_real_needed(ci_builder *b, const char *key);
 /* A number of at least `min`, as a size. */
 size_t ci_config_size(ci_builder *b, const char *key, size_t fallback, size_t min);
+/* What the file says under `alias` is meant as `key` (transformers' attribute_map and keyword arguments of old). */
+void ci_config_alias(ci_builder *b, const char *alias, const char *key);
 /* Reads come from the object under this key, until ci_config_leave. False, and nothing is entered: absent or null. */
 bool ci_config_enter(ci_builder *b, const char *key);
 void ci_config_leave(ci_builder *b);

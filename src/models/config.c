@@ -57,6 +57,11 @@ const char *ci_config_text(ci_builder *b, const char *key, const char *fallback)
   return value;
 }
 
+void ci_config_alias(ci_builder *b, const char *alias, const char *key) {
+  json_t *found = json_object_get(b->model->config, alias);
+  if (!b->status && !is_absent(found) && json_object_set(b->model->config, key, found)) b->status = ci_fail_memory(b->err);
+}
+
 bool ci_config_enter(ci_builder *b, const char *key) {
   const json_t *found = json_object_get(object(b), key);
   if (b->status || is_absent(found)) return false;

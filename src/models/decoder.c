@@ -1,7 +1,7 @@
 /* See decoder.h. */
 #include "models/decoder.h"
-#include "models/rope.h"
 #include <stdio.h>
+#include <string.h>
 
 static bool is_scaled(double factor) { return factor != 0 && factor != 1; }
 
@@ -60,44 +60,11 @@ void ci_build_decoder(ci_builder *b, const ci_decoder *d) {
   end(b, d, x, embedding);
 }
 
-static ci_attention_shape llama_attention(ci_builder *b, size_t width) {
-  ci_attention_shape a = {.query.weight = "self_attn.q_proj",
-                          .key.weight = "self_attn.k_proj",
-                          .value.weight = "self_attn.v_proj",
-                          .output = "self_attn.o_proj",
-                          .query_norm = "self_attn.q_norm",
-                          .key_norm = "self_attn.k_norm"};
-  a.heads = (size_t)ci_config_needed(b, "num_attention_heads", 1, 1 << 16);
-  a.kv_heads = ci_config_size(b, "num_key_value_heads", a.heads, 1);
-  a.head_dim = ci_config_size(b, "head_dim", width / a.heads, 1);
-  if (a.heads % a.kv_heads)
-    ci_build_fail(b, "config.json", "num_attention_heads %zu is not a multiple of num_key_value_heads %zu", a.heads, a.kv_heads);
-  a.biased = a.output_biased = ci_config_bool(b, "attention_bias", false);
-  double part = ci_config_real(b, "partial_rotary_factor", 1);
-  if (!(part > 0 && part <= 1)) ci_build_fail(b, "config.json", "partial_rotary_factor %g is not in (0, 1]", part);
-  size_t rotated = b->status ? 0 : (size_t)((double)a.head_dim * part);
-  if (rotated % 2) ci_build_fail(b, "config.json", "head_dim %zu is odd: rotary positions need pairs", rotated);
-  a.rope = ci_build_rope(b, ci_config_real(b, "rope_theta", 10000), rotated, "rope_scaling");
-  return a;
-}
-
-ci_decoder ci_decoder_like_llama(ci_builder *b) {
-  ci_decoder d = {.weights = "model.",
-                  .layer_weights = "model.layers.%d.",
-                  .embedding = "embed_tokens",
-                  .norm = "norm",
-                  .head = "lm_head",
-                  .block = {.attention_norms.before = "input_layernorm",
-                            .mlp_norms.before = "post_attention_layernorm",
-                            .mlp = {.gate = "mlp.gate_proj", .up = "mlp.up_proj", .down = "mlp.down_proj"}}};
-  d.vocabulary = (size_t)ci_config_needed(b, "vocab_size", 1, 1 << 28);
-  d.layers = (int)ci_config_needed(b, "num_hidden_layers", 1, CI_MOST_LAYERS);
-  d.positions = ci_config_size(b, "max_position_embeddings", 2048, 1);
-  d.tied = ci_config_bool(b, "tie_word_embeddings", false);
-  d.block.width = (size_t)ci_config_needed(b, "hidden_size", 1, 1 << 20);
-  d.block.norm = (ci_norm_style){.op = &ci_op_rms_norm, .epsilon = ci_config_real(b, "rms_norm_eps", 1e-6)};
-  d.block.attention = llama_attention(b, d.block.width);
-  d.block.mlp.inner = (size_t)ci_config_needed(b, "intermediate_size", 1, 1 << 24);
-  d.block.mlp.activation = ci_config_text(b, "hidden_act", "silu");
-  return d;
+bool ci_layer_slides(ci_builder *b, int layer, int layers, bool fallback) {
+  const char *type = ci_config_text_at(b, "layer_types", (size_t)layer, (size_t)layers);
+  if (!type) return fallback;
+  bool slides = strcmp(type, "sliding_attention") == 0;
+  if (!slides && strcmp(type, "full_attention") != 0)
+    ci_build_fail(b, "config.json", "\"layer_types\": \"%s\" is not known, expected sliding_attention or full_attention", type);
+  return slides;
 }

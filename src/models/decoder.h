@@ -30,8 +30,20 @@ typedef struct ci_decoder {
 
 void ci_build_decoder(ci_builder *b, const ci_decoder *decoder);
 
-/* What the configurations of Llama and the models after it share: sizes, norm, activation, rope, weight names. Each may be
- * changed afterwards. */
+/* Whether a layer sees a window only: what "layer_types" says, or the fallback when it says nothing. */
+bool ci_layer_slides(ci_builder *b, int layer, int layers, bool fallback);
+
+/* Descriptions that many configurations share, to be changed where an architecture differs (families.c). */
+
+/* Llama and the models after it: sizes, RMSNorm, rope, gated feed-forward, separate query, key and value. */
 ci_decoder ci_decoder_like_llama(ci_builder *b);
+/* GPT-2 and the models after it: n_embd, n_head, ... with ln_1, attn, ln_2, mlp under transformer.h. */
+ci_decoder ci_decoder_like_gpt2(ci_builder *b);
+/* An attention whose heads share width evenly and have keys of their own; heads_key names the number of heads. */
+ci_attention_shape ci_attention_of(ci_builder *b, size_t width, const char *heads_key);
+/* Query, key and value of one matrix `weight`, one after the other (by head: each head's three beside each other). */
+void ci_attention_fused(ci_attention_shape *a, const char *weight, bool by_head);
+/* Rotary angles for the fraction of a head's dimensions that a configuration names; theta as given. */
+const ci_rope *ci_rope_of(ci_builder *b, const ci_attention_shape *a, double fraction, double theta);
 
 #endif

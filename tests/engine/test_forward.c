@@ -154,11 +154,11 @@ static void interventions_change_their_rows(void **state) {
       append(run, own, golden_text, GOLDEN_ROWS);
       ci_intervention v = {
           .kind = kinds[k], .node = node, .branch = own, .first = 2, .count = 3, .values = values, .alpha = 0.25f};
-      if (part) v.column = 4, v.columns = 7;
+      if (part) v.column = 3, v.columns = 5;
       ci_error err = {0};
       assert_int_equal(ci_run_intervene(run, &v, &err), CI_OK);
       forward(run);
-      size_t stride = part ? 7 : width, first = part ? 4 : 0;
+      size_t stride = part ? 5 : width, first = part ? 3 : 0;
       for (size_t p = 0; p < GOLDEN_ROWS; p++) {
         float expected[64];
         memcpy(expected, ci_run_row(plain, node, p), width * sizeof(float));

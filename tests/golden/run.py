@@ -381,9 +381,11 @@ def all_checks(program, unpacked):
 # ---- self-test: a spoilt reference must not pass ----
 
 def roll(value):
+    """Scores that are nearly the same at every token (logits scaled to little entropy) have no place to be out of."""
     shape, flat = value
     if len(shape) < 2:
-        return shape, flat[-1:] + flat[:-1]
+        constant = max(flat) - min(flat) <= 4e-3 * max(map(abs, flat))
+        return shape, flat if constant else flat[-1:] + flat[:-1]
     inner, width = math.prod(shape[2:]), math.prod(shape[1:])
     out = []
     for at in range(0, len(flat), width):
