@@ -1,7 +1,8 @@
-/* LlamaTokenizer, and T5Tokenizer which differs in what it adds: tokenizer.model is a SentencePiece BPE with byte fallback. AutoTokenizer would convert the file to a
- * fast tokenizer, which gives the same ids; decoded text is the slow class's here: it drops the space that the model
- * put in front and one more at the start, where the fast one drops the first only. legacy (the default) puts
- * SentencePiece's own space before each part between special tokens; legacy: false one before the whole text. */
+/* LlamaTokenizer, and T5Tokenizer which differs in what it adds: tokenizer.model is a SentencePiece BPE with byte
+ * fallback. AutoTokenizer would convert the file to a fast tokenizer, which gives the same ids; decoded text is the
+ * slow class's here: it drops the space that the model put in front and one more at the start, where the fast one drops
+ * the first only. legacy (the default) puts SentencePiece's own space before each part between special tokens; legacy:
+ * false one before the whole text. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "tokenizers/slow.h"
@@ -57,8 +58,8 @@ static ci_status part(const ci_tokenizer *t, const void *context, const char *te
   return status;
 }
 
-/* Whether a special token is the first thing in the text but spaces. (A piece that the vocabulary lacks has the id of the
- * unknown token, which is special, too: the id says nothing.) */
+/* Whether a special token is the first thing in the text but spaces. (A piece that the vocabulary lacks has the id of
+ * the unknown token, which is special, too: the id says nothing.) */
 static bool begins_special(const ci_tokenizer *t, const char *text, size_t length) {
   size_t at = 0, end;
   uint32_t token;
@@ -100,7 +101,8 @@ static ci_status encode(const ci_tokenizer *t, const char *text, size_t length, 
   if (!status && (l->legacy || !length)) status = ci_slow_encode(t, &l->trie, text, length, part, NULL, ids, err);
   if (!status && !l->legacy && length) status = encode_new(t, text, length, ids, err);
   if (status || !(flags & CI_ENCODE_SPECIAL) || !l->add_eos) return status;
-  bool ended = l->t5 && ids->count > given && ids->items[ids->count - 1] == t->facts.eos; /* T5 adds none to a text that has it */
+  bool ended = l->t5 && ids->count > given &&
+               ids->items[ids->count - 1] == t->facts.eos; /* T5 adds none to a text that has it */
   return ended ? CI_OK : ci_ids_add(ids, t->facts.eos, err);
 }
 
@@ -120,7 +122,8 @@ static ci_status join(const ci_tokenizer *t, ci_piece *tokens, size_t count, ci_
       status = ci_spm_decode(l->spm, tokens + start, i - start, text, err);
       ci_text_add_n(text, tokens[i].text, tokens[i].length);
       start = i + 1;
-    } else if (!l->t5 && special_before && i == 1 && l->add_prefix_space && !has_prefix(tokens[i].text, tokens[i].length, mark)) {
+    } else if (!l->t5 && special_before && i == 1 && l->add_prefix_space &&
+               !has_prefix(tokens[i].text, tokens[i].length, mark)) {
       ci_text_add(text, " ");
     }
     special_before = special;
@@ -206,7 +209,8 @@ static ci_status add_extra_ids(ci_tokenizer *t, const ci_tokenizer_source *sourc
   for (int64_t i = 0; i < extra && !status; i++) {
     char name[32];
     snprintf(name, sizeof name, "<extra_id_%d>", (int)i);
-    ci_added_token token = {name, strlen(name), (int32_t)((int64_t)t->base_size - 1 + extra - i), .lstrip = true, .rstrip = true, .special = true};
+    ci_added_token token = {name,           strlen(name),   (int32_t)((int64_t)t->base_size - 1 + extra - i),
+                            .lstrip = true, .rstrip = true, .special = true};
     status = ci_tokenizer_add_token(t, source->config_path, token, true, err);
     if (!status && !named && json_array_append_new(list, json_string(name))) status = ci_fail_memory(err);
   }
@@ -215,7 +219,8 @@ static ci_status add_extra_ids(ci_tokenizer *t, const ci_tokenizer_source *sourc
   return status;
 }
 
-static ci_status open_model(ci_tokenizer *t, const ci_tokenizer_source *source, const char *file, bool t5, ci_error *err) {
+static ci_status open_model(ci_tokenizer *t, const ci_tokenizer_source *source, const char *file, bool t5,
+                            ci_error *err) {
   llama *l = t->state = ci_alloc_zeroed(1, sizeof *l);
   char *path = ci_join_path(source->folder, file);
   if (l) l->t5 = t5;

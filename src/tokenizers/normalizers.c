@@ -64,12 +64,14 @@ static void close_replace(void *state) {
 
 static ci_status run_replace(const void *state, const char *text, size_t length, ci_text *out, ci_error *err) {
   const replace *r = state;
+  size_t before = out->length;
   ci_matches matches = {0};
   ci_status status = ci_regex_cut(r->pattern, text, length, &matches, err);
   for (size_t i = 0; i < matches.count && !status; i++) {
     ci_match m = matches.items[i];
     if (m.match) {
       ci_text_add_n(out, r->content, r->length);
+      status = ci_check_growth(length, out->length - before, err);
     } else {
       ci_text_add_n(out, text + m.start, m.end - m.start);
     }

@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include <string.h>
 
-enum { DEEPEST = 64 };
+enum { DEEPEST = 64, LARGEST_GROWTH = 1000 };
 
 ci_status ci_spans_add(ci_spans *spans, const char *text, size_t length, int32_t id, bool first, ci_error *err) {
   if (ci_reserve((void **)&spans->items, &spans->capacity, spans->count + 1, sizeof *spans->items))
@@ -22,6 +22,11 @@ void ci_spans_free(ci_spans *spans) {
   ci_text_free(&spans->text);
   ci_free(spans->items);
   *spans = (ci_spans){0};
+}
+
+ci_status ci_check_growth(size_t before, size_t now, ci_error *err) {
+  if (now / LARGEST_GROWTH <= before + LARGEST_GROWTH) return CI_OK;
+  return ci_fail(err, CI_EINVAL, NULL, "the tokenizer's parts make the text over %d times as long", LARGEST_GROWTH);
 }
 
 static ci_status open_part(ci_stage *stage, const ci_part_kind *kind, const json_t *value, const char *where,

@@ -56,6 +56,10 @@ typedef struct {
 
 extern const ci_stage_kind ci_normalizers, ci_pre_tokenizers, ci_post_processors, ci_decoders;
 
+/* An error when a stage has made a text of `before` bytes over a thousand times as long: a list of parts that double it
+ * would take all memory. */
+ci_status ci_check_growth(size_t before, size_t now, ci_error *err);
+
 /* value: the stage's object, NULL or null for an empty stage. */
 ci_status ci_stage_open(ci_stage *stage, const ci_stage_kind *kind, const json_t *value, const char *where,
                         ci_error *err);

@@ -4,8 +4,6 @@
 #include <string.h>
 #include <utf8proc.h>
 
-enum { LARGEST_GROWTH = 1000 }; /* a Sequence of doubling Replaces would take all memory */
-
 static const char *text_of(const ci_spans *spans, size_t i) {
   return spans->text.data ? spans->text.data + spans->items[i].start : "";
 }
@@ -27,9 +25,7 @@ static ci_status normalize(const ci_pipeline *p, const char *text, size_t length
   ci_status status = out->failed ? ci_fail_memory(err) : CI_OK;
   for (size_t i = 0; i < p->normalizers.count && !status; i++) {
     status = normalize_by(&p->normalizers.items[i], out, err);
-    if (!status && out->length / LARGEST_GROWTH > length + LARGEST_GROWTH)
-      status = ci_fail(err, CI_EINVAL, NULL, "the tokenizer's normalizers make the text over %d times as long",
-                       LARGEST_GROWTH);
+    if (!status) status = ci_check_growth(length, out->length, err);
   }
   return status;
 }
@@ -158,6 +154,7 @@ static ci_status extract(const ci_tokenizer *t, const char *text, size_t length,
 }
 
 static ci_status split_words(const ci_stage *stage, ci_spans *words, ci_error *err) {
+  size_t before = words->text.length;
   ci_spans next = {0};
   ci_status status = CI_OK;
   for (size_t k = 0; k < stage->count && !status; k++) {
@@ -172,6 +169,7 @@ static ci_status split_words(const ci_stage *stage, ci_spans *words, ci_error *e
       }
       if (next.text.failed) status = ci_fail_memory(err);
     }
+    if (!status) status = ci_check_growth(before, next.text.length, err);
     ci_spans swap = *words;
     *words = next;
     next = swap;
@@ -203,12 +201,14 @@ ci_status ci_pipeline_encode(const ci_tokenizer *t, const char *text, size_t len
 
 /* Runs the decoders and joins what they leave; without a decoder tokens are joined by spaces. Takes the tokens over. */
 static ci_status decode_tokens(const ci_pipeline *p, ci_spans *tokens, ci_text *text, ci_error *err) {
+  size_t before = tokens->text.length;
   ci_spans next = {0};
   ci_status status = CI_OK;
   for (size_t i = 0; i < p->decoders.count && !status; i++) {
     ci_spans_clear(&next);
     status = p->decoders.items[i].kind->decode(p->decoders.items[i].state, tokens, &next, err);
     if (next.text.failed) status = ci_fail_memory(err);
+    if (!status) status = ci_check_growth(before, next.text.length, err);
     ci_spans swap = *tokens;
     *tokens = next;
     next = swap;

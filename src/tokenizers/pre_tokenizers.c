@@ -146,6 +146,9 @@ static ci_status open_metaspace(void *state, const json_t *settings, const char 
   if (!status) status = ci_json_get_bool(settings, where, "split", true, &m->split, err);
   if (!status) status = ci_behavior_named(NULL, "MergedWithNext", where, &m->behavior, err);
   if (status) return status;
+  uint32_t c;
+  if (!*mark || ci_utf8_next(mark, strlen(mark), 0, &c) != strlen(mark))
+    return ci_fail(err, CI_EFILE, where, "Metaspace has the replacement \"%.20s\", expected one character", mark);
   ci_text_add(&m->mark, mark);
   if (m->mark.failed) return ci_fail_memory(err);
   status = ci_regex_open(" ", 1, true, where, &m->spaces, err);

@@ -49,7 +49,8 @@ static ci_status has_files(const char *folder, const ci_tokenizer_kind *kind, bo
 static ci_status no_files(const char *folder, ci_error *err) {
   ci_text looked_for = {0};
   for (size_t i = 0; i < KINDS; i++) {
-    if (!*kinds[i]->files || (i && *kinds[i - 1]->files && strcmp(*kinds[i]->files, *kinds[i - 1]->files) == 0)) continue;
+    if (!*kinds[i]->files || (i && *kinds[i - 1]->files && strcmp(*kinds[i]->files, *kinds[i - 1]->files) == 0))
+      continue;
     if (i) ci_text_add(&looked_for, "; or ");
     for (const char *const *name = kinds[i]->files; *name; name++)
       ci_text_add_format(&looked_for, "%s%s", name == kinds[i]->files ? "" : " + ", *name);
@@ -67,7 +68,8 @@ static bool is_for(const ci_tokenizer_kind *kind, const char *class_name) {
   return !kind->classes || (n && at);
 }
 
-/* The first kind whose files are there and which is for the class that the folder's settings name; opens the settings. */
+/* The first kind whose files are there and which is for the class that the folder's settings name; opens the settings.
+ */
 static ci_status choose_kind(const char *folder, const json_t *config, const json_t *kwargs, size_t *kind,
                              ci_tokenizer_source *source, ci_error *err) {
   char class_name[64] = "";
@@ -85,8 +87,9 @@ static ci_status choose_kind(const char *folder, const json_t *config, const jso
     *source = (ci_tokenizer_source){0};
   }
   if (!file) return no_files(folder, err);
-  return ci_fail(err, CI_EFILE, folder, "%s of a %s cannot be read here; a tokenizer.json (save_pretrained of its fast class) can",
-                 file, class_name);
+  return ci_fail(err, CI_EFILE, folder,
+                 "%s of a %s cannot be read here; a tokenizer.json (save_pretrained of its fast class) can", file,
+                 class_name);
 }
 
 /* The next free id, for a token that the vocabulary lacks. */

@@ -380,9 +380,8 @@ static void test_missing_files(void **state) {
   (void)state;
   char folder[64];
   make_folder(folder);
-  expect_refused(
-      folder,
-      "source.spm + target.spm + vocab.json; or tokenizer.json; or vocab.json + merges.txt; or sentencepiece.bpe.model; or spiece.model; or tokenizer.model");
+  expect_refused(folder, "source.spm + target.spm + vocab.json; or tokenizer.json; or vocab.json + merges.txt; or "
+                         "sentencepiece.bpe.model; or spiece.model; or tokenizer.model");
   remove_folder(folder);
 }
 
@@ -405,6 +404,7 @@ static void test_unknown_parts(void **state) {
       {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":\"Isolated\"}",
        "intersection"},
       {"pre_tokenizer", "{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"ab\"}", "of one character"},
+      {"pre_tokenizer", "{\"type\":\"Metaspace\",\"replacement\":\"\"}", "expected one character"},
       {"pre_tokenizer", "{\"type\":\"FixedLength\",\"length\":0}", "length"},
       {"pre_tokenizer", "{\"type\":\"Magic\"}", "pre_tokenizer \"Magic\""},
       {"decoder", "{\"type\":\"Magic\"}", "decoder \"Magic\""},
@@ -499,6 +499,44 @@ static void test_refused_patterns(void **state) {
     }
     json_decref(file);
     json_decref(change);
+    remove_folder(folder);
+  }
+}
+
+/* Parts that double a text, one after the other. */
+static void test_growth(void **state) {
+  (void)state;
+  static const struct {
+    const char *key, *members, *part;
+  } cases[] = {
+      {"normalizer", "normalizers", "{\"type\":\"ByteLevel\"}"},
+      {"normalizer", "normalizers", "{\"type\":\"Replace\",\"pattern\":{\"String\":\"x\"},\"content\":\"xx\"}"},
+      {"pre_tokenizer", "pretokenizers", "{\"type\":\"ByteLevel\",\"use_regex\":false}"},
+      {"decoder", "decoders", "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aa\"}"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char folder[64];
+    make_folder(folder);
+    json_t *file =
+               json_pack("{s:{s:s, s:{s:i}, s:s}}", "model", "type", "WordLevel", "vocab", "a", 0, "unk_token", "a"),
+           *parts = json_array();
+    for (int k = 0; k < 64; k++) json_array_append_new(parts, json_loads(cases[i].part, 0, NULL));
+    json_object_set_new(file, cases[i].key, json_pack("{s:s, s:o}", "type", "Sequence", cases[i].members, parts));
+    write_json(folder, "tokenizer.json", file);
+    ci_tokenizer *t = open_folder(folder, NULL, NULL);
+    ci_ids ids = {0};
+    ci_text text = {0};
+    ci_error err = {0};
+    ci_status status = ci_tokenizer_encode(t, "x\xC3\xA9", 3, 0, &ids, &err);
+    if (strcmp(cases[i].key, "decoder") == 0) {
+      assert_int_equal(status, CI_OK);
+      status = ci_tokenizer_decode(t, ids.items, ids.count, false, &text, &err);
+    }
+    assert_int_equal(status, CI_EINVAL);
+    assert_non_null(strstr(err.message, "times as long"));
+    ci_ids_free(&ids);
+    ci_text_free(&text);
+    ci_tokenizer_close(t);
+    json_decref(file);
     remove_folder(folder);
   }
 }
@@ -602,7 +640,7 @@ int main(void) {
       cmocka_unit_test(test_unknown_parts), cmocka_unit_test(test_truncated),
       cmocka_unit_test(test_garbage),       cmocka_unit_test(test_rows),
       cmocka_unit_test(test_no_token),      cmocka_unit_test(test_refused_patterns),
-      cmocka_unit_test(test_languages),
+      cmocka_unit_test(test_languages),     cmocka_unit_test(test_growth),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
