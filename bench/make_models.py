@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write random-weight models at the exact shapes of well-known ones, for speed and memory work (standard library only).
 
-usage: make_models.py OUT_FOLDER opus-mt-en-mg|flan-t5-small|gpt2|gpt2-xl|smollm2 ...
+usage: make_models.py OUT_FOLDER opus-mt-en-mg|flan-t5-small|granite-moe|gpt2|gpt2-xl|smollm2 ...
 The weights repeat a block of random numbers: only shapes matter here. Tokenizers are the real ones of tests/data/tokenizers;
 smollm2 takes GPT-2's, whose ids all exist in its larger or equal vocabulary (ids beyond it are not used by the bench's texts).
 """
@@ -85,6 +85,26 @@ def smollm2(out, d=576, inner=1536, layers=30, heads=9, kv=3, vocabulary=50257):
                                     bos_token_id=50256, eos_token_id=50256))
 
 
+def granite_moe(out, d=1024, inner=512, experts=32, layers=8, heads=16, kv=8, vocabulary=50257):
+    """granite-3.0-1b-a400m, 8 of its 24 layers: 1.9 GB. GPT-2's tokenizer."""
+    t = {"model.embed_tokens.weight": ((vocabulary, d), 0.02, 0), "model.norm.weight": ((d,), 0.02, 1)}
+    for i in range(layers):
+        p = f"model.layers.{i}."
+        t |= {p + "input_layernorm.weight": ((d,), 0.02, 1), p + "post_attention_layernorm.weight": ((d,), 0.02, 1)}
+        for n, o in (("q_proj", d), ("k_proj", kv * 64), ("v_proj", kv * 64), ("o_proj", d)):
+            t[p + f"self_attn.{n}.weight"] = ((o, d), 0.04, 0)
+        p += "block_sparse_moe."
+        t |= {p + "router.layer.weight": ((experts, d), 0.04, 0), p + "input_linear.weight": ((experts, 2 * inner, d), 0.04, 0),
+              p + "output_linear.weight": ((experts, d, inner), 0.04, 0)}
+    write(f"{out}/model.safetensors", t)
+    gpt2_tokenizer(out)
+    save(f"{out}/config.json", dict(architectures=["GraniteMoeForCausalLM"], model_type="granitemoe", hidden_size=d, intermediate_size=inner,
+                                    num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=kv, vocab_size=vocabulary,
+                                    num_local_experts=experts, num_experts_per_tok=8, attention_multiplier=0.015625, embedding_multiplier=12,
+                                    logits_scaling=6, residual_multiplier=0.22, max_position_embeddings=4096, rms_norm_eps=1e-6,
+                                    rope_theta=10000, tie_word_embeddings=True, bos_token_id=50256, eos_token_id=50256))
+
+
 def marian(out):
     folder = os.path.join(TOKENIZERS, "opus-mt-en-mg")
     for name in ("source.spm", "target.spm", "vocab.json"):
@@ -141,7 +161,7 @@ def flan_t5(out, d=512, heads=6, inner=1024, layers=8, vocabulary=32128):
                                     decoder_start_token_id=0, pad_token_id=0, eos_token_id=1))
 
 
-SHAPES = {"gpt2": lambda out: gpt2(out, 12, 768, 12), "gpt2-xl": lambda out: gpt2(out, 48, 1600, 25), "smollm2": smollm2, "flan-t5-small": flan_t5,
+SHAPES = {"gpt2": lambda out: gpt2(out, 12, 768, 12), "gpt2-xl": lambda out: gpt2(out, 48, 1600, 25), "smollm2": smollm2, "flan-t5-small": flan_t5, "granite-moe": granite_moe,
           "opus-mt-en-mg": marian}
 
 if __name__ == "__main__":

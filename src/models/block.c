@@ -134,8 +134,8 @@ static int prepare(ci_builder *b, layer *l, const char *last, const ci_projectio
   join(projection, plain, "_projection");
   join(projected, plain, "_clipped");
   int y = project(b, l, normed || clipped || turned ? projection : plain, p, x, heads * s->head_dim);
-  if (clipped) y = ci_add_clip(b, normed || turned ? projected : plain, y, -s->clip, s->clip);
   if (normed) y = head_norm(b, s, norm, y, heads);
+  if (clipped) y = ci_add_clip(b, turned ? projected : plain, y, -s->clip, s->clip);
   if (turned) y = ci_add_rope(b, plain, y, heads, s->head_dim, s->rope, s->interleaved);
   return y;
 }

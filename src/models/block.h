@@ -44,7 +44,7 @@ typedef struct {
   const char *output;
   bool biased, output_biased;
   bool by_input;     /* matrices are [inputs, outputs] (Conv1D) */
-  double clip;       /* queries, keys and values are moved into [-clip, clip]; 0: they stay */
+  double clip;       /* queries, keys and values are moved into [-clip, clip], after their norms; 0: they stay */
   ci_norm_extent norm;
   ci_norm_style norm_style;
   const char *query_norm, *key_norm; /* "self_attn.q_norm" */

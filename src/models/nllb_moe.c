@@ -2,53 +2,34 @@
  * feed-forward. Each row goes to two, with weights that add up to 1, times what the training's dropout of experts
  * leaves (1 - moe_token_dropout). Experts with room for all rows only (moe_eval_capacity_token_fraction 1, as
  * published): others would make rows depend on each other. */
+#include "models/experts.h"
 #include "models/fairseq.h"
 #include "ops/routing.h"
-#include <stdio.h>
-#include <string.h>
 
 typedef struct {
   int step[CI_SIDES]; /* 0: no layer is sparse */
-  size_t experts;
-  bool router_biased;
-  double scale;
+  ci_experts_shape experts[CI_SIDES];
 } sparse;
-
-/* Matrices and biases of one layer of all experts. */
-static ci_expert_params read_experts(ci_builder *b, size_t experts, const char *layer, size_t outputs, size_t inputs) {
-  ci_weight *weights = ci_build_alloc(b, experts, sizeof *weights);
-  float *bias = ci_build_alloc(b, experts * outputs, sizeof *bias);
-  for (size_t e = 0; weights && bias && e < experts && !b->status; e++) {
-    char name[96];
-    snprintf(name, sizeof name, "ffn.experts.expert_%zu.%s.weight", e, layer);
-    weights[e] = ci_weight_linear(b, name, outputs, inputs);
-    snprintf(name, sizeof name, "ffn.experts.expert_%zu.%s.bias", e, layer);
-    const float *own = ci_vector(b, name, outputs);
-    if (own) memcpy(bias + e * outputs, own, outputs * sizeof *bias);
-  }
-  return (ci_expert_params){.experts = experts, .weights = weights, .bias = bias};
-}
-
-static int feed_forward(ci_builder *b, const ci_block *block, int x) {
-  const sparse *own = block->mlp.own;
-  size_t d = block->width, inner = block->mlp.inner;
-  int logits =
-      ci_add_linear_named(b, "mlp.router", "ffn.router.classifier", x, own->experts, d, own->router_biased, false);
-  int route = ci_add_route(b, "mlp.route", logits,
-                           &(ci_route_params){.experts = own->experts, .slots = 2, .norm = 1, .scale = own->scale});
-  ci_expert_params up = read_experts(b, own->experts, "fc1", inner, d),
-                   down = read_experts(b, own->experts, "fc2", d, inner);
-  x = ci_add_expert_linear(b, "mlp.up", x, route, &up);
-  x = ci_add_activation(b, "mlp.activation", x, block->mlp.activation);
-  return ci_add_expert_sum(b, "mlp.down", x, route, &down);
-}
 
 static void set_experts(ci_builder *b, const ci_pair *pair, ci_space_id side, int index, ci_block *block) {
   const sparse *own = pair->own;
   (void)b;
   if (!own->step[side] || (index + 1) % own->step[side]) return;
-  block->mlp.build = feed_forward;
-  block->mlp.own = own;
+  block->mlp.build = ci_add_experts;
+  block->mlp.own = &own->experts[side];
+}
+
+static ci_experts_shape read_experts(ci_builder *b, const ci_mlp_shape *dense) {
+  ci_experts_shape e = {.inner = dense->inner,
+                        .router = "ffn.router.classifier.weight",
+                        .router_bias = ci_config_bool(b, "router_bias", false) ? "ffn.router.classifier.bias" : NULL,
+                        .route = {.slots = 2, .norm = 1},
+                        .up = {"ffn.experts.expert_%d.fc1.weight", "ffn.experts.expert_%d.fc1.bias"},
+                        .down = {"ffn.experts.expert_%d.fc2.weight", "ffn.experts.expert_%d.fc2.bias"},
+                        .activation = dense->activation};
+  e.route.experts = (size_t)ci_config_int(b, "num_experts", 128, 2, CI_MOST_EXPERTS);
+  e.route.scale = 1 - ci_config_real(b, "moe_token_dropout", 0.2);
+  return e;
 }
 
 static void refuse_variants(ci_builder *b) {
@@ -67,10 +48,8 @@ static void build(ci_builder *b) {
   refuse_variants(b);
   ci_pair pair = ci_fairseq_read(b, &(ci_fairseq_shape){.norm_first = true, .final_norm = true}, "d_model");
   sparse own = {.step = {(int)ci_config_int(b, "encoder_sparse_step", 4, 0, CI_MOST_LAYERS),
-                         (int)ci_config_int(b, "decoder_sparse_step", 4, 0, CI_MOST_LAYERS)},
-                .experts = (size_t)ci_config_int(b, "num_experts", 128, 2, CI_MOST_EXPERTS),
-                .router_biased = ci_config_bool(b, "router_bias", false),
-                .scale = 1 - ci_config_real(b, "moe_token_dropout", 0.2)};
+                         (int)ci_config_int(b, "decoder_sparse_step", 4, 0, CI_MOST_LAYERS)}};
+  for (int i = 0; i < CI_SIDES; i++) own.experts[i] = read_experts(b, &pair.sides[i].block.mlp);
   ci_fairseq_rename(&pair, "ff_layer_norm");
   ci_fairseq_embed(b, &pair, ci_fairseq_shared);
   ci_fairseq_sines(b, &pair, (size_t)ci_config_int(b, "pad_token_id", 1, 0, 1 << 28) + 1);
