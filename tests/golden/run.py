@@ -7,6 +7,7 @@ usage: run.py [--bin build/cinseq] [--unpacked build/golden] [--only WORD] [--jo
 tests/data/golden/README.md says what the references are. Checks, by name:
   ARCH/CASE                raw scores, step scores, tokens and positions of a case against Inseq's file
   ARCH/generate.RUN        ids against those of transformers
+  real/MODEL/sentenceN     ids of ten sentences, and the translations in the model's README
   real/MODEL/CASE          default-aggregated tables of the embedded models; aggregation is done here, from the saved raw scores
   formats/...              other layouts and types of the llama and marian models
   ARCH/CASE FLAGS          the same case with other target blocks, threads and memory: the same result
@@ -21,6 +22,7 @@ import copy
 import json
 import math
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -291,6 +293,16 @@ def check_generation(program, model, text, input_ids, kwargs, output_ids, tokeni
             raise Wrong(f"{key} {got[key]}, reference {want}")
 
 
+def check_translations(program, name, sentences):
+    """The table in the model's README is what the program says, and that is what transformers says."""
+    with open(os.path.join(HERE, "..", "..", "models", name, "README.md"), encoding="utf-8") as file:
+        table = re.findall(r"^\| (.*) \| (.*) \|$", file.read(), re.M)[1:]
+    said = [(s["text"], program.generate(name, s["text"], {})["text"]) for s in sentences]
+    reference = [(s["text"], s["decoded"]["default"]) for s in sentences]
+    if not table == said == reference:
+        raise Wrong(f"README {table}, says {said}, reference {reference}")
+
+
 def compare_table(got, want, tolerance):
     if [list(t) for t in got["tokens"]["target"]] != want["target"]:
         raise Wrong(f"target tokens {got['tokens']['target']}, reference {want['target']}")
@@ -374,6 +386,10 @@ def all_checks(program, unpacked):
             data = load("real", name, file)
             if file == "generation.json":
                 yield from generation_checks(program, f"real/{name}", name, data)
+            elif file == "sentences.json":
+                for i, sentence in enumerate(data):
+                    yield from generation_checks(program, f"real/{name}/sentence{i}", name, sentence)
+                yield f"real/{name}/translations", check_translations, (program, name, data)
             else:
                 yield f"real/{name}/{data['case']}", check_real, (program, name, data)
 

@@ -4,9 +4,9 @@
 usage: further.py --pairs cmn.txt --start FOLDER --out FOLDER
   cmn.txt: Tatoeba's Chinese-English pairs as manythings.org hands them out (CC-BY 2.0 FR); FOLDER: the model of first.py, whose
   vocabulary is kept. The learning rate rises, stays, and falls to 0 within the minutes that OUT/cool says, from when that file
-  appears or --steps are done. OUT/checkpoint.pt is written every 200 steps and gone on from. Two threads learn from different batches and
-  apply their gradients in turn, so that two runs differ in their last digits. At the end OUT/last and OUT/average are models.
-Needs a C compiler, torch, transformers, safetensors, sentencepiece, opencc-python-reimplemented and sacrebleu. A CPU with AMX helps.
+  appears or --steps are done. OUT/checkpoint.pt is written every 200 steps and gone on from. Two threads learn from different
+  batches and apply their gradients in turn, so that two runs differ a little. At the end OUT/last and OUT/average are models.
+Needs a C compiler, torch, transformers, safetensors, sentencepiece, opencc-python-reimplemented and sacrebleu. AMX helps.
 """
 import argparse
 import json
@@ -29,11 +29,11 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--pairs", "--start", "--out"):
         parser.add_argument(name, required=True)
-    for name, value in (("--width", 192), ("--encoder", 4), ("--decoder", 3), ("--tokens", 6000), ("--warmup", 300), ("--steps", 20000),
-                        ("--evaluate", 2000), ("--workers", 2)):
+    for name, value in (("--width", 192), ("--encoder", 4), ("--decoder", 3), ("--tokens", 3600), ("--warmup", 300),
+                        ("--steps", 20000), ("--evaluate", 2000), ("--workers", 2)):
         parser.add_argument(name, type=int, default=value)
-    for name, value in (("--rate", 8e-4), ("--dropout", 0.25), ("--inner_dropout", 0.1), ("--smoothing", 0.1), ("--average", 0.998),
-                        ("--fall", 10)):
+    for name, value in (("--rate", 7e-4), ("--dropout", 0.2), ("--inner_dropout", 0.1), ("--smoothing", 0.1),
+                        ("--average", 0.998), ("--fall", 10)):
         parser.add_argument(name, type=float, default=value)
     return parser.parse_args()
 
@@ -70,11 +70,12 @@ class Trainer:
         self.fall = None  # when it begins and ends, in seconds
         self.flat = torch.nn.Parameter(torch.zeros(self.layout.total))
         self.optimizer = torch.optim.AdamW([self.flat], lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-        state = {"step": torch.tensor(0.0), "exp_avg": torch.zeros(self.layout.total), "exp_avg_sq": torch.zeros(self.layout.total)}
+        state = {"step": torch.tensor(0.0)} | {name: torch.zeros(self.layout.total) for name in ("exp_avg", "exp_avg_sq")}
         if os.path.exists(self.checkpoint):
             saved = torch.load(self.checkpoint)
             self.flat.data.copy_(saved["flat"])
-            self.average, state, self.count, self.tokens, self.fall = (saved[k] for k in ("average", "state", "count", "tokens", "fall"))
+            self.average, state = saved["average"], saved["state"]
+            self.count, self.tokens, self.fall = saved["count"], saved["tokens"], saved["fall"]
         else:
             self.flat.data.copy_(Growth(self.layout, options.start).run())
             self.average = self.flat.data.clone()
@@ -94,8 +95,8 @@ class Trainer:
         print(f"{name}, {beams} beams: BLEU {bleu:.2f}", flush=True)
 
     def keep(self):
-        torch.save({"flat": self.flat.data, "average": self.average, "state": self.optimizer.state[self.flat], "count": self.count,
-                    "tokens": self.tokens, "fall": self.fall}, self.checkpoint + ".new")
+        torch.save({"flat": self.flat.data, "average": self.average, "state": self.optimizer.state[self.flat],
+                    "count": self.count, "tokens": self.tokens, "fall": self.fall}, self.checkpoint + ".new")
         os.replace(self.checkpoint + ".new", self.checkpoint)
 
     def batch(self):
@@ -126,8 +127,9 @@ class Trainer:
         if self.count % 5 == 0:
             self.average.lerp_(self.flat.data, 1 - min(self.options.average, self.count / (self.count + 100)) ** 5)
         if self.count % REPORT == 0:
-            print(f"{time.time() - self.began:.0f} s: step {self.count}, pass {self.passes}, loss {sum(self.losses) / len(self.losses):.3f}, "
-                  f"rate {rate:.5f}, {self.tokens} target tokens, {time.process_time():.0f} s of CPU", flush=True)
+            loss = sum(self.losses) / len(self.losses)
+            print(f"{time.time() - self.began:.0f} s: step {self.count}, pass {self.passes}, loss {loss:.3f}, rate {rate:.5f}, "
+                  f"{self.tokens} target tokens, {time.process_time():.0f} s of CPU", flush=True)
             self.losses = []
         if self.count % KEEP == 0:
             self.keep()

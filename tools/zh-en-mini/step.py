@@ -19,8 +19,8 @@ BF16 = torch.bfloat16
 def build(width):
     """kernels.c, compiled for this CPU."""
     library = os.path.join(tempfile.mkdtemp(), "kernels.so")
-    subprocess.run(["cc", "-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-shared", "-fPIC", f"-DHEAD={width // HEADS}",
-                    "-o", library, os.path.join(HERE, "kernels.c"), "-lm"], check=True)
+    flags = ["-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-shared", "-fPIC", f"-DHEAD={width // HEADS}"]
+    subprocess.run(["cc", *flags, "-o", library, os.path.join(HERE, "kernels.c"), "-lm"], check=True)
     kernels = ctypes.CDLL(library)
     kernels.cross_entropy.restype = ctypes.c_double
     return kernels
@@ -69,7 +69,8 @@ class Norm(torch.autograd.Function):
     def forward(context, kernels, dropout, x, r, bias, gain, shift):
         n, d = x.shape
         mask, y, hat, inverse = dropout.mask(n * d), torch.empty_like(x), torch.empty_like(x), torch.empty(n)
-        kernels.norm_forward(n, d, at(x), at(r), at(bias), at(mask), real(dropout.scale), at(gain), at(shift), at(y), at(hat), at(inverse))
+        kernels.norm_forward(n, d, at(x), at(r), at(bias), at(mask), real(dropout.scale), at(gain), at(shift), at(y),
+                             at(hat), at(inverse))
         context.others = kernels, dropout.scale, mask
         context.save_for_backward(hat, inverse, gain)
         return y
@@ -80,7 +81,8 @@ class Norm(torch.autograd.Function):
         hat, inverse, gain = context.saved_tensors
         n, d = hat.shape
         dy, dx, dr, (dbias, dgain, dshift) = dy.contiguous(), torch.empty_like(hat), torch.empty_like(hat), torch.zeros(3, d)
-        kernels.norm_backward(n, d, at(dy), at(hat), at(inverse), at(mask), real(scale), at(gain), at(dx), at(dr), at(dbias), at(dgain), at(dshift))
+        kernels.norm_backward(n, d, at(dy), at(hat), at(inverse), at(mask), real(scale), at(gain), at(dx), at(dr), at(dbias),
+                              at(dgain), at(dshift))
         return None, None, dx, dr, dbias, dgain, dshift
 
 
@@ -117,7 +119,8 @@ class Attention(torch.autograd.Function):
     def arguments(dims, q, q_bias, k, k_bias, length):
         batch, queries, keys, d = dims
         q_at, k_at, v_at = places(q, k, d)
-        return (batch, HEADS, queries, keys, q_at, q.shape[1], k_at, v_at, (q if k is None else k).shape[1], *places(q_bias, k_bias, d),
+        k_step = (q if k is None else k).shape[1]
+        return (batch, HEADS, queries, keys, q_at, q.shape[1], k_at, v_at, k_step, *places(q_bias, k_bias, d),
                 None if length is None else at(length), int(length is None))
 
     @staticmethod
@@ -135,8 +138,8 @@ class Attention(torch.autograd.Function):
         q, q_bias, k, k_bias, p = context.saved_tensors
         dout, dq, dq_bias = dout.contiguous(), torch.empty_like(q), torch.zeros_like(q_bias)
         dk, dk_bias = (None, None) if k is None else (torch.empty_like(k), torch.zeros_like(k_bias))
-        kernels.attention_backward(*Attention.arguments(dims, q, q_bias, k, k_bias, length), at(p), at(dout), *places(dq, dk, dims[3]),
-                                   *places(dq_bias, dk_bias, dims[3]))
+        kernels.attention_backward(*Attention.arguments(dims, q, q_bias, k, k_bias, length), at(p), at(dout),
+                                   *places(dq, dk, dims[3]), *places(dq_bias, dk_bias, dims[3]))
         return None, None, dq, dq_bias, dk, dk_bias, None
 
 
@@ -217,6 +220,7 @@ class Step:
         length = (source != vocabulary.pad).sum(1).to(torch.int32)
         y = self.layers(w, x, y, batch, s, t, length)
         said = (target != vocabulary.pad).flatten().nonzero().flatten()
-        loss = Head.apply(self.kernels, self.smoothing, y[said], leaves[0][:vocabulary.sayable].to(BF16), leaves[1], target.flatten()[said])
+        head = leaves[0][:vocabulary.sayable].to(BF16)
+        loss = Head.apply(self.kernels, self.smoothing, y[said], head, leaves[1], target.flatten()[said])
         loss.backward()
         return loss.item(), len(said), torch.cat([leaf.grad.flatten().float() for leaf in leaves])

@@ -12,13 +12,20 @@ FILES = ("source.spm", "target.spm", "vocab.json", "generation_config.json", "to
 
 
 def attention_shapes(d, cross):
-    shapes = {"q.w": (d, d), "kv.w": (2 * d, d), "q.b": (d,), "kv.b": (2 * d,)} if cross else {"qkv.w": (3 * d, d), "qkv.b": (3 * d,)}
+    if cross:
+        shapes = {"q.w": (d, d), "kv.w": (2 * d, d), "q.b": (d,), "kv.b": (2 * d,)}
+    else:
+        shapes = {"qkv.w": (3 * d, d), "qkv.b": (3 * d,)}
     return shapes | {"o.w": (d, d), "o.b": (d,), "g": (d,), "n": (d,)}
+
+
+def feed_forward_shapes(d):
+    return {"1.w": (4 * d, d), "1.b": (4 * d,), "2.w": (d, 4 * d), "2.b": (d,), "g": (d,), "n": (d,)}
 
 
 class Layout:
     """Names, shapes and places: the embeddings, the head's biases, then all vectors, then all matrices.
-    e0.s.: encoder layer 0, self-attention; .c.: attention to the source; .f.: the feed-forward part; g and n: the norm after it."""
+    e0.s.: encoder layer 0, self-attention; .c.: attention to the source; .f.: the feed-forward part; g, n: the norm after it."""
 
     def __init__(self, width, encoder, decoder, vocabulary):
         self.width, self.encoder, self.decoder, self.vocabulary = width, encoder, decoder, vocabulary
@@ -29,11 +36,12 @@ class Layout:
                 parts[f"{side}{layer}.s."] = attention_shapes(d, False)
                 if side == "d":
                     parts[f"{side}{layer}.c."] = attention_shapes(d, True)
-                parts[f"{side}{layer}.f."] = {"1.w": (4 * d, d), "1.b": (4 * d,), "2.w": (d, 4 * d), "2.b": (d,), "g": (d,), "n": (d,)}
+                parts[f"{side}{layer}.f."] = feed_forward_shapes(d)
         shapes = {part + name: shape for part, group in parts.items() for name, shape in group.items()}
         self.vectors = [name for name, shape in shapes.items() if len(shape) == 1]
         self.matrices = [name for name, shape in shapes.items() if len(shape) == 2]
-        self.shapes = {"E": (vocabulary.size, d), "bias": (vocabulary.sayable,)} | {n: shapes[n] for n in self.vectors + self.matrices}
+        self.shapes = {"E": (vocabulary.size, d), "bias": (vocabulary.sayable,)}
+        self.shapes |= {name: shapes[name] for name in self.vectors + self.matrices}
         self.places, self.total = {}, 0
         for name, shape in self.shapes.items():
             self.places[name] = (self.total, self.total + math.prod(shape))
@@ -66,7 +74,8 @@ class Layout:
                     weights, biases = self.attention_parts(flat, own)
                     for letter, weight, vector in zip("qkv", weights, biases):
                         tensors |= {f"{at}.{letter}_proj.weight": weight, f"{at}.{letter}_proj.bias": vector}
-                    for theirs, ours in ((".out_proj.weight", "o.w"), (".out_proj.bias", "o.b"), ("_layer_norm.weight", "g"), ("_layer_norm.bias", "n")):
+                    for theirs, ours in ((".out_proj.weight", "o.w"), (".out_proj.bias", "o.b"), ("_layer_norm.weight", "g"),
+                                         ("_layer_norm.bias", "n")):
                         tensors[at + theirs] = self.view(flat, own + ours)
                 own, at = f"{side[0]}{layer}.f.", f"model.{side}.layers.{layer}."
                 for theirs, ours in (("fc1.weight", "1.w"), ("fc1.bias", "1.b"), ("fc2.weight", "2.w"), ("fc2.bias", "2.b"),
@@ -81,8 +90,9 @@ class Layout:
         save_file(tensors, f"{folder}/model.safetensors", {"format": "pt"})
         with open(f"{start}/config.json") as file:
             config = json.load(file)
-        config |= {"d_model": self.width, "encoder_layers": self.encoder, "decoder_layers": self.decoder, "num_hidden_layers": self.encoder,
-                   "encoder_ffn_dim": 4 * self.width, "decoder_ffn_dim": 4 * self.width, "attention_dropout": 0.0, **changes}
+        config |= {f"{side}_ffn_dim": 4 * self.width for side in ("encoder", "decoder")}
+        config |= {"d_model": self.width, "encoder_layers": self.encoder, "decoder_layers": self.decoder,
+                   "num_hidden_layers": self.encoder, "attention_dropout": 0.0, **changes}
         with open(f"{folder}/config.json", "w") as file:
             file.write(json.dumps(config, indent=2) + "\n")
         for name in FILES:
@@ -91,10 +101,11 @@ class Layout:
 
 class Growth:
     """A wider and deeper model that says nearly what the smaller one in the folder start says.
-    Wider: the new dimensions of the residual stream are copies of old ones (those whose position waves are nearest), and whatever
-    reads a copied dimension takes a part from each copy; new rows of heads and of the feed-forward part begin with no effect. Only
-    the norms' averages over the dimensions and the position waves differ a little.
-    Deeper: a layer whose outputs are 0 is the identity once the norm before it is plain and the layer's last norm has its weights."""
+    Wider: the new dimensions of the residual stream are copies of old ones (those whose position waves are nearest), and what
+    reads a copied dimension takes a part from each copy; new rows of heads and of the feed-forward part begin with no effect.
+    Only the norms' averages over the dimensions and the position waves differ a little.
+    Deeper: a layer whose outputs are 0 is the identity once the norm before it is plain and its own last norm has that one's
+    weights."""
 
     def __init__(self, layout, start):
         self.layout = layout
