@@ -297,7 +297,7 @@ def check_translations(program, name, sentences):
     """The table in the model's README is what the program says, and that is what transformers says."""
     with open(os.path.join(HERE, "..", "..", "models", name, "README.md"), encoding="utf-8") as file:
         table = re.findall(r"^\| (.*) \| (.*) \|$", file.read(), re.M)[1:]
-    said = [(s["text"], program.generate(name, s["text"], {})["text"]) for s in sentences]
+    said = [(s["text"], program.generate(name, s["text"], {}, {})["text"]) for s in sentences]
     reference = [(s["text"], s["decoded"]["default"]) for s in sentences]
     if not table == said == reference:
         raise Wrong(f"README {table}, says {said}, reference {reference}")
