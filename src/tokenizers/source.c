@@ -210,10 +210,15 @@ ci_status ci_source_special(const ci_tokenizer_source *source, const char *role,
   const char *content = value ? NULL : class_default(&source->row, role);
   *found = content != NULL;
   if (!content) return CI_OK;
-  bool lstrip = *content == ' ';
-  if (lstrip) content++;
-  *token = (ci_added_token){(char *)content, strlen(content), -1, .lstrip = lstrip, .normalized = lstrip,
-                            .special = true, .plain = !lstrip};
+  size_t spaces = strspn(content, " ");
+  content += spaces;
+  *token = (ci_added_token){.content = (char *)content,
+                            .length = strlen(content),
+                            .id = -1,
+                            .lstrip = spaces > 0,
+                            .normalized = spaces > 1,
+                            .special = true,
+                            .plain = !spaces};
   return CI_OK;
 }
 

@@ -42,8 +42,11 @@ int main(int argc, char **argv) {
   if (argc < 2) return fprintf(stderr, "usage: tokenizer_lines FOLDER [repeat] < LINES\n"), 2;
   ci_error err = {0};
   ci_tokenizer *t;
+  json_t *config;
+  char *path = ci_join_path(argv[1], "config.json");
+  if (!path || ci_json_read_file_if_there(path, &config, &err)) return fprintf(stderr, "%s\n", err.message), 1;
   double start = now();
-  if (ci_tokenizer_open(argv[1], NULL, NULL, &t, &err)) return fprintf(stderr, "%s: %s\n", err.where, err.message), 1;
+  if (ci_tokenizer_open(argv[1], config, NULL, &t, &err)) return fprintf(stderr, "%s: %s\n", err.where, err.message), 1;
   double opened = now() - start, encoding = 0;
   int repeat = argc > 2 ? atoi(argv[2]) : 1, status = 0;
   char *line = NULL;
@@ -68,6 +71,8 @@ int main(int argc, char **argv) {
   }
   fprintf(stderr, "{\"open\": %.4f, \"encode\": %.4f}\n", opened, encoding / repeat);
   free(line);
+  ci_free(path);
+  json_decref(config);
   ci_tokenizer_close(t);
   return 0;
 }
