@@ -95,6 +95,7 @@ static ci_status build_graph(ci_model *model, ci_warn *warn, void *context, ci_e
   for (int s = 0; s < CI_SPACES; s++) graph->ids_node[s] = graph->input_node[s] = -1;
   ci_builder b = {.model = model, .err = err, .used = ci_alloc_zeroed(ci_tensors_count(model->tensors), 1)};
   if (!b.used) return ci_fail_memory(err);
+  ci_config_only(&b, "pruned_heads", json_object()); /* every class of transformers takes these heads away */
   model->architecture->build(&b);
   if (!b.status) {
     ci_graph_finish(graph);

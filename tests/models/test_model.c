@@ -176,6 +176,7 @@ static void wrong_configurations_are_named(void **state) {
       {GOLDEN "models/gpt2", "{\"model_type\": \"gpt3\"}", "\"gpt3\" is not supported, expected one of "},
       {GOLDEN "models/gpt2", "{\"model_type\": null}", "\"model_type\" is missing"},
       {GOLDEN "models/gpt2", "{\"model_type\": 3}", "model_type"},
+      {GOLDEN "models/gpt2", "{\"pruned_heads\": {\"0\": [1]}}", "\"pruned_heads\": {\"0\":[1]} is not supported"},
       {GOLDEN "models/gpt2", "{\"n_embd\": 31}", "31"},
       {GOLDEN "models/gpt2", "{\"n_head\": 5}", "n_head 5"},
       {GOLDEN "models/gpt2", "{\"n_layer\": 3}", "transformer.h.2."},
