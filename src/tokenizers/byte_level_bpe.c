@@ -1,54 +1,10 @@
 /* GPT-2's layout: vocab.json ({"token": id}) and merges.txt (a heading, then "left right" a line, the earliest first).
  * transformers turns it into a fast tokenizer with the ByteLevel parts; so does this. */
-#include "base/file.h"
 #include "base/memory.h"
 #include "tokenizers/bpe.h"
+#include "tokenizers/merges.h"
 #include "tokenizers/pipeline.h"
 #include "tokenizers/scan.h"
-#include <string.h>
-
-static bool is_blank(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/* One line, [at, end): two words. */
-static ci_status add_line(ci_bpe *bpe, const char *path, const char *at, const char *end, size_t line, ci_error *err) {
-  const char *words[2] = {0}, *ends[2] = {0};
-  size_t count = 0;
-  while (at < end) {
-    while (at < end && is_blank(*at)) at++;
-    if (at == end) break;
-    const char *start = at;
-    while (at < end && !is_blank(*at)) at++;
-    if (count < 2) {
-      words[count] = start;
-      ends[count] = at;
-    }
-    count++;
-  }
-  if (count != 2) return ci_fail(err, CI_EFILE, path, "line %zu has %zu words, expected 2", line, count);
-  return ci_bpe_add_merge(bpe, path, words[0], (size_t)(ends[0] - words[0]), words[1], (size_t)(ends[1] - words[1]),
-                          false, err);
-}
-
-/* As Python's read().split("\n")[1:-1]: the first line is the heading, and what follows the last newline does not
- * count. */
-static ci_status read_merges(ci_bpe *bpe, const char *path, ci_error *err) {
-  ci_mapping file;
-  ci_status status = ci_map_file(path, &file, err);
-  if (status) return status;
-  const char *bytes = (const char *)file.bytes;
-  if (file.length && !ci_utf8_valid(bytes, file.length)) status = ci_fail(err, CI_EFILE, path, "is not UTF-8");
-  size_t line = 0;
-  for (size_t at = 0; at < file.length && !status; line++) {
-    const char *end = memchr(bytes + at, '\n', file.length - at);
-    if (!end) break;
-    if (line) status = add_line(bpe, path, bytes + at, end, line + 1, err);
-    at = (size_t)(end - bytes) + 1;
-  }
-  ci_unmap_file(&file);
-  return status;
-}
 
 static ci_status open_parts(ci_pipeline *p, const ci_tokenizer_source *source, ci_error *err) {
   bool prefix;
@@ -76,9 +32,7 @@ static ci_status open_byte_level_bpe(ci_tokenizer *t, const ci_tokenizer_source 
   bpe->vocabulary = &t->vocabulary;
   bpe->unknown = CI_BPE_DROP;
   ci_status status = ci_scan_vocabulary_file(source->folder, "vocab.json", &t->vocabulary, err);
-  char *merges = ci_join_path(source->folder, "merges.txt");
-  if (!status) status = merges ? read_merges(bpe, merges, err) : ci_fail_memory(err);
-  ci_free(merges);
+  if (!status) status = ci_read_gpt_merges(source->folder, bpe, err);
   if (!status) status = ci_bpe_finish(bpe, source->folder, err);
   t->base_size = t->vocabulary.count;
   bool bos = false;

@@ -110,12 +110,7 @@ static ci_status join(const ci_tokenizer *t, ci_piece *tokens, size_t count, ci_
 static const char *token_of(const ci_tokenizer *t, int32_t id, size_t *length) {
   const marian *m = t->state;
   if (!m->separate) return ci_vocabulary_text(&t->vocabulary, id, length);
-  for (size_t i = 0; i < t->added.count; i++)
-    if (t->added.items[i].id == id) {
-      if (length) *length = t->added.items[i].length;
-      return t->added.items[i].content;
-    }
-  return ci_vocabulary_text(&m->target_vocabulary, id, length);
+  return ci_slow_target_token(t, &m->target_vocabulary, id, length);
 }
 
 static ci_status decode(const ci_tokenizer *t, const int32_t *ids, size_t count, bool skip_special, ci_text *text,

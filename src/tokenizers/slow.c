@@ -1,7 +1,10 @@
 /* See slow.h. Follows transformers 4.57.6, tokenization_utils.py: tokenize and _decode. */
 #include "tokenizers/slow.h"
 #include "base/memory.h"
+#include "tokenizers/parts.h"
 #include <string.h>
+
+extern const ci_part_kind ci_part_normalizer_lowercase;
 
 typedef struct {
   size_t start, end;
@@ -103,6 +106,31 @@ ci_status ci_slow_encode(const ci_tokenizer *t, const ci_trie *trie, const char 
   }
   ci_free(parts.items);
   return status;
+}
+
+const char *ci_slow_target_token(const ci_tokenizer *t, const ci_vocabulary *vocabulary, int32_t id, size_t *length) {
+  for (size_t i = 0; i < t->added.count; i++)
+    if (t->added.items[i].id == id) {
+      if (length) *length = t->added.items[i].length;
+      return t->added.items[i].content;
+    }
+  return ci_vocabulary_text(vocabulary, id, length);
+}
+
+ci_status ci_slow_lower(const ci_tokenizer *t, const ci_trie *trie, const char *text, size_t length, ci_text *out,
+                        ci_error *err) {
+  ci_status status = CI_OK;
+  for (size_t at = 0, end; at < length && !status; at = end) {
+    uint32_t token, c;
+    if (ci_trie_match(trie, text, length, at, &token, &end) &&
+        (t->added.items[token].special || t->added.items[token].normalized)) {
+      ci_text_add_n(out, text + at, end - at);
+    } else {
+      end = at + ci_utf8_next(text, length, at, &c);
+      status = ci_part_normalizer_lowercase.normalize(NULL, text + at, end - at, out, err);
+    }
+  }
+  return !status && out->failed ? ci_fail_memory(err) : status;
 }
 
 void ci_slow_add_stripped(ci_text *out, const char *text, size_t length) {

@@ -20,6 +20,13 @@ ci_status ci_slow_encode(const ci_tokenizer *tokenizer, const ci_trie *trie, con
 /* PreTrainedTokenizer._decode with spaces_between_special_tokens; unknown ids read as `unknown` (NULL: an error). */
 ci_status ci_slow_decode(const ci_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special,
                          bool spaces, const char *unknown, ci_slow_join *join, ci_text *text, ci_error *err);
+/* The token of an id where decoded text has a vocabulary of its own, which every id is looked up in but those of added
+ * tokens. */
+const char *ci_slow_target_token(const ci_tokenizer *tokenizer, const ci_vocabulary *vocabulary, int32_t id,
+                                 size_t *length);
+/* Appends text in lower case, but for the special tokens in it, as PreTrainedTokenizer.tokenize with do_lower_case. */
+ci_status ci_slow_lower(const ci_tokenizer *tokenizer, const ci_trie *trie, const char *text, size_t length,
+                        ci_text *out, ci_error *err);
 /* Appends text without the white space at its ends. */
 void ci_slow_add_stripped(ci_text *out, const char *text, size_t length);
 /* In all_special_tokens? */

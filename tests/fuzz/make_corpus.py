@@ -87,6 +87,14 @@ def tokenizer_files():
     seed("tokenizer_files", "old", sections({**files, "tokenizer_config.json": "{}", "special_tokens_map.json": '{"eos_token": "</s>", '
                                              '"additional_special_tokens": ["<s>", {"content": " <a> ", "lstrip": true}]}',
                                              "added_tokens.json": '{" <a> ": 40, "w": 41}'}))
+    words = small_vocabulary(["H", "e", "l", "o</w>", "l l", "ll", "He", ",</w>", "d</w>", "w", "r", "ö", "t", "n", "&apos;", "&</w>", "1", "2</w>"])
+    files = {"merges.txt": "l l 9\nH e 8\nHe ll 7\nHell o</w> 6\n\nalone\nl l 5\n"}
+    seed("tokenizer_files", "biogpt", sections({**files, "vocab.json": json.dumps(words, ensure_ascii=False),
+                                                "tokenizer_config.json": '{"tokenizer_class": "BioGptTokenizer"}'}))
+    seed("tokenizer_files", "fsmt", sections({**files, "vocab-src.json": json.dumps(words, ensure_ascii=False), "vocab-tgt.json": '{"<unk>": 3, "H": 5}',
+                                              "tokenizer_config.json": '{"tokenizer_class": "FSMTTokenizer", "langs": ["de", "en"], "do_lower_case": true}'}))
+    seed("tokenizer_files", "openai-gpt", sections({"vocab.json": '{"h": 0, "e": 1, "l": 2, "o</w>": 3, "he": 4, "<unk>": 5}', "merges.txt": "#version: 0.2\nh e\n",
+                                                    "tokenizer_config.json": '{"tokenizer_class": "OpenAIGPTTokenizer"}'}))
 
 
 def sentencepiece_models():

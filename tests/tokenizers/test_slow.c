@@ -102,7 +102,7 @@ static void as_transformers(void **state) {
   ci_error err = {0};
   size_t i, j;
   assert_int_equal(ci_json_read_file(path ? path : SLOW "cases.json", &cases, &err), CI_OK);
-  assert_true(json_array_size(cases) >= 11);
+  assert_true(json_array_size(cases) >= 16);
   json_array_foreach(cases, i, c) {
     char folder[] = "/tmp/cinseq-slow-XXXXXX", command[64];
     const char *name = json_string_value(json_object_get(c, "name"));
@@ -148,7 +148,74 @@ static void other_classes(void **state) {
   assert_int_equal(system(command), 0);
 }
 
+/* Opens a folder of the files of BioGPT and FSMT. error: what must be said against it; NULL: nothing. */
+static void open_moses(const json_t *settings, const char *error, ci_tokenizer **t) {
+  char folder[] = "/tmp/cinseq-slow-XXXXXX", command[64];
+  ci_error err = {0};
+  json_t *c = json_pack("{s:O,s:{s:s,s:s,s:s,s:s}}", "settings", settings, "files", "vocab.json", "moses.source.json",
+                        "vocab-src.json", "moses.source.json", "vocab-tgt.json", "moses.target.json", "merges.txt",
+                        "moses.merges.txt");
+  assert_non_null(mkdtemp(folder));
+  fill(folder, c);
+  json_decref(c);
+  ci_status status = ci_tokenizer_open(folder, NULL, NULL, t, &err);
+  if (error && (!status || !strstr(err.message, error))) fail_msg("\"%s\" is not in \"%s\"", error, err.message);
+  if (!error && status) fail_msg("%s", err.message);
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  assert_int_equal(system(command), 0);
+}
+
+static void moses_refusals(void **state) {
+  (void)state;
+  static const char *const rows[][2] = {
+      {"{\"tokenizer_class\":\"FSMTTokenizer\"}", "\"langs\" is not a list of two languages"},
+      {"{\"tokenizer_class\":\"FSMTTokenizer\",\"langs\":[\"en\",7]}", "\"langs\" is not a list of two languages"},
+      {"{\"tokenizer_class\":\"FSMTTokenizer\",\"langs\":[\"en\",\"mars\"]}",
+       "\"mars\" has no Moses rules here; known: en, de, ru"},
+      {"{\"tokenizer_class\":\"FSMTTokenizer\",\"langs\":[\"en\",\"\"]}", "\"\" has no Moses rules here"},
+      {"{\"tokenizer_class\":\"BioGptTokenizer\",\"unk_token\":\"<none>\"}",
+       "the vocabulary lacks <none>, the unk_token"},
+      {"{\"tokenizer_class\":\"BioGptTokenizer\",\"unk_token\":null}", "\"unk_token\" is null"},
+      {"{\"tokenizer_class\":\"BioGptTokenizer\",\"sep_token\":null}", "there is no sep_token"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    json_t *settings = json_loads(rows[i][0], 0, NULL);
+    ci_tokenizer *t;
+    open_moses(settings, rows[i][1], &t);
+    assert_null(t);
+    json_decref(settings);
+  }
+}
+
+/* Texts that rules which backtrack take minutes for. */
+static void moses_long_texts(void **state) {
+  (void)state;
+  enum { LENGTH = 200000 };
+  static const char *const units[] = {".", " ",  "\x01 ",         "'",    "\"", ".\"",      "DOT", "A. ", "a-",
+                                      ",", "``", "\xE3\x80\x82 ", " @-@", "&",  "\xC2\xA0", "''' "};
+  json_t *settings = json_pack("{s:s,s:[s,s]}", "tokenizer_class", "FSMTTokenizer", "langs", "de", "en");
+  char *text = malloc(LENGTH);
+  ci_tokenizer *t;
+  ci_error err = {0};
+  open_moses(settings, NULL, &t);
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    ci_ids ids = {0};
+    ci_text back = {0};
+    size_t n = strlen(units[i]);
+    for (size_t at = 0; at < LENGTH; at++) text[at] = at < LENGTH - LENGTH % n ? units[i][at % n] : 'x';
+    assert_int_equal(ci_tokenizer_encode(t, text, LENGTH, CI_ENCODE_SPECIAL, &ids, &err), CI_OK);
+    assert_true(ids.count >= 1);
+    assert_int_equal(ci_tokenizer_decode(t, ids.items, ids.count, false, &back, &err), CI_OK);
+    ci_text_free(&back);
+    ci_ids_free(&ids);
+  }
+  ci_tokenizer_close(t);
+  free(text);
+  json_decref(settings);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(as_transformers), cmocka_unit_test(other_classes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(as_transformers), cmocka_unit_test(other_classes),
+                                     cmocka_unit_test(moses_refusals), cmocka_unit_test(moses_long_texts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

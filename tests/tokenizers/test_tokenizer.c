@@ -380,8 +380,8 @@ static void test_missing_files(void **state) {
   (void)state;
   char folder[64];
   make_folder(folder);
-  expect_refused(folder, "source.spm + target.spm + vocab.json; or tokenizer.json; or vocab.json + merges.txt; or "
-                         "sentencepiece.bpe.model; or spiece.model; or tokenizer.model");
+  expect_refused(folder, "source.spm + target.spm + vocab.json; or tokenizer.json; or vocab-src.json + vocab-tgt.json + "
+                         "merges.txt; or vocab.json + merges.txt; or sentencepiece.bpe.model; or spiece.model; or tokenizer.model");
   remove_folder(folder);
 }
 
@@ -588,8 +588,8 @@ static void test_garbage(void **state) {
   expect_refused(folder, "not UTF-8");
   write_file(folder, "vocab.json", "[1]", 3);
   expect_refused(folder, "object of token: id");
-  write_file(folder, "tokenizer_config.json", "{\"tokenizer_class\":\"OpenAIGPTTokenizer\"}", 40);
-  expect_refused(folder, "OpenAIGPTTokenizer");
+  write_file(folder, "tokenizer_config.json", "{\"tokenizer_class\":\"CTRLTokenizer\"}", 35);
+  expect_refused(folder, "CTRLTokenizer");
   write_file(folder, "tokenizer_config.json", "{\"added_tokens_decoder\":{\"x\":{}}}", 33);
   expect_refused(folder, "expected an id");
   write_file(folder, "tokenizer_config.json", "{\"added_tokens_decoder\":{\"1\":{\"content\":3}}}", 44);
