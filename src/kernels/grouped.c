@@ -59,14 +59,22 @@ static void run_part(void *context, size_t index, int thread) {
   }
 }
 
-/* Wide parts, since each gathers all rows; enough of them to share. */
+/* Parts to share, but wide ones where rows are gathered: each part gathers all of them. */
 static size_t part_of(const job *j, size_t items, size_t matrices) {
-  enum { LEAST_FLOP = 2 * 1000 * 1000, LEAST_BYTES = 256 * 1024, MOST_PARTS = 16, STEP = 16, WIDEST = 2048 };
+  enum {
+    LEAST_FLOP = 2 * 1000 * 1000,
+    LEAST_BYTES = 256 * 1024,
+    MOST_PARTS = 16,
+    STEP = 16,
+    WIDE = 128,
+    WIDEST = 2048
+  };
   double size = (double)j->outputs * (double)j->inner, flop = 2 * size * (double)items;
   double bytes = size * (double)matrices * (double)j->p->weights->type->size, wanted = flop / LEAST_FLOP;
   if (bytes / LEAST_BYTES > wanted) wanted = bytes / LEAST_BYTES;
   size_t parts = 1;
-  while (2 * (double)parts <= wanted && parts < MOST_PARTS) parts *= 2;
+  size_t least = items > matrices ? WIDE : STEP;
+  while (2 * (double)parts <= wanted && parts < MOST_PARTS && j->outputs / parts >= 2 * least) parts *= 2;
   while (j->outputs / parts > WIDEST) parts *= 2;
   return ((j->outputs + parts - 1) / parts + STEP - 1) / STEP * STEP;
 }
