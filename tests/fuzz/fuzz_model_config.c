@@ -1,36 +1,43 @@
 /* The JSON files of a whole tiny model: config.json and its neighbours are the input's, weights and vocabulary those of
- * the tiny model (tests/data/golden/models) that the input's first line names. What opens generates and attributes. */
+ * the tiny model that the input's first line names (tests/data/golden/models, or architectures as CMake unpacks them).
+ * What opens generates and attributes. */
 #include "cinseq.h"
 #include "fuzz/fuzz.h"
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { LONGEST_NAME = 40 };
+enum { LONGEST_NAME = 40, LONGEST_PATH = 1000 };
 
-/* Links every file of golden/models/NAME into the folder. Nothing to do when it is the one of last time. */
+/* The folder of a model; false: there is none of that name. */
+static int find_model(const char *name, char path[LONGEST_PATH]) {
+  snprintf(path, LONGEST_PATH, "%s/golden/models/%s/config.json", TEST_DATA, name);
+  if (access(path, R_OK)) snprintf(path, LONGEST_PATH, "%s/%s/model/config.json", ARCHITECTURES, name);
+  if (access(path, R_OK)) return 0;
+  *strrchr(path, '/') = 0;
+  return 1;
+}
+
+/* Links every file of the model into the folder. Nothing to do when it is the one of last time. */
 static int use_model(const uint8_t *bytes, size_t length) {
+  static const char *const files[] = {
+      "model.safetensors", "tokenizer.json", "source.spm",        "target.spm",
+      "vocab.json",        "merges.txt",     "spiece.model",      "sentencepiece.bpe.model",
+      "vocab-src.json",    "vocab-tgt.json", "target_vocab.json", NULL};
   static char used[LONGEST_NAME];
+  char name[LONGEST_NAME] = "", folder[LONGEST_PATH], path[LONGEST_PATH + LONGEST_NAME];
   const uint8_t *end = memchr(bytes, '\n', length);
   size_t n = end ? (size_t)(end - bytes) : 0;
   if (n == 0 || n >= LONGEST_NAME || memchr(bytes, '/', n) || memchr(bytes, '.', n) || memchr(bytes, 0, n)) return 0;
-  if (strlen(used) == n && memcmp(used, bytes, n) == 0) return 1;
-  char models[] = TEST_DATA "/golden/models", path[sizeof models + LONGEST_NAME + 300];
-  static const char *const files[] = {"model.safetensors", "tokenizer.json", "source.spm",
-                                      "target.spm",        "vocab.json",     NULL};
-  snprintf(path, sizeof path, "%s/%.*s", models, (int)n, (const char *)bytes);
-  DIR *folder = opendir(path);
-  if (!folder) return 0;
-  closedir(folder);
+  memcpy(name, bytes, n);
+  if (strcmp(used, name) == 0) return 1;
+  if (!find_model(name, folder)) return 0;
   for (size_t i = 0; files[i]; i++) {
-    snprintf(path, sizeof path, "%s/%.*s/%s", models, (int)n, (const char *)bytes, files[i]);
-    FILE *there = fopen(path, "r");
-    fuzz_link(files[i], there ? path : NULL);
-    if (there) fclose(there);
+    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+    fuzz_link(files[i], access(path, R_OK) ? NULL : path);
   }
-  memcpy(used, bytes, n);
-  used[n] = 0;
+  memcpy(used, name, sizeof used);
   return 1;
 }
 

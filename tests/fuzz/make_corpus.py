@@ -10,6 +10,7 @@ import os
 import shutil
 import struct
 import subprocess
+import tarfile
 import tempfile
 
 import sentencepiece
@@ -125,13 +126,17 @@ def templates():
 
 
 def models():
+    """config.json and its neighbours of every tiny model."""
+    names = ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
     root = os.path.join(DATA, "golden", "models")
-    for name in sorted(os.listdir(root)):
-        folder = os.path.join(root, name)
-        files = {}
-        for file in ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"):
-            if os.path.exists(os.path.join(folder, file)):
-                files[file] = read("golden", "models", name, file)
+    found = {name: {file: read("golden", "models", name, file) for file in names if os.path.exists(os.path.join(root, name, file))}
+             for name in os.listdir(root)}
+    root = os.path.join(DATA, "golden", "architectures")
+    for archive in os.listdir(root):
+        with tarfile.open(os.path.join(root, archive)) as tar:
+            found[archive.replace(".tar.xz", "")] = {os.path.basename(m.name): tar.extractfile(m).read() for m in tar.getmembers()
+                                                     if os.path.dirname(m.name) == "model" and os.path.basename(m.name) in names}
+    for name, files in found.items():
         seed("model_config", name, sections(files, name + "\n"))
 
 
