@@ -1,9 +1,11 @@
 /* The public functions that open models and run requests. */
 #include "api/c_locale.h"
 #include "api/installed.h"
+#include "formats/gguf.h"
 #include "api/session.h"
 #include "attribute/job.h"
 #include "base/file.h"
+#include "formats/gguf.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -33,11 +35,12 @@ static ci_status unknown_model(const char *name, ci_error *err) {
   return status;
 }
 
-/* A folder as it is; else an installed model of that name. *folder: ci_free. */
+/* A folder or .gguf file as it is; else an installed model of that name. *folder: ci_free. */
 static ci_status find_folder(const char *path, char **folder, ci_error *err) {
-  *folder = ci_folder_exists(path) ? ci_duplicate(path) : ci_installed_model(path);
+  bool there = ci_folder_exists(path) || ci_gguf_named(path);
+  *folder = there ? ci_duplicate(path) : ci_installed_model(path);
   if (*folder) return CI_OK;
-  return ci_folder_exists(path) ? ci_fail_memory(err) : unknown_model(path, err);
+  return there ? ci_fail_memory(err) : unknown_model(path, err);
 }
 
 int cinseq_model_open(const char *path, const char *options_json, const cinseq_hooks *hooks, cinseq_model **out,

@@ -7,7 +7,8 @@ typedef void (*widen_call)(const void *data, size_t first, size_t count, float *
 
 typedef struct {
   const char *name; /* as safetensors writes it */
-  size_t size;
+  size_t size;     /* bytes of a block */
+  size_t block;    /* elements of a block */
   widen_call widen;
 } dtype_row;
 
@@ -24,7 +25,7 @@ static float widen_bf16(uint16_t half) {
 }
 
 /* 1 sign, 5 exponent (bias 15), 10 fraction bits. */
-static float widen_f16(uint16_t half) {
+static inline float half_to_float(uint16_t half) {
   uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = (half >> 10) & 0x1fu, fraction = half & 0x3ffu;
   if (exponent == 0x1f) return from_bits(sign | 0x7f800000u | fraction << 13 | (fraction ? 0x00400000u : 0));
   if (exponent == 0) {
@@ -51,7 +52,7 @@ static void all_f32(const void *data, size_t first, size_t count, float *out) {
 
 static void all_f16(const void *data, size_t first, size_t count, float *out) {
   const uint16_t *halves = (const uint16_t *)data + first;
-  for (size_t i = 0; i < count; i++) out[i] = widen_f16(halves[i]);
+  for (size_t i = 0; i < count; i++) out[i] = half_to_float(halves[i]);
 }
 
 static void all_bf16(const void *data, size_t first, size_t count, float *out) {
@@ -82,22 +83,59 @@ static void all_boolean(const void *data, size_t first, size_t count, float *out
   for (size_t i = 0; i < count; i++) out[i] = bytes[i] ? 1.0f : 0.0f;
 }
 
+#include "formats/blocks_body.h"
+
+/* Elements [first, first + count) of a row of blocks, which may begin and end within one. */
+static void blocks_part(const uint8_t *data, size_t elements, size_t bytes, ci_widen_blocks *widen, size_t first, size_t count,
+                        float *out) {
+  while (count) {
+    size_t skip = first % elements, whole = skip ? 0 : count / elements;
+    const uint8_t *block = data + first / elements * bytes;
+    size_t done = whole * elements;
+    if (whole) {
+      widen(block, whole, out);
+    } else {
+      float one[CI_LARGEST_BLOCK];
+      widen(block, 1, one);
+      done = elements - skip < count ? elements - skip : count;
+      memcpy(out, one + skip, done * sizeof *out);
+    }
+    first += done;
+    count -= done;
+    out += done;
+  }
+}
+
+#define CI_BLOCK(member, type, name, id, elements, bytes)                                                              \
+  static void all_##member(const void *data, size_t first, size_t count, float *out) {                                 \
+    blocks_part(data, elements, bytes, widen_##member, first, count, out);                                             \
+  }
+#include "formats/blocks.def"
+#undef CI_BLOCK
+
 static const dtype_row dtypes[] = {
-    [CI_F32] = {"F32", 4, all_f32},
-    [CI_F16] = {"F16", 2, all_f16},
-    [CI_BF16] = {"BF16", 2, all_bf16},
-    [CI_F64] = {"F64", 8, all_f64},
-    [CI_I64] = {"I64", 8, all_i64},
-    [CI_I32] = {"I32", 4, all_i32},
-    [CI_I16] = {"I16", 2, all_i16},
-    [CI_I8] = {"I8", 1, all_i8},
-    [CI_U8] = {"U8", 1, all_u8},
-    [CI_BOOLEAN] = {"BOOL", 1, all_boolean},
-    [CI_F8_E4M3] = {"F8_E4M3", 1, all_f8_e4m3},
+    [CI_F32] = {"F32", 4, 1, all_f32},
+    [CI_F16] = {"F16", 2, 1, all_f16},
+    [CI_BF16] = {"BF16", 2, 1, all_bf16},
+    [CI_F64] = {"F64", 8, 1, all_f64},
+    [CI_I64] = {"I64", 8, 1, all_i64},
+    [CI_I32] = {"I32", 4, 1, all_i32},
+    [CI_I16] = {"I16", 2, 1, all_i16},
+    [CI_I8] = {"I8", 1, 1, all_i8},
+    [CI_U8] = {"U8", 1, 1, all_u8},
+    [CI_BOOLEAN] = {"BOOL", 1, 1, all_boolean},
+    [CI_F8_E4M3] = {"F8_E4M3", 1, 1, all_f8_e4m3},
+#define CI_BLOCK(member, type, name, id, elements, bytes) [type] = {name, bytes, elements, all_##member},
+#include "formats/blocks.def"
+#undef CI_BLOCK
 };
 
 const char *ci_dtype_name(ci_dtype type) {
   return dtypes[type].name;
+}
+
+size_t ci_dtype_block(ci_dtype type) {
+  return dtypes[type].block;
 }
 
 size_t ci_dtype_size(ci_dtype type) {
@@ -106,7 +144,7 @@ size_t ci_dtype_size(ci_dtype type) {
 
 bool ci_dtype_find(const char *name, ci_dtype *type) {
   for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
-    if (strcmp(name, dtypes[i].name) == 0) {
+    if (dtypes[i].block == 1 && strcmp(name, dtypes[i].name) == 0) {
       *type = (ci_dtype)i;
       return true;
     }
@@ -118,7 +156,9 @@ bool ci_shape_measure(int rank, const size_t *shape, ci_dtype type, size_t *coun
   for (int i = 0; i < rank; i++)
     if (__builtin_mul_overflow(product, shape[i], &product)) return false;
   *count = product;
-  return !__builtin_mul_overflow(product, ci_dtype_size(type), bytes);
+  size_t block = ci_dtype_block(type);
+  if (block > 1 && (!rank || shape[rank - 1] % block)) return false; /* a block ends where its row ends */
+  return !__builtin_mul_overflow(product / block, ci_dtype_size(type), bytes);
 }
 
 void ci_tensor_widen(const ci_tensor *tensor, size_t first, size_t count, float *out) {

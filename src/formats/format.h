@@ -16,7 +16,7 @@
 
 /* An empty collection; NULL when memory is out. */
 ci_tensors *ci_tensors_create(void);
-/* Maps folder/name for as long as the collection lives. *path is the joined path, also the collection's. */
+/* Maps folder/name (folder NULL: name) for as long as the collection lives. *path is the joined path, also the collection's. */
 ci_status ci_tensors_map(ci_tensors *tensors, const char *folder, const char *name, ci_mapping *mapping,
                          const char **path, ci_error *err);
 /* Adds a copy of *tensor. name is copied; file and data must live as long as the collection (mapped or its own memory).
@@ -27,9 +27,10 @@ ci_status ci_tensors_add(ci_tensors *tensors, const ci_tensor *tensor, ci_error 
 /* Memory that lives as long as the collection: 64-byte aligned, zeroed. NULL when it is out. */
 void *ci_tensors_alloc(ci_tensors *tensors, size_t count, size_t size);
 
-/* By the name that safetensors gives it; false when there is no such type here. */
+/* By the name that safetensors gives it (blocks have none); false when there is no such type here. */
 bool ci_dtype_find(const char *name, ci_dtype *type);
-/* The product of shape, and that times the element size; false when it does not fit. Empty tensors are allowed. */
+/* The product of shape, and that times the element size; false when it does not fit, or a row is no whole number of blocks.
+ * Empty tensors are allowed. */
 bool ci_shape_measure(int rank, const size_t *shape, ci_dtype type, size_t *count, size_t *bytes);
 
 /* A checkpoint of one file, `single`, or of the shards that `index` lists. parse adds the tensors of one file in

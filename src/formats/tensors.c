@@ -65,7 +65,7 @@ void ci_tensors_close(ci_tensors *tensors) {
 
 ci_status ci_tensors_map(ci_tensors *tensors, const char *folder, const char *name, ci_mapping *mapping,
                          const char **path, ci_error *err) {
-  char *joined = ci_join_path(folder, name);
+  char *joined = folder ? ci_join_path(folder, name) : ci_duplicate(name);
   char *kept = joined ? ci_arena_text(tensors->arena, joined) : NULL;
   ci_free(joined);
   if (!kept ||
@@ -92,7 +92,7 @@ void *ci_tensors_alloc(ci_tensors *tensors, size_t count, size_t size) {
 
 /* The promise of ci_tensor.data: files may place a tensor at any byte, reading it through a float pointer may not. */
 static ci_status align(ci_tensors *tensors, ci_tensor *tensor, size_t bytes, ci_error *err) {
-  if ((uintptr_t)tensor->data % ci_dtype_size(tensor->type) == 0) return CI_OK;
+  if (ci_dtype_block(tensor->type) > 1 || (uintptr_t)tensor->data % ci_dtype_size(tensor->type) == 0) return CI_OK;
   void *copy = ci_arena_alloc(tensors->arena, bytes, 1);
   if (!copy) return ci_fail_memory(err);
   tensor->data = memcpy(copy, tensor->data, bytes);

@@ -3,13 +3,21 @@
 #ifndef CI_FORMATS_TENSORS_H
 #define CI_FORMATS_TENSORS_H
 #include "base/error.h"
+#include "formats/blocks.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { CI_F32, CI_F16, CI_BF16, CI_F64, CI_I64, CI_I32, CI_I16, CI_I8, CI_U8, CI_BOOLEAN, CI_F8_E4M3 } ci_dtype;
+typedef enum {
+  CI_F32, CI_F16, CI_BF16, CI_F64, CI_I64, CI_I32, CI_I16, CI_I8, CI_U8, CI_BOOLEAN, CI_F8_E4M3,
+#define CI_BLOCK(member, type, name, id, elements, bytes) type,
+#include "formats/blocks.def"
+#undef CI_BLOCK
+} ci_dtype;
 const char *ci_dtype_name(ci_dtype type); /* "F32", ... */
-size_t ci_dtype_size(ci_dtype type);
+/* Rows are stored in blocks of this many elements (1: each for itself) ... */
+size_t ci_dtype_block(ci_dtype type);
+size_t ci_dtype_size(ci_dtype type); /* ... of this many bytes */
 
 enum { CI_MAX_RANK = 8 };
 typedef struct {
@@ -19,7 +27,8 @@ typedef struct {
   int rank;
   size_t shape[CI_MAX_RANK];
   size_t count;     /* product of shape */
-  const void *data; /* contiguous, row-major; aligned to the element size at least */
+  const void *data; /* contiguous, row-major; aligned to the element size at least, blocks to nothing */
+  bool transposed;  /* data is [shape[1], shape[0]]: GGUF keeps the weights of GPT-2's Conv1D so */
 } ci_tensor;
 
 typedef struct ci_tensors ci_tensors;
@@ -43,7 +52,7 @@ typedef struct {
 const ci_format_row *ci_format_rows(size_t *count);
 
 /* float32 of `count` elements starting at element `first`. Exact for F32, F16, BF16, F8_E4M3 and integers up to 16
- * bits; the nearest float32 for the others. */
+ * bits; the nearest float32 for the others. Blocks: as the gguf package dequantises them. */
 void ci_tensor_widen(const ci_tensor *tensor, size_t first, size_t count, float *out);
 
 #endif

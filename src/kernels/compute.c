@@ -250,7 +250,7 @@ static void cut(product *p, size_t outputs, size_t inner) {
   if (p->w->type->in_place && p->m >= 2 * ROW_TILE) p->tile = round_up(p->m / (p->m / ROW_TILE), 16);
   p->row_tiles = (p->m + p->tile - 1) / p->tile;
   size_t wanted = (size_t)(2.0 * (double)p->m * (double)outputs * (double)inner / LEAST_FLOP) / p->row_tiles;
-  if (p->m == 1) wanted = outputs * inner * p->w->type->size / (LEAST_PART * 16);
+  if (p->m == 1) wanted = outputs * inner / p->w->type->block * p->w->type->size / (LEAST_PART * 16);
   size_t parts = 1;
   while (parts * 2 <= wanted && parts * p->row_tiles < MOST_PARTS) parts *= 2;
   p->part = round_up((outputs + parts - 1) / parts, 16);
@@ -265,7 +265,7 @@ static void run(ci_compute *c, product *p, bool is_across) {
   c->gemm_rows += p->m;
   c->gemm_calls++;
   c->gemm_flop += 2.0 * (double)p->m * (double)w->a * (double)w->b;
-  c->weight_bytes += (double)w->a * (double)w->b * (double)w->type->size;
+  c->weight_bytes += (double)w->a * (double)w->b / (double)w->type->block * (double)w->type->size;
   if (!is_across && goes_by_inputs(p)) run_by_inputs(c, p);
   else ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, is_across ? across_part : along_part, p);
 }

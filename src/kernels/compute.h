@@ -51,7 +51,8 @@ typedef struct {
 /* How weights of one type are read: the rows of weight_types.c. */
 typedef struct ci_weight_type {
   const char *id;
-  size_t size;    /* bytes of an element */
+  size_t size;    /* bytes of a block */
+  size_t block;   /* elements of a block: 1, or what rows are a multiple of */
   bool in_place;  /* the data are float32: products read them where they lie */
   /* out[rows, columns] = data[row0.., column0..] as float32 */
   void (*panel)(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0, size_t columns,

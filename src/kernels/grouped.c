@@ -70,7 +70,7 @@ static size_t part_of(const job *j, size_t items, size_t matrices) {
     WIDEST = 2048
   };
   double size = (double)j->outputs * (double)j->inner, flop = 2 * size * (double)items;
-  double bytes = size * (double)matrices * (double)j->p->weights->type->size, wanted = flop / LEAST_FLOP;
+  double bytes = size * (double)matrices * (double)j->p->weights->type->size / (double)j->p->weights->type->block, wanted = flop / LEAST_FLOP;
   if (bytes / LEAST_BYTES > wanted) wanted = bytes / LEAST_BYTES;
   size_t parts = 1;
   size_t least = items > matrices ? WIDE : STEP;
@@ -90,6 +90,6 @@ void ci_grouped_run(ci_compute *c, const ci_grouped_product *p) {
   c->gemm_rows += items;
   c->gemm_calls += matrices;
   c->gemm_flop += 2.0 * (double)items * (double)w->a * (double)w->b;
-  c->weight_bytes += (double)matrices * (double)w->a * (double)w->b * (double)w->type->size;
+  c->weight_bytes += (double)matrices * (double)w->a * (double)w->b / (double)w->type->block * (double)w->type->size;
   ci_pool_run(c->pool, (j.outputs + j.part - 1) / j.part, run_part, &j);
 }

@@ -2,6 +2,7 @@
  * All accumulate in an order that depends on the sizes alone, so results do not depend on threads or blocks. */
 #ifndef CI_KERNELS_KERNELS_H
 #define CI_KERNELS_KERNELS_H
+#include "formats/blocks.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,9 @@ typedef struct {
   void (*soft_cap)(const float *x, float *y, size_t n, float scale, float cap);
   void (*widen_f16)(const uint16_t *x, float *y, size_t n);
   void (*widen_bf16)(const uint16_t *x, float *y, size_t n);
+  /* For each type of blocks: to float32, and out[r] = x[n] . w[r, :] with w's rows `bytes` apart. n is a whole number of blocks. */
+  ci_widen_blocks *widen_blocks[CI_BLOCKS];
+  void (*dot_rows_blocks[CI_BLOCKS])(const float *x, const uint8_t *w, size_t bytes, size_t rows, size_t n, float *out);
 } ci_kernels;
 
 /* The best table for this CPU. CINSEQ_KERNELS in the environment is not read: ask by id. NULL: not on this CPU. */

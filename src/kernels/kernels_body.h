@@ -116,6 +116,41 @@ static void dot_rows_bf16(const float *x, const uint16_t *w, size_t ld, size_t r
   for (size_t r = 0; r < rows; r++) out[r] = dot_narrow(x, w + r * ld, n, load_bfloat, bfloat_to_float);
 }
 
+#include "formats/blocks_body.h"
+
+/* x against rows of blocks: each stretch of a row is widened into the first-level cache and multiplied there. */
+static inline __attribute__((always_inline)) void dot_blocks(const float *x, const uint8_t *w, size_t bytes, size_t rows, size_t n,
+                                                             size_t elements, size_t block, ci_widen_blocks *widen, float *out) {
+  enum { STRETCH = 256 };
+  for (size_t r = 0; r < rows; r++) {
+    const uint8_t *p = w + r * bytes;
+    vf a = {0}, b = {0};
+    for (size_t i = 0; i < n; i += STRETCH) {
+      float y[STRETCH];
+      size_t count = n - i < STRETCH ? n - i : STRETCH;
+      __builtin_prefetch(p + 2048);
+      widen(p, count / elements, y);
+      p += count / elements * block;
+      for (size_t k = 0; k < count; k += 32) {
+        const float *xk = x + i + k;
+        for (size_t j = 0; j < 32; j += 2 * LANES) {
+          a += load(xk + j) * load(y + k + j);
+          b += load(xk + j + LANES) * load(y + k + j + LANES);
+        }
+      }
+    }
+    out[r] = lanes_sum(a + b);
+  }
+}
+
+#define CI_BLOCK(member, type, name, id, elements, block)                                                                       \
+  static void widen_blocks_##member(const uint8_t *p, size_t count, float *out) { widen_##member(p, count, out); }              \
+  static void dot_rows_##member(const float *x, const uint8_t *w, size_t bytes, size_t rows, size_t n, float *out) {            \
+    dot_blocks(x, w, bytes, rows, n, elements, block, widen_##member, out);                                                     \
+  }
+#include "formats/blocks.def"
+#undef CI_BLOCK
+
 static void axpy(float a, const float *x, float *y, size_t n) {
   size_t i = 0;
   for (; i + LANES <= n; i += LANES) store(y + i, load(y + i) + splat(a) * load(x + i));
@@ -428,4 +463,8 @@ const ci_kernels KERNELS_TABLE = {
     .soft_cap = soft_cap,
     .widen_f16 = widen_f16,
     .widen_bf16 = widen_bf16,
+#define CI_BLOCK(member, type, name, id, elements, bytes)                                                                       \
+  .widen_blocks[CI_BLOCK_##member] = widen_blocks_##member, .dot_rows_blocks[CI_BLOCK_##member] = dot_rows_##member,
+#include "formats/blocks.def"
+#undef CI_BLOCK
 };

@@ -3,7 +3,7 @@
 #include <string.h>
 
 static const char *at(const ci_weight *w, size_t row, size_t column) {
-  return (const char *)w->data + (row * w->ld + column) * w->type->size;
+  return (const char *)w->data + (row * w->ld + column) / w->type->block * w->type->size;
 }
 
 static void panel_f32(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0, size_t columns,
@@ -36,10 +36,46 @@ static void dot_bf16(const ci_kernels *kernels, const ci_weight *w, size_t row0,
   kernels->dot_rows_bf16(x, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, out);
 }
 
+/* Columns [column, column + count) of a row of blocks; those that lie in part of a block go through a whole one. */
+static void widen_columns(const ci_weight *w, ci_widen_blocks *widen, size_t row, size_t column, size_t count, float *out) {
+  size_t block = w->type->block;
+  while (count) {
+    size_t skip = column % block, whole = skip ? 0 : count / block, done = whole * block;
+    const uint8_t *from = (const uint8_t *)at(w, row, column - skip);
+    if (whole) {
+      widen(from, whole, out);
+    } else {
+      float one[CI_LARGEST_BLOCK];
+      widen(from, 1, one);
+      done = block - skip < count ? block - skip : count;
+      memcpy(out, one + skip, done * sizeof *out);
+    }
+    column += done;
+    count -= done;
+    out += done;
+  }
+}
+
+#define CI_BLOCK(member, type, name, id, elements, bytes)                                                                       \
+  static void panel_##member(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0,           \
+                             size_t columns, float *out) {                                                                      \
+    for (size_t r = 0; r < rows; r++)                                                                                           \
+      widen_columns(w, kernels->widen_blocks[CI_BLOCK_##member], row0 + r, column0, columns, out + r * columns);                \
+  }                                                                                                                             \
+  static void dot_##member(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x,             \
+                           float *out) {                                                                                        \
+    kernels->dot_rows_blocks[CI_BLOCK_##member](x, (const uint8_t *)at(w, row0, 0), w->ld / elements * bytes, rows, w->b, out); \
+  }
+#include "formats/blocks.def"
+#undef CI_BLOCK
+
 static const ci_weight_type rows[] = {
-    {"F32", 4, true, panel_f32, dot_f32},
-    {"F16", 2, false, panel_f16, dot_f16},
-    {"BF16", 2, false, panel_bf16, dot_bf16},
+    {"F32", 4, 1, true, panel_f32, dot_f32},
+    {"F16", 2, 1, false, panel_f16, dot_f16},
+    {"BF16", 2, 1, false, panel_bf16, dot_bf16},
+#define CI_BLOCK(member, type, name, id, elements, bytes) {name, bytes, elements, false, panel_##member, dot_##member},
+#include "formats/blocks.def"
+#undef CI_BLOCK
 };
 
 const ci_weight_type *ci_weight_type_named(const char *id) {

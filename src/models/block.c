@@ -106,8 +106,7 @@ static int stretch(ci_builder *b, const layer *l, const char *node, const ci_pro
   size_t inputs = width_of(b, x);
   ci_weight w = load(b, p->weight, s->fused, inputs, s->by_input);
   if (b->status) return 0;
-  w.data = (const char *)w.data + p->part.first * (s->by_input ? 1 : w.ld) * w.type->size;
-  *(s->by_input ? &w.b : &w.a) = outputs;
+  w = ci_weight_cut(&w, p->part.first, outputs);
   const float *bias = s->biased ? ci_vector_part(b, join(key, p->weight, ".bias"), s->fused, p->part.first, outputs) : NULL;
   return ci_add_linear(b, node, x, w, bias);
 }
@@ -168,8 +167,7 @@ static int half(ci_builder *b, const ci_mlp_shape *s, const char *node, int x, s
   char key[NAME];
   ci_weight w = load(b, s->up, 2 * s->inner, width, s->by_input);
   if (b->status) return 0;
-  w.data = (const char *)w.data + index * s->inner * (s->by_input ? 1 : w.ld) * w.type->size;
-  *(s->by_input ? &w.b : &w.a) = s->inner;
+  w = ci_weight_cut(&w, index * s->inner, s->inner);
   const float *bias = s->biased ? ci_vector_part(b, join(key, s->up, ".bias"), 2 * s->inner, index * s->inner, s->inner) : NULL;
   return ci_add_linear(b, node, x, w, bias);
 }

@@ -65,11 +65,18 @@ static void wrong_shape(ci_builder *b, const ci_tensor *t, const char *expected)
   ci_text_free(&shape);
 }
 
+static void expected_types(ci_builder *b, const ci_tensor *t) {
+  ci_build_fail(b, t->file, "tensor \"%s\" has type %s, expected F32, F16, BF16 or a type of GGUF's blocks", t->name,
+                ci_dtype_name(t->type));
+}
+
 static ci_weight matrix_of(ci_builder *b, const ci_tensor *t, bool fits, size_t rows, size_t columns, const char *expected) {
   const ci_weight_type *type = ci_weight_type_named(ci_dtype_name(t->type));
-  if (!type) ci_build_fail(b, t->file, "tensor \"%s\" has type %s, expected F32, F16 or BF16", t->name, ci_dtype_name(t->type));
+  if (!type) expected_types(b, t);
   else if (!fits) wrong_shape(b, t, expected);
-  return (ci_weight){.type = type, .data = t->data, .a = rows, .b = columns, .ld = columns};
+  ci_weight w = {.type = type, .data = t->data, .a = rows, .b = columns, .ld = columns};
+  if (t->transposed) w = (ci_weight){.type = type, .data = t->data, .a = columns, .b = rows, .ld = rows, .by_input = true};
+  return w;
 }
 
 static ci_weight matrix(ci_builder *b, const char *name, size_t rows, size_t columns) {
@@ -90,6 +97,14 @@ ci_weight ci_weight_stack(ci_builder *b, const char *name, size_t count, size_t 
   return matrix_of(b, t, fits, fits ? count * rows : 0, columns, expected);
 }
 
+ci_weight ci_weight_cut(const ci_weight *w, size_t first, size_t outputs) {
+  ci_weight cut = *w;
+  if (!w->type) return cut; /* after an error */
+  cut.data = (const char *)w->data + first * (w->by_input ? 1 : w->ld) / w->type->block * w->type->size;
+  *(w->by_input ? &cut.b : &cut.a) = outputs;
+  return cut;
+}
+
 ci_weight ci_weight_linear(ci_builder *b, const char *name, size_t outputs, size_t inputs) {
   return matrix(b, name, outputs, inputs);
 }
@@ -97,10 +112,8 @@ ci_weight ci_weight_linear(ci_builder *b, const char *name, size_t outputs, size
 ci_weight ci_weight_conv1d(ci_builder *b, const char *name, size_t inputs, size_t columns, size_t first, size_t outputs) {
   ci_weight w = matrix(b, name, inputs, columns);
   if (b->status) return w;
-  w.data = (const char *)w.data + first * w.type->size;
-  w.b = outputs;
-  w.by_input = true;
-  return w;
+  w.by_input = !w.by_input; /* stored transposed: as nn.Linear */
+  return ci_weight_cut(&w, first, outputs);
 }
 
 ci_weight ci_weight_table(const float *data, size_t rows, size_t columns) {
@@ -109,10 +122,7 @@ ci_weight ci_weight_table(const float *data, size_t rows, size_t columns) {
 
 static const float *widened(ci_builder *b, const ci_tensor *t, size_t first, size_t n) {
   if (t->type == CI_F32) return (const float *)t->data + first;
-  if (t->type != CI_F16 && t->type != CI_BF16) {
-    ci_build_fail(b, t->file, "tensor \"%s\" has type %s, expected F32, F16 or BF16", t->name, ci_dtype_name(t->type));
-    return NULL;
-  }
+  if (t->type != CI_F16 && t->type != CI_BF16 && ci_dtype_block(t->type) == 1) return expected_types(b, t), NULL;
   float *copy = ci_build_alloc(b, n, sizeof *copy);
   if (copy) ci_tensor_widen(t, first, n, copy);
   return copy;

@@ -55,6 +55,8 @@ ci_weight ci_weight_linear(ci_builder *b, const char *name, size_t outputs, size
 ci_weight ci_weight_conv1d(ci_builder *b, const char *name, size_t inputs, size_t columns, size_t first, size_t outputs);
 /* `count` matrices [rows, columns] in one tensor, [count, rows, columns] or [count rows, columns]: as one of count rows. */
 ci_weight ci_weight_stack(ci_builder *b, const char *name, size_t count, size_t rows, size_t columns);
+/* The rows of a weight that make outputs [first, first + outputs). */
+ci_weight ci_weight_cut(const ci_weight *w, size_t first, size_t outputs);
 /* A table of float32 computed here (the builder's arena): [rows, columns]. */
 ci_weight ci_weight_table(const float *data, size_t rows, size_t columns);
 bool ci_has_weight(ci_builder *b, const char *name);

@@ -17,7 +17,7 @@ static const char *name_of(char *room, const char *format, size_t expert) {
 
 /* Outputs [m->first, + outputs) of a matrix with `of` outputs. */
 static ci_weight cut(const ci_expert_matrix *m, ci_weight w, size_t outputs) {
-  w.data = (const char *)w.data + m->first * (m->by_input ? 1 : w.ld) * w.type->size;
+  w.data = (const char *)w.data + m->first * (m->by_input ? 1 : w.ld) / w.type->block * w.type->size;
   *(m->by_input ? &w.b : &w.a) = outputs;
   w.by_input = m->by_input;
   return w;
@@ -34,7 +34,7 @@ static void read_weights(ci_builder *b, const ci_expert_matrix *m, size_t expert
     if (is_each(m->weight))
       w = ci_weight_linear(b, name_of(room, m->weight, e), rows, columns);
     else
-      w.data = (const char *)w.data + e * rows * w.ld * w.type->size;
+      w.data = (const char *)w.data + e * rows * w.ld / w.type->block * w.type->size;
     w.a = rows;
     if (b->status) return;
     out[e] = cut(m, w, outputs);

@@ -1,6 +1,7 @@
 /* Opening a model folder: configuration, architecture, weights, tokenizer, special tokens. See model.h. */
 #include "models/model.h"
 #include "base/file.h"
+#include "formats/gguf.h"
 #include "models/builder.h"
 #include <stdio.h>
 #include <string.h>
@@ -41,9 +42,10 @@ static ci_status find_architecture(ci_model *model, const char *path, ci_error *
 static ci_status read_config(ci_model *model, const json_t *kwargs, ci_error *err) {
   char *path = ci_join_path(model->path, "config.json"), *generation = ci_join_path(model->path, "generation_config.json");
   ci_status status = path && generation ? CI_OK : ci_fail_memory(err);
-  if (!status && !ci_folder_exists(model->path))
+  bool gguf = ci_gguf_named(model->path);
+  if (!status && !gguf && !ci_folder_exists(model->path))
     status = ci_fail(err, CI_EINVAL, model->path, "is no model folder and no installed model");
-  if (!status) status = ci_json_read_file(path, &model->config, err);
+  if (!status) status = gguf ? ci_gguf_config(model->path, &model->config, err) : ci_json_read_file(path, &model->config, err);
   if (!status && !json_is_object(model->config)) status = ci_fail(err, CI_EFILE, path, "is not a JSON object");
   if (!status && kwargs && json_object_update(model->config, (json_t *)kwargs)) status = ci_fail_memory(err);
   if (!status) status = find_architecture(model, path, err);
@@ -176,12 +178,13 @@ ci_status ci_model_open(const char *folder, const json_t *model_kwargs, const js
   ci_model *model = ci_alloc_zeroed(1, sizeof *model);
   if (!model) return ci_fail_memory(err);
   model->arena = ci_arena_create();
-  model->path = ci_duplicate(folder);
-  ci_status status = model->arena && model->path ? CI_OK : ci_fail_memory(err);
+  ci_status status = ci_gguf_locate(folder, &model->path, err); /* the file stands for the folder from here on */
+  if (!status && !model->path) model->path = ci_duplicate(folder);
+  if (!status && (!model->arena || !model->path)) status = ci_fail_memory(err);
   if (!status) status = read_config(model, model_kwargs, err);
-  if (!status) status = ci_tensors_open(folder, &model->tensors, err);
+  if (!status) status = ci_tensors_open(model->path, &model->tensors, err);
   if (!status) status = build_graph(model, warn, context, err);
-  if (!status) status = ci_tokenizer_open(folder, model->config, tokenizer_kwargs, &model->tokenizer, err);
+  if (!status) status = ci_tokenizer_open(model->path, model->config, tokenizer_kwargs, &model->tokenizer, err);
   if (!status) status = resolve_specials(model, err);
   if (!status) status = resolve_language(model, tokenizer_kwargs, err);
   if (!status) status = check_fit(model, warn, context);

@@ -40,7 +40,7 @@ typedef struct {
 
 typedef void ci_warn(void *context, const char *message);
 
-/* Opens a folder in the Hugging Face layout. warn may be NULL. */
+/* Opens a folder in the Hugging Face layout, a .gguf file, or a folder that holds one. warn may be NULL. */
 ci_status ci_model_open(const char *folder, const json_t *model_kwargs, const json_t *tokenizer_kwargs, ci_warn *warn,
                         void *context, ci_model **model, ci_error *err);
 void ci_model_close(ci_model *model);

@@ -43,20 +43,30 @@ static ci_status parse_rest(ci_document *d, bool blank, ci_error *err) {
   return status;
 }
 
-ci_status ci_document_open(ci_document *d, const char *path, ci_error *err) {
-  d->path = path;
-  ci_status status = ci_map_file(path, &d->file, err);
-  if (status) return status;
-  status = locate(d, err);
+static ci_status read_members(ci_document *d, ci_error *err) {
+  ci_status status = locate(d, err);
   size_t rest = d->file.length - (d->vocab.end - d->vocab.begin) - (d->merges.end - d->merges.begin);
   if (!status && rest > CI_LARGEST_JSON)
-    return ci_fail(err, CI_EFILE, path, "has %zu bytes beside its vocabulary, expected at most %d", rest,
+    return ci_fail(err, CI_EFILE, d->path, "has %zu bytes beside its vocabulary, expected at most %d", rest,
                    CI_LARGEST_JSON);
   return status ? status : parse_rest(d, false, err);
 }
 
+ci_status ci_document_open(ci_document *d, const char *path, ci_error *err) {
+  d->path = path;
+  ci_status status = ci_map_file(path, &d->file, err);
+  return status ? status : read_members(d, err);
+}
+
+ci_status ci_document_read(ci_document *d, const char *path, const char *bytes, size_t length, ci_error *err) {
+  d->path = path;
+  d->file = (ci_mapping){(const uint8_t *)bytes, length};
+  d->borrowed = true;
+  return read_members(d, err);
+}
+
 void ci_document_close(ci_document *d) {
-  ci_unmap_file(&d->file);
+  if (!d->borrowed) ci_unmap_file(&d->file);
   json_decref(d->rest);
 }
 

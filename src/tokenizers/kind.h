@@ -9,6 +9,8 @@
 
 typedef struct {
   const char *files[4];       /* all of them must be in the folder; NULL-terminated, none: any folder of its classes */
+  const char *file_ending;    /* instead: of the one file that stands for the folder; NULL: none */
+  ci_source_settings *settings; /* of that file */
   const char *classes;        /* " LlamaTokenizer ": the only ones it is for; NULL: any */
   const char *fallback_class; /* when neither tokenizer_config.json nor config.json tells the class */
   /* Fills vocabulary and state, and calls ci_tokenizer_add_tokens; what was allocated before an error is closed by

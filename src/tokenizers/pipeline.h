@@ -2,6 +2,7 @@
  * tokens around; and tokens back to text. tokenizer.json is one way to fill it, GPT-2's two files are another. */
 #ifndef CI_TOKENIZERS_PIPELINE_H
 #define CI_TOKENIZERS_PIPELINE_H
+#include "tokenizers/document.h"
 #include "tokenizers/kind.h"
 #include "tokenizers/language_ends.h"
 #include "tokenizers/parts.h"
@@ -15,6 +16,8 @@ typedef struct {
   ci_trie raw, normalized; /* of the added tokens that are looked for before and after normalization */
 } ci_pipeline;
 
+/* Fills the pipeline, tokenizer->state, from a tokenizer.json that is open, and finishes it. */
+ci_status ci_pipeline_open(ci_tokenizer *tokenizer, const ci_document *document, const ci_tokenizer_source *source, ci_error *err);
 /* Builds the tries from tokenizer->added: the last step of opening. */
 ci_status ci_pipeline_finish(ci_tokenizer *tokenizer, ci_error *err);
 /* bos before and eos after every text, as the classes with add_bos_token and add_eos_token do. */

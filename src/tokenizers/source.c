@@ -153,11 +153,17 @@ static int by_id(const void *a, const void *b) {
 }
 
 ci_status ci_source_open(ci_tokenizer_source *source, const char *folder, const json_t *config, const json_t *kwargs,
-                         const char *fallback_class, ci_error *err) {
+                         const char *fallback_class, ci_source_settings *settings, ci_error *err) {
   *source = (ci_tokenizer_source){.folder = ci_duplicate(folder)};
   if (!source->folder) return ci_fail_memory(err);
-  json_t *file;
-  ci_status status = ci_source_json(source, "tokenizer_config.json", &file, &source->config_path, err);
+  json_t *file = NULL;
+  ci_status status;
+  if (settings) {
+    source->config_path = ci_duplicate(folder);
+    status = source->config_path ? settings(folder, &file, err) : ci_fail_memory(err);
+  } else {
+    status = ci_source_json(source, "tokenizer_config.json", &file, &source->config_path, err);
+  }
   if (!status && file && !json_is_object(file))
     status = ci_fail(err, CI_EFILE, source->config_path, "is not an object");
   if (!status) {

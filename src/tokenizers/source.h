@@ -39,8 +39,11 @@ typedef struct ci_tokenizer_source {
 
 } ci_tokenizer_source;
 
+/* Makes what tokenizer_config.json would hold; *settings is decref'd whatever the status. */
+typedef ci_status ci_source_settings(const char *path, json_t **settings, ci_error *err);
+/* settings NULL: tokenizer_config.json of the folder; else `folder` is what it makes them of. */
 ci_status ci_source_open(ci_tokenizer_source *source, const char *folder, const json_t *config, const json_t *kwargs,
-                         const char *fallback_class, ci_error *err);
+                         const char *fallback_class, ci_source_settings *settings, ci_error *err);
 void ci_source_close(ci_tokenizer_source *source);
 /* The special token with this role. *found false: none. Contents are borrowed. */
 ci_status ci_source_special(const ci_tokenizer_source *source, const char *role, bool *found, ci_added_token *token,

@@ -36,7 +36,7 @@ void ci_ids_free(ci_ids *ids) {
 }
 
 static ci_status has_files(const char *folder, const ci_tokenizer_kind *kind, bool *has, ci_error *err) {
-  *has = true;
+  *has = !kind->file_ending || ci_ends_with(folder, kind->file_ending);
   for (const char *const *name = kind->files; *name && *has; name++) {
     char *path = ci_join_path(folder, *name);
     if (!path) return ci_fail_memory(err);
@@ -79,7 +79,7 @@ static ci_status choose_kind(const char *folder, const json_t *config, const jso
     ci_status status = has_files(folder, kinds[*kind], &has, err);
     if (status) return status;
     if (!has) continue;
-    status = ci_source_open(source, folder, config, kwargs, kinds[*kind]->fallback_class, err);
+    status = ci_source_open(source, folder, config, kwargs, kinds[*kind]->fallback_class, kinds[*kind]->settings, err);
     if (status || is_for(kinds[*kind], source->class_name)) return status;
     if (!file) file = kinds[*kind]->files[0]; /* NULL: a kind without files */
     snprintf(class_name, sizeof class_name, "%s", source->class_name);

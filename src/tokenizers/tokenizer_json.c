@@ -47,11 +47,9 @@ static ci_status open_wrapping(ci_tokenizer *t, const ci_document *d, const ci_t
   return status;
 }
 
-static ci_status open_document(ci_tokenizer *t, ci_document *d, const char *path, const ci_tokenizer_source *source,
-                               ci_error *err) {
+ci_status ci_pipeline_open(ci_tokenizer *t, const ci_document *d, const ci_tokenizer_source *source, ci_error *err) {
   ci_pipeline *p = t->state;
-  ci_status status = ci_document_open(d, path, err);
-  if (!status) status = ci_token_model_open(&p->model, t, d, err);
+  ci_status status = ci_token_model_open(&p->model, t, d, err);
   if (!status) status = open_added(t, d, err);
   if (!status) status = ci_tokenizer_add_tokens(t, source, false, err);
   if (!status) status = set_prefix_space(d, source, err);
@@ -71,7 +69,8 @@ static ci_status open_tokenizer_json(ci_tokenizer *t, const ci_tokenizer_source 
   t->state = ci_alloc_zeroed(1, sizeof(ci_pipeline));
   char *path = ci_join_path(source->folder, "tokenizer.json");
   ci_document d = {0};
-  ci_status status = t->state && path ? open_document(t, &d, path, source, err) : ci_fail_memory(err);
+  ci_status status = t->state && path ? ci_document_open(&d, path, err) : ci_fail_memory(err);
+  if (!status) status = ci_pipeline_open(t, &d, source, err);
   ci_document_close(&d);
   ci_free(path);
   return status;
