@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Write random-weight models at the exact shapes of well-known ones, for speed and memory work (standard library only).
 
-usage: make_models.py OUT_FOLDER opus-mt-en-mg|flan-t5-small|granite-moe|gpt2|gpt2-xl|smollm2 ...
+usage: make_models.py OUT_FOLDER opus-mt-en-mg|flan-t5-small|granite-moe|gpt2|gpt2-xl|pythia|smollm2 ...
 The weights repeat a block of random numbers: only shapes matter here. Tokenizers are the real ones of tests/data/tokenizers;
-smollm2 takes GPT-2's, whose ids all exist in its larger or equal vocabulary (ids beyond it are not used by the bench's texts).
+smollm2 and pythia take GPT-2's, whose ids all exist in their larger or equal vocabularies (ids beyond it are not used by the bench's texts).
 """
 import array, json, os, random, shutil, struct, sys
 
@@ -105,6 +105,24 @@ def granite_moe(out, d=1024, inner=512, experts=32, layers=8, heads=16, kv=8, vo
                                     rope_theta=10000, tie_word_embeddings=True, bos_token_id=50256, eos_token_id=50256))
 
 
+def pythia(out, d=768, layers=12, heads=12, vocabulary=50304):
+    """Pythia 160M: attention and feed-forward side by side, query, key and value in one matrix, rotary positions."""
+    t = {"gpt_neox.embed_in.weight": ((vocabulary, d), 0.02, 0), "embed_out.weight": ((vocabulary, d), 0.02, 0)}
+    for i in range(layers):
+        p = f"gpt_neox.layers.{i}."
+        for n, o, k in (("attention.query_key_value", 3 * d, d), ("attention.dense", d, d), ("mlp.dense_h_to_4h", 4 * d, d),
+                        ("mlp.dense_4h_to_h", d, 4 * d)):
+            t |= {p + n + ".weight": ((o, k), 0.02, 0), p + n + ".bias": ((o,), 0.01, 0)}
+        for n in ("input_layernorm", "post_attention_layernorm"):
+            t |= {p + n + ".weight": ((d,), 0.02, 1), p + n + ".bias": ((d,), 0.02, 0)}
+    t |= {"gpt_neox.final_layer_norm.weight": ((d,), 0.02, 1), "gpt_neox.final_layer_norm.bias": ((d,), 0.02, 0)}
+    write(f"{out}/model.safetensors", t)
+    gpt2_tokenizer(out)
+    save(f"{out}/config.json", dict(architectures=["GPTNeoXForCausalLM"], model_type="gpt_neox", hidden_size=d, intermediate_size=4 * d,
+                                    num_hidden_layers=layers, num_attention_heads=heads, vocab_size=vocabulary, rotary_pct=0.25,
+                                    max_position_embeddings=2048, use_parallel_residual=True, bos_token_id=50256, eos_token_id=50256))
+
+
 def marian(out):
     folder = os.path.join(TOKENIZERS, "opus-mt-en-mg")
     for name in ("source.spm", "target.spm", "vocab.json"):
@@ -162,7 +180,7 @@ def flan_t5(out, d=512, heads=6, inner=1024, layers=8, vocabulary=32128):
 
 
 SHAPES = {"gpt2": lambda out: gpt2(out, 12, 768, 12), "gpt2-xl": lambda out: gpt2(out, 48, 1600, 25), "smollm2": smollm2, "flan-t5-small": flan_t5, "granite-moe": granite_moe,
-          "opus-mt-en-mg": marian}
+          "opus-mt-en-mg": marian, "pythia": pythia}
 
 if __name__ == "__main__":
     for name in sys.argv[2:]:

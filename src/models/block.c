@@ -68,10 +68,19 @@ static const float *listed(ci_builder *b, const ci_norm_style *style, const char
   return all;
 }
 
+/* A weight [heads, head_dim] as one row. */
+static const float *flattened(ci_builder *b, const char *name, size_t heads, size_t dim) {
+  char key[NAME];
+  ci_weight w = ci_weight_linear(b, join(key, name, ".weight"), heads, dim);
+  float *all = ci_build_alloc(b, heads * dim, sizeof *all);
+  if (all) w.type->panel(ci_kernels_best(), &w, 0, heads, 0, dim, all);
+  return all;
+}
+
 /* The norm of queries or keys. */
 static int head_norm(ci_builder *b, const ci_attention_shape *s, const char *name, int x, size_t heads) {
   const ci_norm_style *style = &s->norm_style;
-  size_t dim = s->head_dim, width = heads * dim;
+  size_t dim = s->head_dim;
   const float *scale, *bias;
   if (b->status) return 0;
   switch (s->norm) {
@@ -85,9 +94,9 @@ static int head_norm(ci_builder *b, const ci_attention_shape *s, const char *nam
     scale = listed(b, style, name, dim, heads, false);
     bias = listed(b, style, name, dim, heads, true);
     break;
-  default: /* CI_NORM_EACH_HEAD: a matrix in the file */
-    scale = factors(b, style, name, width);
-    bias = offsets(b, style, name, width);
+  default: /* CI_NORM_EACH_HEAD */
+    scale = flattened(b, name, heads, dim);
+    bias = NULL;
   }
   return ci_add_group_norm(b, name, style->op, x, heads, scale, bias, style->epsilon);
 }

@@ -22,7 +22,7 @@ typedef enum {
   CI_NORM_NONE,
   CI_NORM_ROW,       /* weight [heads head_dim], one mean square for all */
   CI_NORM_HEADS,     /* each head, with one weight [head_dim] for all */
-  CI_NORM_EACH_HEAD, /* each head, with a weight of its own: [heads, head_dim] */
+  CI_NORM_EACH_HEAD, /* each head, with a weight of its own: [heads, head_dim], no bias */
   CI_NORM_LISTED,    /* the same, as tensors NAME.norms.0.weight, ... */
 } ci_norm_extent;
 

@@ -29,12 +29,16 @@ static inline void golden_add_defaults(ci_model *model) {
   json_decref(defaults);
 }
 
-/* Functions with a kink become ones that are smooth: finite differences cannot be taken across it. */
+/* Functions with a kink become ones that are smooth, and limits are moved out of reach: finite differences cannot be taken across
+ * a kink. */
 static inline void golden_smooth_activations(json_t *config) {
   const char *key;
   json_t *value;
-  json_object_foreach(config, key, value) if (json_is_string(value) && strcmp(json_string_value(value), "relu") == 0)
-      json_string_set(value, "gelu");
+  json_object_foreach(config, key, value) {
+    if (json_is_string(value) && strcmp(json_string_value(value), "relu") == 0) json_string_set(value, "gelu");
+    if (json_is_real(value) && strcmp(key, "clip_qkv") == 0) json_real_set(value, 1000);
+    if (json_is_object(value)) golden_smooth_activations(value);
+  }
 }
 
 /* A folder under tests/data/golden ("models/gpt2"), or a whole path. */
