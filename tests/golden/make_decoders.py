@@ -55,6 +55,7 @@ MODELS = {
 }
 # Architectures newer than Inseq's list, and what configurations of the others may ask for: tied where the class allows it, to be small.
 MODELS.update({
+    "arcee": ("ArceeConfig", "ArceeForCausalLM", dict(GROUPED, mlp_bias=True, rope_scaling=dict(rope_type="yarn", factor=2.0))),
     "cohere2": ("Cohere2Config", "Cohere2ForCausalLM", dict(GROUPED, num_hidden_layers=4, sliding_window=5, logit_scale=1.5)),
     "ernie4_5": ("Ernie4_5Config", "Ernie4_5ForCausalLM", dict(GROUPED, head_dim=8, use_bias=True)),
     "glm": ("GlmConfig", "GlmForCausalLM", dict(GROUPED, head_dim=8, tie_word_embeddings=True)),
