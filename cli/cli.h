@@ -125,7 +125,7 @@ void cli_close_model(cinseq_model *model);
 #define CLI_MODEL_OPTION                                                                                               \
   {                                                                                                                    \
     "model_name_or_path", "-m", "word", "null", "@installed",                                                          \
-        "A folder in the Hugging Face layout, or zh-en-mini or stories260K.", "Model"                                  \
+        "A folder in the Hugging Face layout, a .gguf file, or zh-en-mini or stories260K.", "Model"                                  \
   }
 #define CLI_VERBOSE_OPTIONS                                                                                            \
   {"verbose", "-v", "bool", "false", NULL, "Say more about the run on stderr.", "Output"}, {                           \

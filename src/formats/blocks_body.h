@@ -1,12 +1,14 @@
-/* Blocks of quantised numbers to float32, bit for bit as the gguf package (gguf.quants, ggml-quants.c) has them. Included by
- * dtype.c and, once for each instruction set, by kernels/kernels_body.h: both define half_to_float before.
+/* Blocks of quantised numbers to float32, bit for bit as the gguf package (gguf.quants, ggml-quants.c) has them.
+ * Included by dtype.c and, once for each instruction set, by kernels/kernels_body.h: both define half_to_float before.
  *
- * Products that are added to something are exact in float32 (11 bits of a half, 6 of a scale, 5 of a number at most), so a
- * fused multiply-add gives the same bits. */
+ * Products that are added to something are exact in float32 (11 bits of a half, 6 of a scale, 5 of a number at most),
+ * so a fused multiply-add gives the same bits. */
 #include "formats/blocks.h"
 #include <string.h>
 
-static inline float block_half(const uint8_t *p) { return half_to_float((uint16_t)(p[0] | p[1] << 8)); }
+static inline float block_half(const uint8_t *p) {
+  return half_to_float((uint16_t)(p[0] | p[1] << 8));
+}
 
 /* half d, 16 bytes: number i is the low nibble of byte i, number i + 16 the high one; d (q - 8) */
 static inline void widen_q4_0(const uint8_t *p, size_t count, float *out) {
@@ -47,7 +49,8 @@ static inline void widen_q5_1(const uint8_t *p, size_t count, float *out) {
     float d = block_half(p), m = block_half(p + 2);
     uint32_t high = block_bits(p + 4);
     for (int i = 0; i < 16; i++) out[i] = (float)(int)((p[8 + i] & 15u) | (high >> i & 1u) << 4) * d + m;
-    for (int i = 0; i < 16; i++) out[i + 16] = (float)(int)((uint32_t)(p[8 + i] >> 4) | (high >> (i + 16) & 1u) << 4) * d + m;
+    for (int i = 0; i < 16; i++)
+      out[i + 16] = (float)(int)((uint32_t)(p[8 + i] >> 4) | (high >> (i + 16) & 1u) << 4) * d + m;
   }
 }
 
@@ -93,7 +96,8 @@ static inline void block_scale_min(const uint8_t *s, int j, float *scale, float 
   *least = (float)(j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | s[j] >> 6 << 4);
 }
 
-/* half d, half dmin, 12 bytes of scales and minima, 128 bytes of nibbles: 32 low ones, then the 32 high ones of the same bytes */
+/* half d, half dmin, 12 bytes of scales and minima, 128 bytes of nibbles: 32 low ones, then the 32 high ones of the
+ * same bytes */
 static inline void widen_q4_k(const uint8_t *p, size_t count, float *out) {
   for (; count--; p += 144) {
     float d = block_half(p), dmin = block_half(p + 2);

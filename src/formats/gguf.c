@@ -18,8 +18,9 @@ enum { T_U8, T_I8, T_U16, T_I16, T_U32, T_I32, T_F32, T_BOOL, T_STRING, T_ARRAY,
 static const struct {
   const char *name;
   size_t size;
-} types[TYPES] = {{"uint8", 1},   {"int8", 1}, {"uint16", 2}, {"int16", 2}, {"uint32", 4}, {"int32", 4},  {"float32", 4},
-                  {"bool", 1},    {"string", 8}, {"array", 12}, {"uint64", 8}, {"int64", 8}, {"float64", 8}};
+} types[TYPES] = {{"uint8", 1},  {"int8", 1},    {"uint16", 2}, {"int16", 2},  {"uint32", 4},
+                  {"int32", 4},  {"float32", 4}, {"bool", 1},   {"string", 8}, {"array", 12},
+                  {"uint64", 8}, {"int64", 8},   {"float64", 8}};
 
 typedef struct {
   ci_gguf *g;
@@ -35,7 +36,8 @@ static uint64_t number(const uint8_t *p, size_t size) {
 
 /* Names in messages are of a bounded length. */
 static ci_status truncated(const reader *r, const char *what) {
-  return ci_fail(r->err, CI_EFILE, r->g->file, "ends within %s at byte %zu: truncated, or lengths in it are wrong", what, r->at);
+  return ci_fail(r->err, CI_EFILE, r->g->file, "ends within %s at byte %zu: truncated, or lengths in it are wrong",
+                 what, r->at);
 }
 
 static ci_status read_number(reader *r, size_t size, const char *what, uint64_t *value) {
@@ -50,8 +52,8 @@ static ci_status read_string(reader *r, const char *what, ci_gguf_text *text) {
   ci_status status = read_number(r, 8, what, &length);
   if (status) return status;
   if (length > r->g->length - r->at)
-    return ci_fail(r->err, CI_EFILE, r->g->file, "%s at byte %zu has a string of %llu bytes, but only %zu are left", what, r->at - 8,
-                   (unsigned long long)length, r->g->length - r->at);
+    return ci_fail(r->err, CI_EFILE, r->g->file, "%s at byte %zu has a string of %llu bytes, but only %zu are left",
+                   what, r->at - 8, (unsigned long long)length, r->g->length - r->at);
   *text = (ci_gguf_text){(const char *)r->g->bytes + r->at, (size_t)length};
   r->at += (size_t)length;
   return CI_OK;
@@ -63,8 +65,10 @@ static ci_status read_name(reader *r, const char *what, char **name) {
   ci_gguf_text text;
   ci_status status = read_string(r, what, &text);
   if (status) return status;
-  if (!text.length || text.length > LONGEST || memchr(text.bytes, 0, text.length) || !ci_utf8_valid(text.bytes, text.length))
-    return ci_fail(r->err, CI_EFILE, r->g->file, "%s before byte %zu is no name: expected 1 to %d bytes of UTF-8", what, r->at, LONGEST);
+  if (!text.length || text.length > LONGEST || memchr(text.bytes, 0, text.length) ||
+      !ci_utf8_valid(text.bytes, text.length))
+    return ci_fail(r->err, CI_EFILE, r->g->file, "%s before byte %zu is no name: expected 1 to %d bytes of UTF-8", what,
+                   r->at, LONGEST);
   *name = ci_duplicate_n(text.bytes, text.length);
   return *name ? CI_OK : ci_fail_memory(r->err);
 }
@@ -103,7 +107,8 @@ static ci_status read_value(reader *r, ci_gguf_value *value) {
     if (!status) status = read_number(r, 8, value->key, &value->count);
     if (status) return status;
     if (type == T_ARRAY)
-      return ci_fail(r->err, CI_EFILE, r->g->file, "key \"%s\" is an array of arrays, expected numbers or strings", value->key);
+      return ci_fail(r->err, CI_EFILE, r->g->file, "key \"%s\" is an array of arrays, expected numbers or strings",
+                     value->key);
     if (type >= TYPES) return bad_type(r, value->key, type);
   }
   value->type = (uint32_t)type;
@@ -113,7 +118,8 @@ static ci_status read_value(reader *r, ci_gguf_value *value) {
 
 static ci_status read_pair(reader *r) {
   ci_gguf *g = r->g;
-  if (ci_reserve((void **)&g->values, &g->values_capacity, g->values_count + 1, sizeof *g->values)) return ci_fail_memory(r->err);
+  if (ci_reserve((void **)&g->values, &g->values_capacity, g->values_count + 1, sizeof *g->values))
+    return ci_fail_memory(r->err);
   ci_gguf_value *value = &g->values[g->values_count];
   *value = (ci_gguf_value){0};
   ci_status status = read_name(r, "a key", &value->key);
@@ -128,7 +134,7 @@ static const struct {
   uint32_t id;
   ci_dtype type;
 } tensor_types[] = {
-    {0, CI_F32},   {1, CI_F16},  {24, CI_I8},  {25, CI_I16}, {26, CI_I32}, {27, CI_I64}, {28, CI_F64}, {30, CI_BF16},
+    {0, CI_F32}, {1, CI_F16}, {24, CI_I8}, {25, CI_I16}, {26, CI_I32}, {27, CI_I64}, {28, CI_F64}, {30, CI_BF16},
 #define CI_BLOCK(member, type, name, id, elements, bytes) {id, type},
 #include "formats/blocks.def"
 #undef CI_BLOCK
@@ -138,8 +144,9 @@ static const struct {
 static const struct {
   uint32_t id;
   const char *name;
-} other_types[] = {{4, "Q4_2"},     {5, "Q4_3"},    {9, "Q8_1"},   {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
-                   {19, "IQ1_S"},   {21, "IQ3_S"},  {22, "IQ2_S"}, {29, "IQ1_M"}, {34, "TQ1_0"},   {35, "TQ2_0"}};
+} other_types[] = {{4, "Q4_2"},    {5, "Q4_3"},     {9, "Q8_1"},   {15, "Q8_K"},  {16, "IQ2_XXS"},
+                   {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {21, "IQ3_S"}, {22, "IQ2_S"},
+                   {29, "IQ1_M"},  {34, "TQ1_0"},   {35, "TQ2_0"}};
 
 static ci_status find_type(const reader *r, const char *name, uint64_t id, ci_dtype *type) {
   const char *known = NULL;
@@ -150,8 +157,9 @@ static ci_status find_type(const reader *r, const char *name, uint64_t id, ci_dt
   ci_text expected = {0};
   for (size_t i = 0; i < sizeof tensor_types / sizeof *tensor_types; i++)
     ci_text_add_format(&expected, i ? ", %s" : "%s", ci_dtype_name(tensor_types[i].type));
-  ci_status status = ci_fail(r->err, CI_EFILE, r->g->file, "tensor \"%s\" has the type %llu (%s), expected one of %s", name,
-                             (unsigned long long)id, known ? known : "unknown", expected.data ? expected.data : "");
+  ci_status status =
+      ci_fail(r->err, CI_EFILE, r->g->file, "tensor \"%s\" has the type %llu (%s), expected one of %s", name,
+              (unsigned long long)id, known ? known : "unknown", expected.data ? expected.data : "");
   ci_text_free(&expected);
   return status;
 }
@@ -161,8 +169,8 @@ static ci_status read_shape(reader *r, const char *name, ci_tensor *t) {
   ci_status status = read_number(r, 4, "a tensor's rank", &rank);
   if (status) return status;
   if (rank > CI_MAX_RANK)
-    return ci_fail(r->err, CI_EFILE, r->g->file, "tensor \"%s\" has %llu dimensions, expected at most %d", name, (unsigned long long)rank,
-                   CI_MAX_RANK);
+    return ci_fail(r->err, CI_EFILE, r->g->file, "tensor \"%s\" has %llu dimensions, expected at most %d", name,
+                   (unsigned long long)rank, CI_MAX_RANK);
   t->rank = (int)rank;
   for (int i = t->rank - 1; i >= 0 && !status; i--) {
     status = read_number(r, 8, "a tensor's shape", &size);
@@ -173,7 +181,8 @@ static ci_status read_shape(reader *r, const char *name, ci_tensor *t) {
 
 static ci_status read_tensor(reader *r, uint64_t *offset) {
   ci_gguf *g = r->g;
-  if (ci_reserve((void **)&g->tensors, &g->tensors_capacity, g->tensors_count + 1, sizeof *g->tensors)) return ci_fail_memory(r->err);
+  if (ci_reserve((void **)&g->tensors, &g->tensors_capacity, g->tensors_count + 1, sizeof *g->tensors))
+    return ci_fail_memory(r->err);
   ci_gguf_tensor *t = &g->tensors[g->tensors_count];
   *t = (ci_gguf_tensor){.tensor = {.file = g->file}};
   ci_status status = read_name(r, "a tensor's name", &t->name);
@@ -191,10 +200,12 @@ static ci_status place(const reader *r, ci_gguf_tensor *t, uint64_t offset) {
   const ci_gguf *g = r->g;
   size_t bytes, room = g->length - g->data;
   if (!ci_shape_measure(t->tensor.rank, t->tensor.shape, t->tensor.type, &t->tensor.count, &bytes))
-    return ci_fail(r->err, CI_EFILE, g->file, "tensor \"%s\" has a shape that is too large, or rows that are no multiple of %s's %zu", t->name,
+    return ci_fail(r->err, CI_EFILE, g->file,
+                   "tensor \"%s\" has a shape that is too large, or rows that are no multiple of %s's %zu", t->name,
                    ci_dtype_name(t->tensor.type), ci_dtype_block(t->tensor.type));
   if (offset > room || bytes > room - offset)
-    return ci_fail(r->err, CI_EFILE, g->file, "tensor \"%s\" has %zu bytes from offset %llu, out of range: there are %zu bytes of data", t->name,
+    return ci_fail(r->err, CI_EFILE, g->file,
+                   "tensor \"%s\" has %zu bytes from offset %llu, out of range: there are %zu bytes of data", t->name,
                    bytes, (unsigned long long)offset, room);
   t->tensor.data = g->bytes + g->data + offset;
   return CI_OK;
@@ -206,7 +217,8 @@ static ci_status find_data(const reader *r) {
   ci_status status = ci_gguf_integer(g, "general.alignment", 32, &alignment, r->err);
   if (status) return status;
   if (alignment < 1 || alignment > 1 << 20 || alignment & (alignment - 1))
-    return ci_fail(r->err, CI_EFILE, g->file, "key \"general.alignment\" is %lld, expected a power of two", (long long)alignment);
+    return ci_fail(r->err, CI_EFILE, g->file, "key \"general.alignment\" is %lld, expected a power of two",
+                   (long long)alignment);
   size_t step = (size_t)alignment;
   g->data = r->at > SIZE_MAX - step ? g->length : (r->at + step - 1) / step * step;
   if (g->data > g->length) g->data = g->length;
@@ -216,8 +228,8 @@ static ci_status find_data(const reader *r) {
 static ci_status read_tensors(reader *r, uint64_t count) {
   enum { LEAST = 8 + 1 + 4 + 4 + 8 }; /* bytes of a tensor's entry */
   if (count > (r->g->length - r->at) / LEAST)
-    return ci_fail(r->err, CI_EFILE, r->g->file, "claims %llu tensors, but only %zu bytes are left", (unsigned long long)count,
-                   r->g->length - r->at);
+    return ci_fail(r->err, CI_EFILE, r->g->file, "claims %llu tensors, but only %zu bytes are left",
+                   (unsigned long long)count, r->g->length - r->at);
   uint64_t *offsets = ci_alloc((size_t)count, sizeof *offsets);
   if (!offsets) return ci_fail_memory(r->err);
   ci_status status = CI_OK;
@@ -232,15 +244,17 @@ ci_status ci_gguf_parse(ci_gguf *g, const char *file, const uint8_t *bytes, size
   *g = (ci_gguf){.file = file, .bytes = bytes, .length = length};
   reader r = {g, 4, err};
   uint64_t version = 0, tensors = 0, pairs = 0;
-  if (length < 24 || memcmp(bytes, "GGUF", 4) != 0) return ci_fail(err, CI_EFILE, file, "is no GGUF file: it does not begin with \"GGUF\"");
+  if (length < 24 || memcmp(bytes, "GGUF", 4) != 0)
+    return ci_fail(err, CI_EFILE, file, "is no GGUF file: it does not begin with \"GGUF\"");
   read_number(&r, 4, "the version", &version);
   read_number(&r, 8, "the number of tensors", &tensors);
   read_number(&r, 8, "the number of keys", &pairs);
   if (version != 2 && version != 3)
-    return ci_fail(err, CI_EFILE, file, "is GGUF of version %llu%s, expected 2 or 3 in little-endian order", (unsigned long long)version,
-                   version && !(version & 0xffffffu) ? " (big-endian)" : "");
+    return ci_fail(err, CI_EFILE, file, "is GGUF of version %llu%s, expected 2 or 3 in little-endian order",
+                   (unsigned long long)version, version && !(version & 0xffffffu) ? " (big-endian)" : "");
   if (pairs > (length - r.at) / 13 || pairs > 1 << 14) /* length, a byte, type; files have some dozens */
-    return ci_fail(err, CI_EFILE, file, "claims %llu keys, in %zu bytes: expected at most %d", (unsigned long long)pairs, length - r.at, 1 << 14);
+    return ci_fail(err, CI_EFILE, file, "claims %llu keys, in %zu bytes: expected at most %d",
+                   (unsigned long long)pairs, length - r.at, 1 << 14);
   ci_status status = CI_OK;
   for (uint64_t i = 0; i < pairs && !status; i++) status = read_pair(&r);
   return status ? status : read_tensors(&r, tensors);
@@ -266,9 +280,13 @@ ci_gguf_text ci_gguf_next(const uint8_t **at) {
   return text;
 }
 
-size_t ci_gguf_member_size(const ci_gguf_value *value) { return types[value->type].size; }
+size_t ci_gguf_member_size(const ci_gguf_value *value) {
+  return types[value->type].size;
+}
 
-bool ci_gguf_is_strings(const ci_gguf_value *value) { return value && value->array && value->type == T_STRING; }
+bool ci_gguf_is_strings(const ci_gguf_value *value) {
+  return value && value->array && value->type == T_STRING;
+}
 
 static json_t *real(const uint8_t *at) {
   uint32_t bits = (uint32_t)number(at, 4);
@@ -287,14 +305,23 @@ static json_t *member(uint32_t type, const uint8_t *at) {
   uint64_t bits = type == T_STRING ? 0 : number(at, types[type].size);
   double wide;
   switch (type) {
-  case T_I8: return json_integer((int8_t)bits);
-  case T_I16: return json_integer((int16_t)bits);
-  case T_I32: return json_integer((int32_t)bits);
-  case T_F32: return real(at);
-  case T_F64: memcpy(&wide, &bits, sizeof wide); return wide - wide == 0 ? json_real(wide) : json_null();
-  case T_BOOL: return json_boolean(bits);
-  case T_STRING: return NULL;
-  default: return json_integer((json_int_t)bits);
+  case T_I8:
+    return json_integer((int8_t)bits);
+  case T_I16:
+    return json_integer((int16_t)bits);
+  case T_I32:
+    return json_integer((int32_t)bits);
+  case T_F32:
+    return real(at);
+  case T_F64:
+    memcpy(&wide, &bits, sizeof wide);
+    return wide - wide == 0 ? json_real(wide) : json_null();
+  case T_BOOL:
+    return json_boolean(bits);
+  case T_STRING:
+    return NULL;
+  default:
+    return json_integer((json_int_t)bits);
   }
 }
 
@@ -312,8 +339,8 @@ json_t *ci_gguf_json(const ci_gguf_value *value) {
 }
 
 static ci_status wrong(const ci_gguf *g, const ci_gguf_value *value, const char *expected, ci_error *err) {
-  return ci_fail(err, CI_EFILE, g->file, "key \"%s\" is %s%s, expected %s", value->key, value->array ? "an array of " : "",
-                 types[value->type].name, expected);
+  return ci_fail(err, CI_EFILE, g->file, "key \"%s\" is %s%s, expected %s", value->key,
+                 value->array ? "an array of " : "", types[value->type].name, expected);
 }
 
 ci_status ci_gguf_string(const ci_gguf *g, const char *key, ci_gguf_text fallback, ci_gguf_text *text, ci_error *err) {
@@ -323,7 +350,8 @@ ci_status ci_gguf_string(const ci_gguf *g, const char *key, ci_gguf_text fallbac
   if (value->array || value->type != T_STRING) return wrong(g, value, "a string", err);
   const uint8_t *at = value->at;
   *text = ci_gguf_next(&at);
-  if (!ci_utf8_valid(text->bytes, text->length) || memchr(text->bytes, 0, text->length)) return wrong(g, value, "UTF-8", err);
+  if (!ci_utf8_valid(text->bytes, text->length) || memchr(text->bytes, 0, text->length))
+    return wrong(g, value, "UTF-8", err);
   return CI_OK;
 }
 

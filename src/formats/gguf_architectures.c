@@ -1,6 +1,6 @@
-/* The architectures of GGUF files: a row each, of tensors' names, metadata keys and what llama.cpp's convert_hf_to_gguf.py
- * changes (gguf-py/gguf/constants.py has its names). Names of the blocks come first; of rows that share a table the absent
- * tensors are simply not there. */
+/* The architectures of GGUF files: a row each, of tensors' names, metadata keys and what llama.cpp's
+ * convert_hf_to_gguf.py changes (gguf-py/gguf/constants.py has its names). Names of the blocks come first; of rows that
+ * share a table the absent tensors are simply not there. */
 #include "formats/gguf_names.h"
 #include "base/text.h"
 #include <stdio.h>
@@ -157,14 +157,11 @@ static const ci_gguf_key llama_keys[] = {{"context_length", "max_position_embedd
                                          {"expert_shared_feed_forward_length", "shared_expert_intermediate_size"},
                                          {NULL, NULL}};
 
-static const ci_gguf_key gpt2_keys[] = {{"context_length", "n_positions"},
-                                        {"embedding_length", "n_embd"},
-                                        {"block_count", "n_layer"},
-                                        {"feed_forward_length", "n_inner"},
-                                        {"attention.head_count", "n_head"},
-                                        {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
-                                        {"vocab_size", "vocab_size"},
-                                        {NULL, NULL}};
+static const ci_gguf_key gpt2_keys[] = {
+    {"context_length", "n_positions"},  {"embedding_length", "n_embd"},
+    {"block_count", "n_layer"},         {"feed_forward_length", "n_inner"},
+    {"attention.head_count", "n_head"}, {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
+    {"vocab_size", "vocab_size"},       {NULL, NULL}};
 
 static const ci_gguf_key gptneox_keys[] = {{"context_length", "max_position_embeddings"},
                                            {"embedding_length", "hidden_size"},
@@ -202,7 +199,8 @@ const ci_gguf_value *ci_gguf_own(const ci_gguf *gguf, const ci_gguf_architecture
   return ci_gguf_find(gguf, full);
 }
 
-ci_status ci_gguf_own_count(const ci_gguf *gguf, const ci_gguf_architecture *row, const char *key, size_t *count, ci_error *err) {
+ci_status ci_gguf_own_count(const ci_gguf *gguf, const ci_gguf_architecture *row, const char *key, size_t *count,
+                            ci_error *err) {
   const ci_gguf_value *value = ci_gguf_own(gguf, row, key);
   *count = 0;
   if (!value) return CI_OK;
@@ -211,7 +209,8 @@ ci_status ci_gguf_own_count(const ci_gguf *gguf, const ci_gguf_architecture *row
   json_int_t whole = json_is_integer(number) ? json_integer_value(number) : 0;
   json_decref(json);
   if (whole < 1 || whole > INT32_MAX)
-    return ci_fail(err, CI_EFILE, gguf->file, "key \"%s\": expected a whole number from 1 to %d", value->key, INT32_MAX);
+    return ci_fail(err, CI_EFILE, gguf->file, "key \"%s\": expected a whole number from 1 to %d", value->key,
+                   INT32_MAX);
   *count = (size_t)whole;
   return CI_OK;
 }
@@ -232,7 +231,8 @@ ci_status ci_gguf_architecture_of(const ci_gguf *gguf, const ci_gguf_architectur
     if (same && fits(gguf, &rows[i])) return ci_text_free(&known), *row = &rows[i], CI_OK;
     if (!i || strcmp(rows[i].gguf, rows[i - 1].gguf)) ci_text_add_format(&known, i ? ", %s" : "%s", rows[i].gguf);
   }
-  status = ci_fail(err, CI_EMODEL, gguf->file, "general.architecture \"%.*s\" is not supported in GGUF files, expected one of %s",
+  status = ci_fail(err, CI_EMODEL, gguf->file,
+                   "general.architecture \"%.*s\" is not supported in GGUF files, expected one of %s",
                    (int)(name.length < 40 ? name.length : 40), name.bytes, known.data ? known.data : "");
   ci_text_free(&known);
   return status;

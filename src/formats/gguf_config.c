@@ -32,9 +32,11 @@ static ci_status set_keys(const ci_gguf *g, const ci_gguf_architecture *row, jso
     const ci_gguf_value *value = ci_gguf_own(g, row, k->gguf);
     if (!value) continue;
     if (value->array && value->count > 1 << 16)
-      return ci_fail(err, CI_EFILE, g->file, "key \"%s\" has %llu values, expected one, or one a layer", value->key, (unsigned long long)value->count);
+      return ci_fail(err, CI_EFILE, g->file, "key \"%s\" has %llu values, expected one, or one a layer", value->key,
+                     (unsigned long long)value->count);
     json_t *json = ci_gguf_json(value);
-    if (!json) return ci_fail(err, CI_EFILE, g->file, "key \"%s\" cannot be read, expected numbers or UTF-8", value->key);
+    if (!json)
+      return ci_fail(err, CI_EFILE, g->file, "key \"%s\" cannot be read, expected numbers or UTF-8", value->key);
     status = set(config, k->key, one_for_all(json), err);
   }
   return status;
@@ -44,14 +46,16 @@ static ci_status set_keys(const ci_gguf *g, const ci_gguf_architecture *row, jso
 static ci_status set_shapes(const ci_gguf *g, const ci_gguf_architecture *row, json_t *config, ci_error *err) {
   const ci_tensor *embedding = tensor(g, "token_embd.weight");
   ci_status status = set(config, "tie_word_embeddings", json_boolean(!tensor(g, "output.weight")), err);
-  if (!status && embedding && embedding->rank == 2) status = set(config, "vocab_size", json_integer((json_int_t)embedding->shape[0]), err);
+  if (!status && embedding && embedding->rank == 2)
+    status = set(config, "vocab_size", json_integer((json_int_t)embedding->shape[0]), err);
   if (!status && tensor(g, "blk.0.attn_q.bias")) status = set(config, "attention_bias", json_true(), err);
   if (!status && tensor(g, "blk.0.ffn_down.bias")) status = set(config, "mlp_bias", json_true(), err);
   size_t rotated = 0, width = 0, heads = 0;
   if (!status) status = ci_gguf_own_count(g, row, "rope.dimension_count", &rotated, err);
   if (!status) status = ci_gguf_own_count(g, row, "embedding_length", &width, err);
   if (!status) status = ci_gguf_own_count(g, row, "attention.head_count", &heads, err);
-  if (!status && rotated && heads && width / heads && width / heads != rotated && !ci_gguf_own(g, row, "attention.key_length")) {
+  if (!status && rotated && heads && width / heads && width / heads != rotated &&
+      !ci_gguf_own(g, row, "attention.key_length")) {
     double part = (double)rotated / (double)(width / heads);
     status = set(config, "rotary_pct", json_real(part), err);
     if (!status) status = set(config, "partial_rotary_factor", json_real(part), err);
@@ -69,26 +73,32 @@ static json_t *factors(const ci_tensor *t) {
   return list;
 }
 
-/* A factor for each frequency: rope_freqs of Llama 3 (the converter's form of its scaling), rope_factors_* of Phi 3. Both are
- * "longrope", the first with one set of factors for all lengths and nothing for the cosines. */
+/* A factor for each frequency: rope_freqs of Llama 3 (the converter's form of its scaling), rope_factors_* of Phi 3.
+ * Both are "longrope", the first with one set of factors for all lengths and nothing for the cosines. */
 static ci_status set_factors(const ci_gguf *g, const ci_gguf_architecture *row, json_t *config, ci_error *err) {
   enum { MOST = 4096 };
   const ci_tensor *both = tensor(g, "rope_freqs.weight");
-  const ci_tensor *brief = both ? both : tensor(g, "rope_factors_short.weight"), *lengthy = both ? both : tensor(g, "rope_factors_long.weight");
+  const ci_tensor *brief = both ? both : tensor(g, "rope_factors_short.weight"),
+                  *lengthy = both ? both : tensor(g, "rope_factors_long.weight");
   if (!brief || !lengthy || brief->count > MOST || lengthy->count > MOST) return CI_OK;
-  json_t *scaling = json_pack("{s:s,s:o*,s:o*}", "rope_type", "longrope", "short_factor", factors(brief), "long_factor", factors(lengthy));
+  json_t *scaling = json_pack("{s:s,s:o*,s:o*}", "rope_type", "longrope", "short_factor", factors(brief), "long_factor",
+                              factors(lengthy));
   if (!scaling) return ci_fail_memory(err);
-  const ci_gguf_value *factor = ci_gguf_own(g, row, "rope.scaling.attn_factor"), *original = ci_gguf_own(g, row, "rope.scaling.original_context_length");
+  const ci_gguf_value *factor = ci_gguf_own(g, row, "rope.scaling.attn_factor"),
+                      *original = ci_gguf_own(g, row, "rope.scaling.original_context_length");
   json_t *attention = both ? json_real(1) : factor ? ci_gguf_json(factor) : NULL;
-  if (attention && json_object_set_new(scaling, "attention_factor", attention)) return json_decref(scaling), ci_fail_memory(err);
+  if (attention && json_object_set_new(scaling, "attention_factor", attention))
+    return json_decref(scaling), ci_fail_memory(err);
   ci_status status = set(config, "rope_scaling", scaling, err);
-  if (!status && original && !both) status = set(config, "original_max_position_embeddings", ci_gguf_json(original), err);
+  if (!status && original && !both)
+    status = set(config, "original_max_position_embeddings", ci_gguf_json(original), err);
   return status;
 }
 
 /* llama.cpp's own scaling of positions, for files without factors. */
 static ci_status set_scaling(const ci_gguf *g, const ci_gguf_architecture *row, json_t *config, ci_error *err) {
-  const ci_gguf_value *kind = ci_gguf_own(g, row, "rope.scaling.type"), *factor = ci_gguf_own(g, row, "rope.scaling.factor");
+  const ci_gguf_value *kind = ci_gguf_own(g, row, "rope.scaling.type"),
+                      *factor = ci_gguf_own(g, row, "rope.scaling.factor");
   const ci_gguf_value *original = ci_gguf_own(g, row, "rope.scaling.original_context_length");
   if (!kind || !factor || json_object_get(config, "rope_scaling")) return CI_OK;
   json_t *type = ci_gguf_json(kind);
@@ -121,7 +131,8 @@ ci_status ci_gguf_config_of(const ci_gguf *g, json_t **config, ci_error *err) {
   ci_status status = ci_gguf_architecture_of(g, &row, err);
   if (status) return status;
   json_t *made;
-  status = ci_json_parse(row->gguf, row->settings ? row->settings : "{}", strlen(row->settings ? row->settings : "{}"), &made, err);
+  status = ci_json_parse(row->gguf, row->settings ? row->settings : "{}", strlen(row->settings ? row->settings : "{}"),
+                         &made, err);
   if (status) return status;
   status = set(made, "model_type", json_string(row->model_type), err);
   if (!status) status = set_keys(g, row, made, err);
@@ -129,8 +140,10 @@ ci_status ci_gguf_config_of(const ci_gguf *g, json_t **config, ci_error *err) {
   if (!status) status = set_factors(g, row, made, err);
   if (!status) status = set_scaling(g, row, made, err);
   if (!status) status = set_ids(g, made, err);
-  if (status) json_decref(made);
-  else *config = made;
+  if (status)
+    json_decref(made);
+  else
+    *config = made;
   return status;
 }
 

@@ -1,5 +1,6 @@
-/* The tensors of GGUF files under the names, and with the numbers, that the Hugging Face layout has. What llama.cpp's converter
- * only renamed, stacked or transposed stays where it is in the mapped file; what it reordered or added to is copied. */
+/* The tensors of GGUF files under the names, and with the numbers, that the Hugging Face layout has. What llama.cpp's
+ * converter only renamed, stacked or transposed stays where it is in the mapped file; what it reordered or added to is
+ * copied. */
 #include "base/memory.h"
 #include "base/text.h"
 #include "formats/format.h"
@@ -70,10 +71,12 @@ static size_t row_bytes(const ci_tensor *t) {
 }
 
 /* A copy whose row (or, of a vector, number) r is the file's from(r, heads, size), size: rows of a head or part. */
-static ci_status reorder(const adding *a, ci_tensor *t, size_t heads, size_t parts, size_t (*from)(size_t, size_t, size_t)) {
+static ci_status reorder(const adding *a, ci_tensor *t, size_t heads, size_t parts,
+                         size_t (*from)(size_t, size_t, size_t)) {
   size_t rows = t->rank ? t->shape[0] : 0, bytes = row_bytes(t);
   if (t->rank < 1 || t->rank > 2 || !heads || rows % (heads * parts))
-    return ci_fail(a->err, CI_EFILE, t->file, "tensor \"%s\": %zu rows do not make %zu heads of %zu equal parts", t->name, rows, heads, parts);
+    return ci_fail(a->err, CI_EFILE, t->file, "tensor \"%s\": %zu rows do not make %zu heads of %zu equal parts",
+                   t->name, rows, heads, parts);
   uint8_t *copy = ci_tensors_alloc(a->tensors, rows, bytes);
   if (!copy) return ci_fail_memory(a->err);
   for (size_t r = 0; r < rows; r++)
@@ -107,7 +110,8 @@ static ci_status minus_one(const adding *a, ci_tensor *t) {
 
 /* Heads of the query, or with kv of key and value. */
 static ci_status count_heads(const adding *a, bool kv, size_t *heads) {
-  ci_status status = ci_gguf_own_count(a->head, a->row, kv ? "attention.head_count_kv" : "attention.head_count", heads, a->err);
+  ci_status status =
+      ci_gguf_own_count(a->head, a->row, kv ? "attention.head_count_kv" : "attention.head_count", heads, a->err);
   if (!status && !*heads && kv) return count_heads(a, false, heads);
   if (!status && !*heads)
     return ci_fail(a->err, CI_EFILE, a->head->file, "key \"%s.attention.head_count\" is missing", a->row->gguf);
@@ -126,7 +130,8 @@ static ci_status change(const adding *a, const ci_gguf_name *name, ci_tensor *t)
   case CI_GGUF_INTERLEAVED:
     status = count_heads(a, false, &heads);
     return status ? status : reorder(a, t, heads, 3, from_parts);
-  case CI_GGUF_PLUS_ONE: return minus_one(a, t);
+  case CI_GGUF_PLUS_ONE:
+    return minus_one(a, t);
   case CI_GGUF_TRANSPOSED: {
     if (t->rank != 2) return CI_OK; /* a bias */
     size_t rows = t->shape[0];
@@ -135,7 +140,8 @@ static ci_status change(const adding *a, const ci_gguf_name *name, ci_tensor *t)
     t->transposed = true;
     return CI_OK;
   }
-  default: return CI_OK;
+  default:
+    return CI_OK;
   }
 }
 
@@ -176,7 +182,9 @@ ci_status ci_gguf_add(const ci_gguf *head, const ci_gguf *gguf, ci_tensors *tens
   return status;
 }
 
-bool ci_gguf_named(const char *path) { return ci_ends_with(path, ".gguf"); }
+bool ci_gguf_named(const char *path) {
+  return ci_ends_with(path, ".gguf");
+}
 
 /* NAME-00001-of-00003.gguf: 1 of 3; *stem: the length of NAME. */
 static bool is_shard(const char *path, size_t *stem, unsigned *number, unsigned *count) {
@@ -196,8 +204,8 @@ static ci_status search(const char *folder, DIR *entries, char **file, ci_error 
     unsigned number, count;
     if (!ci_gguf_named(entry->d_name) || (is_shard(entry->d_name, &stem, &number, &count) && number != 1)) continue;
     if (*file)
-      return ci_fail(err, CI_EINVAL, folder, "holds several .gguf files, among them %s and %s: name one", *file + strlen(folder) + 1,
-                     entry->d_name);
+      return ci_fail(err, CI_EINVAL, folder, "holds several .gguf files, among them %s and %s: name one",
+                     *file + strlen(folder) + 1, entry->d_name);
     *file = ci_join_path(folder, entry->d_name);
     if (!*file) status = ci_fail_memory(err);
   }
@@ -221,7 +229,9 @@ ci_status ci_gguf_locate(const char *path, char **file, ci_error *err) {
   return status;
 }
 
-bool ci_gguf_applies(const char *folder) { return ci_gguf_named(folder); }
+bool ci_gguf_applies(const char *folder) {
+  return ci_gguf_named(folder);
+}
 
 static ci_status open_one(const char *path, const ci_gguf *head, ci_gguf *gguf, ci_tensors *tensors, ci_error *err) {
   ci_mapping mapping;
@@ -253,7 +263,8 @@ static ci_status check_count(const ci_gguf *head, size_t found, ci_error *err) {
   int64_t expected;
   ci_status status = ci_gguf_integer(head, "split.tensors.count", -1, &expected, err);
   if (status || expected < 0 || (uint64_t)expected <= found) return status;
-  return ci_fail(err, CI_EFILE, head->file, "promises %lld tensors in its shards, which hold %zu", (long long)expected, found);
+  return ci_fail(err, CI_EFILE, head->file, "promises %lld tensors in its shards, which hold %zu", (long long)expected,
+                 found);
 }
 
 ci_status ci_gguf_open(const char *path, ci_tensors *tensors, ci_error *err) {

@@ -1,6 +1,6 @@
-/* The tokenizer inside a GGUF file, written out as the tokenizer.json of the same tokenizer and read as that: tokenizer.ggml.model
- * says which model it is, tokenizer.ggml.pre how text is cut before it. As transformers' integrations/ggml.py and llama.cpp's
- * llama-vocab.cpp have it. */
+/* The tokenizer inside a GGUF file, written out as the tokenizer.json of the same tokenizer and read as that:
+ * tokenizer.ggml.model says which model it is, tokenizer.ggml.pre how text is cut before it. As transformers'
+ * integrations/ggml.py and llama.cpp's llama-vocab.cpp have it. */
 #include "formats/gguf.h"
 #include "base/memory.h"
 #include "tokenizers/pipeline.h"
@@ -13,7 +13,7 @@ enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5, BYTE 
 typedef struct {
   const ci_gguf *gguf;
   ci_gguf_text *tokens;
-  const uint8_t *kinds; /* int32 each; NULL: all normal */
+  const uint8_t *kinds;  /* int32 each; NULL: all normal */
   const uint8_t *scores; /* float32 each; NULL: none */
   size_t count;
   ci_text json;
@@ -54,7 +54,8 @@ static ci_status beside(const writing *w, const char *key, const char *expected,
   *at = NULL;
   if (!value) return CI_OK;
   if (!value->array || value->count != w->count || ci_gguf_member_size(value) != size)
-    return ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"%s\": expected an array of %zu %s, one a token", key, w->count, expected);
+    return ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"%s\": expected an array of %zu %s, one a token", key,
+                   w->count, expected);
   *at = value->at;
   return CI_OK;
 }
@@ -85,7 +86,8 @@ static void add_added(writing *w) {
     if ((kind != CONTROL && kind != USER_DEFINED && kind != UNKNOWN) || !w->tokens[id].length) continue;
     ci_text_add_format(&w->json, "%s{\"id\":%zu,\"content\":", comma, id);
     add_string(&w->json, w->tokens[id].bytes, w->tokens[id].length);
-    ci_text_add_format(&w->json, ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":%s}",
+    ci_text_add_format(&w->json,
+                       ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":%s}",
                        kind == USER_DEFINED ? "false" : "true");
     comma = ",";
   }
@@ -109,7 +111,8 @@ static const struct {
   bool ignore_merges; /* words of the vocabulary are tokens */
   bool nfc;
 } kinds[] = {
-#define CI_PRE(id, first, second, third, digits, ignore_merges, nfc) {id, {first, second, third}, digits, ignore_merges, nfc},
+#define CI_PRE(id, first, second, third, digits, ignore_merges, nfc)                                                   \
+  {id, {first, second, third}, digits, ignore_merges, nfc},
 #include "tokenizers/gguf_pre.def"
 #undef CI_PRE
 };
@@ -121,7 +124,8 @@ static ci_status find_pre(const writing *w, size_t *kind) {
   if (status) return status;
   ci_text known = {0};
   for (*kind = 0; *kind < KINDS; ++*kind) {
-    if (strlen(kinds[*kind].id) == id.length && memcmp(kinds[*kind].id, id.bytes, id.length) == 0) return ci_text_free(&known), CI_OK;
+    if (strlen(kinds[*kind].id) == id.length && memcmp(kinds[*kind].id, id.bytes, id.length) == 0)
+      return ci_text_free(&known), CI_OK;
     ci_text_add_format(&known, *kind ? ", %s" : "%s", kinds[*kind].id);
   }
   status = ci_fail(w->err, CI_EFILE, w->gguf->file, "tokenizer.ggml.pre \"%.*s\" is not known, expected one of %s",
@@ -140,8 +144,12 @@ static void add_pre_tokenizer(writing *w, size_t kind) {
     add_string(&w->json, kinds[kind].expressions[i], strlen(kinds[kind].expressions[i]));
     ci_text_add(&w->json, "},\"behavior\":\"Isolated\",\"invert\":false},");
   }
-  ci_text_add_format(&w->json, "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":%s}]},", own ? "false" : "true");
-  ci_text_add(&w->json, "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},");
+  ci_text_add_format(&w->json,
+                     "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":%s}]},",
+                     own ? "false" : "true");
+  ci_text_add(
+      &w->json,
+      "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},");
 }
 
 static ci_status write_byte_level(writing *w) {
@@ -152,14 +160,16 @@ static ci_status write_byte_level(writing *w) {
   if (!ci_gguf_is_strings(merges))
     return ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"tokenizer.ggml.merges\": expected an array of strings");
   add_pre_tokenizer(w, kind);
-  ci_text_add_format(&w->json, "\"model\":{\"type\":\"BPE\",\"ignore_merges\":%s,", kinds[kind].ignore_merges ? "true" : "false");
+  ci_text_add_format(&w->json, "\"model\":{\"type\":\"BPE\",\"ignore_merges\":%s,",
+                     kinds[kind].ignore_merges ? "true" : "false");
   add_vocabulary(w);
   ci_text_add(&w->json, ",\"merges\":[");
   const uint8_t *at = merges->at;
   for (uint64_t i = 0; i < merges->count; i++) {
     ci_gguf_text merge = ci_gguf_next(&at);
     if (!ci_utf8_valid(merge.bytes, merge.length))
-      return ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"tokenizer.ggml.merges\": member %llu is not UTF-8", (unsigned long long)i);
+      return ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"tokenizer.ggml.merges\": member %llu is not UTF-8",
+                     (unsigned long long)i);
     if (i) ci_text_add(&w->json, ",");
     add_string(&w->json, merge.bytes, merge.length);
   }
@@ -179,17 +189,21 @@ static int best_first(const void *a, const void *b) {
   return (x->left > y->left) - (x->left < y->left);
 }
 
-/* SentencePiece's BPE joins the neighbours whose whole has the best score: a merge for each way to cut a token in two. */
+/* SentencePiece's BPE joins the neighbours whose whole has the best score: a merge for each way to cut a token in two.
+ */
 static ci_status find_merges(const writing *w, const ci_vocabulary *vocabulary, merge **merges, size_t *count) {
   size_t capacity = 0;
   for (size_t id = 0; id < w->count; id++) {
     const ci_gguf_text *t = &w->tokens[id];
     int32_t kind = kind_of(w, id);
-    if (kind == CONTROL || kind == BYTE || kind == UNKNOWN || ci_vocabulary_id(vocabulary, t->bytes, t->length) != (int32_t)id) continue;
+    if (kind == CONTROL || kind == BYTE || kind == UNKNOWN ||
+        ci_vocabulary_id(vocabulary, t->bytes, t->length) != (int32_t)id)
+      continue;
     if (t->length > 512) continue; /* no SentencePiece is */
     for (size_t cut = 1; cut < t->length; cut++) {
       if (((unsigned char)t->bytes[cut] & 0xc0) == 0x80) continue; /* within a character */
-      int32_t left = ci_vocabulary_id(vocabulary, t->bytes, cut), right = left < 0 ? -1 : ci_vocabulary_id(vocabulary, t->bytes + cut, t->length - cut);
+      int32_t left = ci_vocabulary_id(vocabulary, t->bytes, cut),
+              right = left < 0 ? -1 : ci_vocabulary_id(vocabulary, t->bytes + cut, t->length - cut);
       if (left < 0 || right < 0) continue;
       if (ci_reserve((void **)merges, &capacity, *count + 1, sizeof **merges)) return ci_fail_memory(w->err);
       (*merges)[(*count)++] = (merge){score_of(w, id), (uint32_t)id, (uint32_t)left, (uint32_t)right};
@@ -212,14 +226,17 @@ static void add_merges(writing *w, const merge *merges, size_t count) {
   ci_text_add(&w->json, "]");
 }
 
-/* The stages of the Llama tokenizer: a space before the text (a first blank in the model's alphabet), blanks as U+2581. */
+/* The stages of the Llama tokenizer: a space before the text (a first blank in the model's alphabet), blanks as U+2581.
+ */
 static void add_spaces(writing *w, bool prefix) {
+  ci_text_add_format(
+      &w->json,
+      "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[%s{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"
+      "\"content\":\"\xe2\x96\x81\"}]},\"pre_tokenizer\":null,",
+      prefix ? "{\"type\":\"Prepend\",\"prepend\":\"\xe2\x96\x81\"}," : "");
   ci_text_add_format(&w->json,
-                     "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[%s{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"
-                     "\"content\":\"\xe2\x96\x81\"}]},\"pre_tokenizer\":null,",
-                     prefix ? "{\"type\":\"Prepend\",\"prepend\":\"\xe2\x96\x81\"}," : "");
-  ci_text_add_format(&w->json,
-                     "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"\xe2\x96\x81\"},"
+                     "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":"
+                     "\"\xe2\x96\x81\"},"
                      "\"content\":\" \"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"}%s]},",
                      prefix ? ",{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}" : "");
 }
@@ -229,7 +246,8 @@ static ci_status unknown_id(const writing *w, int64_t *id) {
   for (size_t i = 0; !status && *id < 0 && i < w->count; i++)
     if (kind_of(w, i) == UNKNOWN) *id = (int64_t)i;
   if (!status && *id >= (int64_t)w->count)
-    return ci_fail(w->err, CI_EFILE, w->gguf->file, "tokenizer.ggml.unknown_token_id is %lld, but there are %zu tokens", (long long)*id, w->count);
+    return ci_fail(w->err, CI_EFILE, w->gguf->file, "tokenizer.ggml.unknown_token_id is %lld, but there are %zu tokens",
+                   (long long)*id, w->count);
   return status;
 }
 
@@ -238,10 +256,12 @@ static ci_status write_spm(writing *w) {
   int64_t unknown;
   ci_status status = ci_gguf_boolean(w->gguf, "tokenizer.ggml.add_space_prefix", true, &prefix, w->err);
   if (!status) status = unknown_id(w, &unknown);
-  if (!status && !w->scores) status = ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"tokenizer.ggml.scores\" is missing");
+  if (!status && !w->scores)
+    status = ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"tokenizer.ggml.scores\" is missing");
   ci_vocabulary vocabulary = {0};
   for (size_t id = 0; id < w->count && !status; id++)
-    status = ci_vocabulary_add(&vocabulary, w->gguf->file, w->tokens[id].bytes, w->tokens[id].length, (int64_t)id, w->err);
+    status =
+        ci_vocabulary_add(&vocabulary, w->gguf->file, w->tokens[id].bytes, w->tokens[id].length, (int64_t)id, w->err);
   merge *merges = NULL;
   size_t count = 0;
   if (!status) status = find_merges(w, &vocabulary, &merges, &count);
@@ -267,12 +287,15 @@ static ci_status write_unigram(writing *w) {
   int64_t unknown;
   ci_status status = ci_gguf_boolean(w->gguf, "tokenizer.ggml.add_space_prefix", true, &prefix, w->err);
   if (!status) status = unknown_id(w, &unknown);
-  if (!status && !w->scores) status = ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"tokenizer.ggml.scores\" is missing");
+  if (!status && !w->scores)
+    status = ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"tokenizer.ggml.scores\" is missing");
   if (status) return status;
   const char *scheme = prefix ? "always" : "never";
   ci_text_add_format(&w->json,
-                     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":\"%s\","
-                     "\"split\":true},\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":\"%s\",\"split\":true},",
+                     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\","
+                     "\"prepend_scheme\":\"%s\","
+                     "\"split\":true},\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_"
+                     "scheme\":\"%s\",\"split\":true},",
                      scheme, scheme);
   ci_text_add(&w->json, "\"model\":{\"type\":\"Unigram\",");
   if (unknown >= 0) ci_text_add_format(&w->json, "\"unk_id\":%lld,", (long long)unknown);
@@ -288,11 +311,9 @@ static ci_status write_unigram(writing *w) {
 
 static const struct {
   const char *id; /* tokenizer.ggml.model */
-  bool add_bos; /* where the file does not say */
+  bool add_bos;   /* where the file does not say */
   ci_status (*write)(writing *w);
-} models[] = {{"gpt2", false, write_byte_level},
-              {"llama", true, write_spm},
-              {"t5", false, write_unigram}};
+} models[] = {{"gpt2", false, write_byte_level}, {"llama", true, write_spm}, {"t5", false, write_unigram}};
 enum { MODELS = sizeof models / sizeof *models };
 
 static ci_status find_model(const writing *w, size_t *model) {
@@ -301,7 +322,8 @@ static ci_status find_model(const writing *w, size_t *model) {
   if (status) return status;
   for (*model = 0; *model < MODELS; ++*model)
     if (strlen(models[*model].id) == id.length && memcmp(models[*model].id, id.bytes, id.length) == 0) return CI_OK;
-  return ci_fail(w->err, CI_EFILE, w->gguf->file, "tokenizer.ggml.model \"%.*s\" is not known, expected gpt2, llama or t5",
+  return ci_fail(w->err, CI_EFILE, w->gguf->file,
+                 "tokenizer.ggml.model \"%.*s\" is not known, expected gpt2, llama or t5",
                  (int)(id.length < 40 ? id.length : 40), id.bytes);
 }
 
@@ -312,7 +334,8 @@ static ci_status set_role(const writing *w, json_t *settings, const char *key, c
   ci_status status = ci_gguf_integer(w->gguf, full, -1, &id, w->err);
   if (status || id < 0) return status;
   if (id >= (int64_t)w->count)
-    return ci_fail(w->err, CI_EFILE, w->gguf->file, "%s is %lld, but there are %zu tokens", full, (long long)id, w->count);
+    return ci_fail(w->err, CI_EFILE, w->gguf->file, "%s is %lld, but there are %zu tokens", full, (long long)id,
+                   w->count);
   const ci_gguf_text *t = &w->tokens[id];
   return json_object_set_new(settings, role, json_stringn(t->bytes, t->length)) ? ci_fail_memory(w->err) : CI_OK;
 }
@@ -320,7 +343,7 @@ static ci_status set_role(const writing *w, json_t *settings, const char *key, c
 /* tokenizer_config.json: roles, which ends are added, the chat template. */
 static ci_status make_settings(writing *w, size_t model, void *result) {
   json_t **settings = result;
-  static const char *const roles[][2] = {{"bos", "bos_token"},     {"eos", "eos_token"}, {"unknown", "unk_token"},
+  static const char *const roles[][2] = {{"bos", "bos_token"},     {"eos", "eos_token"},       {"unknown", "unk_token"},
                                          {"padding", "pad_token"}, {"seperator", "sep_token"}, {"mask", "mask_token"}};
   bool bos, eos;
   ci_gguf_text template;
@@ -328,12 +351,13 @@ static ci_status make_settings(writing *w, size_t model, void *result) {
   if (!status) status = ci_gguf_boolean(w->gguf, "tokenizer.ggml.add_eos_token", false, &eos, w->err);
   if (!status) status = ci_gguf_string(w->gguf, "tokenizer.chat_template", (ci_gguf_text){NULL, 0}, &template, w->err);
   if (status) return status;
-  *settings = json_pack("{s:s,s:b,s:b,s:{}}", "tokenizer_class", "PreTrainedTokenizer", "add_bos_token", bos, "add_eos_token", eos,
-                        "added_tokens_decoder");
+  *settings = json_pack("{s:s,s:b,s:b,s:{}}", "tokenizer_class", "PreTrainedTokenizer", "add_bos_token", bos,
+                        "add_eos_token", eos, "added_tokens_decoder");
   if (!*settings) return ci_fail_memory(w->err);
   if (template.bytes && json_object_set_new(*settings, "chat_template", json_stringn(template.bytes, template.length)))
     return ci_fail_memory(w->err);
-  for (size_t i = 0; i < sizeof roles / sizeof *roles && !status; i++) status = set_role(w, *settings, roles[i][0], roles[i][1]);
+  for (size_t i = 0; i < sizeof roles / sizeof *roles && !status; i++)
+    status = set_role(w, *settings, roles[i][0], roles[i][1]);
   return status;
 }
 
