@@ -146,7 +146,8 @@ static ci_status change(const adding *a, const ci_gguf_name *name, ci_tensor *t)
 }
 
 static ci_status add_experts(const adding *a, const ci_gguf_name *name, ci_tensor *t, long layer, const char *ending) {
-  if (t->rank != 3 || t->shape[0] > INT_MAX) return wrong_shape(a, t, "[experts, rows, columns]");
+  enum { MOST_EXPERTS = 4096 }; /* a tensor without elements may name any number of them */
+  if (t->rank != 3 || t->shape[0] > MOST_EXPERTS) return wrong_shape(a, t, "[at most 4096 experts, rows, columns]");
   char full[256];
   ci_tensor one = {.name = full, .file = t->file, .type = t->type, .rank = 2, .shape = {t->shape[1], t->shape[2]}};
   size_t bytes = t->shape[1] * row_bytes(t);

@@ -20,9 +20,9 @@ static void build(ci_builder *b) {
       .router = "mlp.gate.weight",
       .selection_bias = "mlp.moe_statics.e_score_correction_bias",
       .route = ci_experts_route(b, "moe_num_experts", "moe_k", true),
-      .gate = {"mlp.experts.%d.gate_proj.weight", biased ? "mlp.experts.%d.gate_proj.bias" : NULL},
-      .up = {"mlp.experts.%d.up_proj.weight", biased ? "mlp.experts.%d.up_proj.bias" : NULL},
-      .down = {"mlp.experts.%d.down_proj.weight", biased ? "mlp.experts.%d.down_proj.bias" : NULL},
+      .gate = {.weight = "mlp.experts.%d.gate_proj.weight", .bias = biased ? "mlp.experts.%d.gate_proj.bias" : NULL},
+      .up = {.weight = "mlp.experts.%d.up_proj.weight", .bias = biased ? "mlp.experts.%d.up_proj.bias" : NULL},
+      .down = {.weight = "mlp.experts.%d.down_proj.weight", .bias = biased ? "mlp.experts.%d.down_proj.bias" : NULL},
       .activation = d.block.mlp.activation};
   experts.inner = (size_t)ci_config_needed(b, "moe_intermediate_size", 1, 1 << 24);
   experts.route.least = ci_config_real(b, "moe_norm_min", 1e-12);

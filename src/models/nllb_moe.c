@@ -24,8 +24,8 @@ static ci_experts_shape read_experts(ci_builder *b, const ci_mlp_shape *dense) {
                         .router = "ffn.router.classifier.weight",
                         .router_bias = ci_config_bool(b, "router_bias", false) ? "ffn.router.classifier.bias" : NULL,
                         .route = {.slots = 2, .norm = 1},
-                        .up = {"ffn.experts.expert_%d.fc1.weight", "ffn.experts.expert_%d.fc1.bias"},
-                        .down = {"ffn.experts.expert_%d.fc2.weight", "ffn.experts.expert_%d.fc2.bias"},
+                        .up = {.weight = "ffn.experts.expert_%d.fc1.weight", .bias = "ffn.experts.expert_%d.fc1.bias"},
+                        .down = {.weight = "ffn.experts.expert_%d.fc2.weight", .bias = "ffn.experts.expert_%d.fc2.bias"},
                         .activation = dense->activation};
   e.route.experts = (size_t)ci_config_int(b, "num_experts", 128, 2, CI_MOST_EXPERTS);
   e.route.scale = 1 - ci_config_real(b, "moe_token_dropout", 0.2);

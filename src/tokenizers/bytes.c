@@ -39,7 +39,7 @@ static ci_status join(const ci_tokenizer *t, ci_piece *tokens, size_t count, ci_
   ci_text joined = {0};
   (void)err;
   for (size_t i = 0; i < count; i++) {
-    uint32_t c;
+    uint32_t c = 0;
     size_t n = tokens[i].length ? ci_utf8_next(tokens[i].text, tokens[i].length, 0, &c) : 0;
     bool added = ci_added_find(&t->added, tokens[i].text, tokens[i].length) != NULL;
     char byte = (char)(unsigned char)c;

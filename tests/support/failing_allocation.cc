@@ -87,10 +87,10 @@ ci_status __wrap_ci_spm_encode(const ci_spm *spm, const char *text, size_t lengt
   return leave(__real_ci_spm_encode(spm, text, length, take, context, err));
 }
 
-ci_status __wrap_ci_spm_decode(const ci_spm *spm, const ci_piece *pieces, size_t count, ci_text *text, ci_error *err) {
+ci_status __wrap_ci_spm_decode(const ci_spm *spm, const ci_piece *pieces, size_t n, ci_text *text, ci_error *err) {
   inside = true;
   fallible = 1; /* the list of pieces */
-  return leave(__real_ci_spm_decode(spm, pieces, count, text, err));
+  return leave(__real_ci_spm_decode(spm, pieces, n, text, err));
 }
 
 void allocation_fail_at(size_t number, int stays) {

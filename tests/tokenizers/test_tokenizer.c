@@ -447,8 +447,8 @@ static void test_no_token(void **state) {
       "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"unk_token\":\"u\"}",
       "{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]]}",
       "{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"u\"}",
-      "{\"type\":\"WordPiece\",\"vocab\":{\"a\":0},\"unk_token\":\"u\",\"continuing_subword_prefix\":\"#\","
-      "\"max_input_chars_per_word\":3}",
+      ("{\"type\":\"WordPiece\",\"vocab\":{\"a\":0},\"unk_token\":\"u\",\"continuing_subword_prefix\":\"#\","
+       "\"max_input_chars_per_word\":3}"),
   };
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
     char folder[64], file[512];
