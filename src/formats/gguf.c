@@ -196,6 +196,8 @@ static ci_status read_tensor(reader *r, uint64_t *offset) {
   return status ? status : read_number(r, 8, "a tensor's offset", offset);
 }
 
+enum { ELEMENT = 8 }; /* bytes of the largest number of a tensor; the format's least alignment */
+
 static ci_status place(const reader *r, ci_gguf_tensor *t, uint64_t offset) {
   const ci_gguf *g = r->g;
   size_t bytes, room = g->length - g->data;
@@ -203,6 +205,9 @@ static ci_status place(const reader *r, ci_gguf_tensor *t, uint64_t offset) {
     return ci_fail(r->err, CI_EFILE, g->file,
                    "tensor \"%s\" has a shape that is too large, or rows that are no multiple of %s's %zu", t->name,
                    ci_dtype_name(t->tensor.type), ci_dtype_block(t->tensor.type));
+  if (offset % ELEMENT) /* the numbers are read where they lie */
+    return ci_fail(r->err, CI_EFILE, g->file, "tensor \"%s\" has the offset %llu, expected a multiple of %d", t->name,
+                   (unsigned long long)offset, ELEMENT);
   if (offset > room || bytes > room - offset)
     return ci_fail(r->err, CI_EFILE, g->file,
                    "tensor \"%s\" has %zu bytes from offset %llu, out of range: there are %zu bytes of data", t->name,
@@ -216,9 +221,9 @@ static ci_status find_data(const reader *r) {
   int64_t alignment;
   ci_status status = ci_gguf_integer(g, "general.alignment", 32, &alignment, r->err);
   if (status) return status;
-  if (alignment < 1 || alignment > 1 << 20 || alignment & (alignment - 1))
-    return ci_fail(r->err, CI_EFILE, g->file, "key \"general.alignment\" is %lld, expected a power of two",
-                   (long long)alignment);
+  if (alignment < ELEMENT || alignment > 1 << 20 || alignment & (alignment - 1))
+    return ci_fail(r->err, CI_EFILE, g->file, "key \"general.alignment\" is %lld, expected a power of two from %d on",
+                   (long long)alignment, ELEMENT);
   size_t step = (size_t)alignment;
   g->data = r->at > SIZE_MAX - step ? g->length : (r->at + step - 1) / step * step;
   if (g->data > g->length) g->data = g->length;
