@@ -31,9 +31,8 @@ demo: build ## which Chinese word each English word came from, then a decoder-on
 test: build ## all tests, with their count on the last line
 	@scripts/test.sh $(BUILD)
 
-DATA ?= ../shared/data/cmn.txt
-test-tokenizers: build ## tokenizers of every kind against the tokenizers package (PyPI), over DATA=pairs of sentences
-	@tests/tokenizers/compare.sh $(BUILD) $(DATA)
+test-tokenizers: build ## tokenizers of every kind against the tokenizers package (PyPI), over the lines of DATA=file, pairs of sentences
+	@tests/tokenizers/compare.sh $(BUILD) "$(DATA)"
 
 bench: build ## time and memory against the roofline of this machine; PEER=path-to-python adds the real Inseq
 	@bench/run $(CINSEQ)

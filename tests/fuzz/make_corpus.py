@@ -150,7 +150,9 @@ def results(program):
             subprocess.run([program, "attribute", *flags, "--generation_kwargs", '{"max_new_tokens": 2}', "--save_path", path], check=True,
                            stdout=subprocess.DEVNULL)
             with open(path) as f:
-                seed("result", name, json.dumps(json.load(f)))
+                result = json.load(f)
+            result["attributes"]["info"]["model_name"] = flags[1]  # not the path on this machine
+            seed("result", name, json.dumps(result))
 
 
 def main():

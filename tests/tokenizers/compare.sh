@@ -11,7 +11,7 @@ skip() {
   echo "SKIPPED: no tokenizer was compared: $1"
   exit 0
 }
-[ -f "$data" ] || skip "$data is not there; DATA=file with tab-separated pairs of sentences"
+[ -f "$data" ] || skip "no file of pairs \"$data\": make test-tokenizers DATA=file, two sentences a line with a tab between"
 mkdir -p "$work/wheels" || exit 1
 [ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv" || skip "python3 -m venv failed"
 python=$work/venv/bin/python
