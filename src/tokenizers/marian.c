@@ -120,8 +120,7 @@ static ci_status decode(const ci_tokenizer *t, const int32_t *ids, size_t count,
 }
 
 static ci_status to_text(const ci_tokenizer *t, const char *token, ci_text *text, ci_error *err) {
-  ci_piece piece = {token, strlen(token)};
-  return join(t, &piece, 1, text, err);
+  return ci_slow_to_text(t, token, join, text, err);
 }
 
 static void close_marian(void *state) {

@@ -207,3 +207,8 @@ ci_status ci_slow_decode(const ci_tokenizer *t, const int32_t *ids, size_t count
   ci_free(tokens);
   return status;
 }
+
+ci_status ci_slow_to_text(const ci_tokenizer *t, const char *token, ci_slow_join *join, ci_text *text, ci_error *err) {
+  ci_piece piece = {token, strlen(token)};
+  return join(t, &piece, 1, text, err);
+}

@@ -29,6 +29,8 @@ ci_status ci_slow_lower(const ci_tokenizer *tokenizer, const ci_trie *trie, cons
                         ci_text *out, ci_error *err);
 /* Appends text without the white space at its ends. */
 void ci_slow_add_stripped(ci_text *out, const char *text, size_t length);
+/* convert_tokens_to_string([token]). */
+ci_status ci_slow_to_text(const ci_tokenizer *tokenizer, const char *token, ci_slow_join *join, ci_text *text, ci_error *err);
 /* In all_special_tokens? */
 bool ci_slow_is_special(const ci_tokenizer *tokenizer, ci_piece token);
 
