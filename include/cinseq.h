@@ -85,7 +85,7 @@ CINSEQ_API void cinseq_free(void *text);
 
 /* ---- models ---- */
 
-/* Opens a model. path: a folder in the Hugging Face layout, or the name of an installed model ("zh-en-mini"), which is
+/* Opens a model. path: a folder in the Hugging Face layout, a .gguf file, or the name of an installed model ("zh-en-mini"), which is
  * looked for in share/cinseq/models of the prefix that the library (or the program it is linked into) lies in.
  * options_json: {"model_kwargs": {}, "tokenizer_kwargs": {}}, values that replace those of config.json and
  * tokenizer_config.json, or NULL. hooks (warnings) may be NULL. *model is closed with cinseq_model_close. The files
