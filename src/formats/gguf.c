@@ -124,9 +124,10 @@ static ci_status read_pair(reader *r) {
   *value = (ci_gguf_value){0};
   ci_status status = read_name(r, "a key", &value->key);
   if (status) return status;
-  bool twice = ci_gguf_find(g, value->key);
-  g->values_count++; /* closed with the rest from here on */
-  if (twice) return ci_fail(r->err, CI_EFILE, g->file, "has the key \"%s\" twice", value->key);
+  json_t *position = json_integer((json_int_t)g->values_count++); /* closed with the rest from here on */
+  if (ci_gguf_find(g, value->key))
+    return json_decref(position), ci_fail(r->err, CI_EFILE, g->file, "has the key \"%s\" twice", value->key);
+  if (json_object_set_new_nocheck(g->positions, value->key, position)) return ci_fail_memory(r->err);
   return read_value(r, value);
 }
 
@@ -179,7 +180,13 @@ static ci_status read_shape(reader *r, const char *name, ci_tensor *t) {
   return status;
 }
 
-static ci_status read_tensor(reader *r, uint64_t *offset) {
+/* Where a tensor's bytes lie, from the data's begin. */
+typedef struct {
+  uint64_t offset, bytes;
+  size_t tensor;
+} span;
+
+static ci_status read_tensor(reader *r, span *at) {
   ci_gguf *g = r->g;
   if (ci_reserve((void **)&g->tensors, &g->tensors_capacity, g->tensors_count + 1, sizeof *g->tensors))
     return ci_fail_memory(r->err);
@@ -187,32 +194,51 @@ static ci_status read_tensor(reader *r, uint64_t *offset) {
   *t = (ci_gguf_tensor){.tensor = {.file = g->file}};
   ci_status status = read_name(r, "a tensor's name", &t->name);
   if (status) return status;
-  g->tensors_count++;
+  at->tensor = g->tensors_count++;
   t->tensor.name = t->name;
   uint64_t type = 0;
   status = read_shape(r, t->name, &t->tensor);
   if (!status) status = read_number(r, 4, "a tensor's type", &type);
   if (!status) status = find_type(r, t->name, type, &t->tensor.type);
-  return status ? status : read_number(r, 8, "a tensor's offset", offset);
+  return status ? status : read_number(r, 8, "a tensor's offset", &at->offset);
 }
 
 enum { ELEMENT = 8 }; /* bytes of the largest number of a tensor; the format's least alignment */
 
-static ci_status place(const reader *r, ci_gguf_tensor *t, uint64_t offset) {
+static ci_status place(const reader *r, span *at) {
   const ci_gguf *g = r->g;
+  ci_gguf_tensor *t = &g->tensors[at->tensor];
   size_t bytes, room = g->length - g->data;
   if (!ci_shape_measure(t->tensor.rank, t->tensor.shape, t->tensor.type, &t->tensor.count, &bytes))
     return ci_fail(r->err, CI_EFILE, g->file,
                    "tensor \"%s\" has a shape that is too large, or rows that are no multiple of %s's %zu", t->name,
                    ci_dtype_name(t->tensor.type), ci_dtype_block(t->tensor.type));
-  if (offset % ELEMENT) /* the numbers are read where they lie */
+  if (!bytes) return ci_fail(r->err, CI_EFILE, g->file, "tensor \"%s\" has no elements", t->name);
+  if (at->offset % ELEMENT) /* the numbers are read where they lie */
     return ci_fail(r->err, CI_EFILE, g->file, "tensor \"%s\" has the offset %llu, expected a multiple of %d", t->name,
-                   (unsigned long long)offset, ELEMENT);
-  if (offset > room || bytes > room - offset)
+                   (unsigned long long)at->offset, ELEMENT);
+  if (at->offset > room || bytes > room - at->offset)
     return ci_fail(r->err, CI_EFILE, g->file,
                    "tensor \"%s\" has %zu bytes from offset %llu, out of range: there are %zu bytes of data", t->name,
-                   bytes, (unsigned long long)offset, room);
-  t->tensor.data = g->bytes + g->data + offset;
+                   bytes, (unsigned long long)at->offset, room);
+  t->tensor.data = g->bytes + g->data + at->offset;
+  at->bytes = bytes;
+  return CI_OK;
+}
+
+static int by_offset(const void *a, const void *b) {
+  const span *x = a, *y = b;
+  return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* Tensors that share bytes would make a small file a large model. */
+static ci_status check_overlaps(const reader *r, span *spans, size_t count) {
+  if (count) qsort(spans, count, sizeof *spans, by_offset);
+  for (size_t i = 1; i < count; i++)
+    if (spans[i - 1].offset + spans[i - 1].bytes > spans[i].offset)
+      return ci_fail(r->err, CI_EFILE, r->g->file, "tensors \"%s\" and \"%s\" overlap at offset %llu",
+                     r->g->tensors[spans[i - 1].tensor].name, r->g->tensors[spans[i].tensor].name,
+                     (unsigned long long)spans[i].offset);
   return CI_OK;
 }
 
@@ -235,13 +261,14 @@ static ci_status read_tensors(reader *r, uint64_t count) {
   if (count > (r->g->length - r->at) / LEAST)
     return ci_fail(r->err, CI_EFILE, r->g->file, "claims %llu tensors, but only %zu bytes are left",
                    (unsigned long long)count, r->g->length - r->at);
-  uint64_t *offsets = ci_alloc((size_t)count, sizeof *offsets);
-  if (!offsets) return ci_fail_memory(r->err);
+  span *spans = ci_alloc((size_t)count, sizeof *spans);
+  if (!spans) return ci_fail_memory(r->err);
   ci_status status = CI_OK;
-  for (uint64_t i = 0; i < count && !status; i++) status = read_tensor(r, &offsets[i]);
+  for (size_t i = 0; i < count && !status; i++) status = read_tensor(r, &spans[i]);
   if (!status) status = find_data(r);
-  for (uint64_t i = 0; i < count && !status; i++) status = place(r, &r->g->tensors[i], offsets[i]);
-  ci_free(offsets);
+  for (size_t i = 0; i < count && !status; i++) status = place(r, &spans[i]);
+  if (!status) status = check_overlaps(r, spans, (size_t)count);
+  ci_free(spans);
   return status;
 }
 
@@ -260,7 +287,8 @@ ci_status ci_gguf_parse(ci_gguf *g, const char *file, const uint8_t *bytes, size
   if (pairs > (length - r.at) / 13 || pairs > 1 << 14) /* length, a byte, type; files have some dozens */
     return ci_fail(err, CI_EFILE, file, "claims %llu keys, in %zu bytes: expected at most %d",
                    (unsigned long long)pairs, length - r.at, 1 << 14);
-  ci_status status = CI_OK;
+  g->positions = json_object();
+  ci_status status = g->positions ? CI_OK : ci_fail_memory(err);
   for (uint64_t i = 0; i < pairs && !status; i++) status = read_pair(&r);
   return status ? status : read_tensors(&r, tensors);
 }
@@ -270,13 +298,13 @@ void ci_gguf_close(ci_gguf *g) {
   for (size_t i = 0; i < g->tensors_count; i++) ci_free(g->tensors[i].name);
   ci_free(g->values);
   ci_free(g->tensors);
+  json_decref(g->positions);
   *g = (ci_gguf){0};
 }
 
 const ci_gguf_value *ci_gguf_find(const ci_gguf *g, const char *key) {
-  for (size_t i = 0; i < g->values_count; i++)
-    if (strcmp(g->values[i].key, key) == 0) return &g->values[i];
-  return NULL;
+  const json_t *position = json_object_get(g->positions, key);
+  return position ? &g->values[json_integer_value(position)] : NULL;
 }
 
 ci_gguf_text ci_gguf_next(const uint8_t **at) {

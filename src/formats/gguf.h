@@ -31,6 +31,7 @@ typedef struct {
   size_t length, data; /* data: where the tensors' bytes begin */
   ci_gguf_value *values;
   size_t values_count, values_capacity;
+  json_t *positions; /* of values, by key: jansson's hash is seeded, so hostile keys cannot collide */
   ci_gguf_tensor *tensors;
   size_t tensors_count, tensors_capacity;
 } ci_gguf;
