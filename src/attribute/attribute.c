@@ -18,7 +18,9 @@ void ci_job_warn(const ci_job *job, const char *format, ...) {
 
 /* The objective in the engine's terms: a score of the target's id. */
 static ci_score_input score_input(const ci_attribution *a, const float *logits, size_t target, float *scratch) {
-  ci_score_input input = {.logits = logits, .vocabulary = a->job->model->vocabulary, .target = a->target.items[a->start + target],
+  ci_score_input input = {.logits = logits,
+                          .vocabulary = a->job->model->vocabulary,
+                          .target = a->target.items[a->start + target],
                           .kernels = a->job->compute->kernels};
   ci_score_prepare(&input, scratch);
   return input;
@@ -40,7 +42,9 @@ static int report_progress(void *context, size_t done, size_t total) {
   ci_attribution *a = context;
   const cinseq_hooks *hooks = a->job->hooks;
   size_t targets = a->subject.target_count;
-  return hooks && hooks->progress ? hooks->progress(hooks->context, "attributing", total ? done * targets / total : 0, targets) : 0;
+  return hooks && hooks->progress
+             ? hooks->progress(hooks->context, "attributing", total ? done * targets / total : 0, targets)
+             : 0;
 }
 
 static ci_status add_step_scores(ci_attribution *a, ci_error *err) {
@@ -63,7 +67,8 @@ static ci_status add_step_scores(ci_attribution *a, ci_error *err) {
   return CI_OK;
 }
 
-static ci_status add_tokens(const ci_attribution *a, const int32_t *ids, size_t count, ci_token **tokens, size_t *token_count, ci_error *err) {
+static ci_status add_tokens(const ci_attribution *a, const int32_t *ids, size_t count, ci_token **tokens,
+                            size_t *token_count, ci_error *err) {
   const ci_tokenizer *tokenizer = a->job->model->tokenizer;
   *tokens = ci_alloc_zeroed(count, sizeof **tokens);
   if (!*tokens) return ci_fail_memory(err);
@@ -91,13 +96,15 @@ static ci_status fill_frame(ci_attribution *a, ci_error *err) {
   out->attr_pos_end = a->end;
   ci_status status = add_tokens(a, a->target.items, a->target.count, &out->target, &out->target_count, err);
   if (status) return status;
-  return add_tokens(a, both ? a->source.items : a->target.items, both ? a->source.count : a->start, &out->source, &out->source_count, err);
+  return add_tokens(a, both ? a->source.items : a->target.items, both ? a->source.count : a->start, &out->source,
+                    &out->source_count, err);
 }
 
 static ci_status decode(const ci_attribution *a, json_t *texts, ci_error *err) {
   ci_text text = {0};
   ci_status status = ci_tokenizer_decode(a->job->model->tokenizer, a->target.items, a->target.count, true, &text, err);
-  if (!status && json_array_append_new(texts, json_stringn(text.data ? text.data : "", text.length))) status = ci_fail_memory(err);
+  if (!status && json_array_append_new(texts, json_stringn(text.data ? text.data : "", text.length)))
+    status = ci_fail_memory(err);
   ci_text_free(&text);
   return status;
 }
@@ -125,7 +132,20 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static json_t *or_empty(json_t *object) { return object ? json_deep_copy(object) : json_object(); }
+static json_t *or_empty(json_t *object) {
+  return object ? json_deep_copy(object) : json_object();
+}
+
+/* The method's arguments as given, and the seed of one that draws, given or not: with it the numbers come again. */
+static json_t *method_arguments(const ci_job *job) {
+  json_t *arguments = or_empty(job->attribution_args);
+  const ci_option *seed = ci_options_find(job->method->options, "seed");
+  if (!arguments || !seed) return arguments;
+  const int64_t *value = (const void *)((const char *)job->method_options + seed->offset);
+  if (!json_object_set_new(arguments, "seed", json_integer(*value))) return arguments;
+  json_decref(arguments);
+  return NULL;
+}
 
 /* Inseq's info keys (spec 1.5). */
 static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generated, double seconds, ci_error *err) {
@@ -146,11 +166,12 @@ static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generat
   json_t *info = json_pack(
       "{s:s, s:I, s:I, s:b, s:b, s:o, s:f, s:s, s:s, s:n, s:s, s:b, s:s, s:o, s:o, s:o, s:O, s:O, s:o, s:b, s:b}",
       "attribution_method", job->method->id, "attr_pos_start", (json_int_t)start, "attr_pos_end", (json_int_t)end,
-      "output_step_attributions", r->output_step_attributions, "attribute_target", r->attribute_target, "step_scores", names, "exec_time", seconds,
-      "model_name", job->model->path, "model_class", job->model->architecture->class_name, "tokenizer_name", "tokenizer_class",
-      ci_tokenizer_get_facts(job->model->tokenizer)->class_name, "include_eos_baseline", r->include_eos_baseline, "attributed_fn",
-      fn, "attribution_args", or_empty(job->attribution_args), "attributed_fn_args", or_empty(job->attributed_fn_args),
-      "step_scores_args", or_empty(job->step_scores_args), "input_texts", r->input_texts, "generated_texts",
+      "output_step_attributions", r->output_step_attributions, "attribute_target", r->attribute_target, "step_scores",
+      names, "exec_time", seconds, "model_name", job->model->path, "model_class", job->model->architecture->class_name,
+      "tokenizer_name", "tokenizer_class", ci_tokenizer_get_facts(job->model->tokenizer)->class_name,
+      "include_eos_baseline", r->include_eos_baseline, "attributed_fn", fn, "attribution_args", method_arguments(job),
+      "attributed_fn_args", or_empty(job->attributed_fn_args), "step_scores_args", or_empty(job->step_scores_args),
+      "input_texts", r->input_texts, "generated_texts",
       r->generated_texts && !r->generate_from_target_prefix ? r->generated_texts : generated, "generation_args",
       or_empty(r->generation_kwargs), "constrained_decoding", forced, "generate_from_target_prefix",
       r->generate_from_target_prefix);
@@ -169,12 +190,12 @@ static ci_status fill_statistics(const ci_job *job, ci_result *result, double se
     attributed += s->attr_pos_end - s->attr_pos_start;
   }
   const ci_compute *c = job->compute;
-  result->statistics =
-      json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:f, s:f, s:i, s:s, s:s}", "sequences", (json_int_t)result->count,
-                "source_tokens", (json_int_t)source, "target_tokens", (json_int_t)target, "attributed_tokens",
-                (json_int_t)attributed, "seconds", seconds, "peak_bytes", (json_int_t)ci_memory_peak(), "gemm_rows",
-                (json_int_t)c->gemm_rows, "gemm_calls", (json_int_t)c->gemm_calls, "gemm_flop", c->gemm_flop, "weight_bytes",
-                c->weight_bytes, "threads", ci_pool_threads(c->pool), "gemm", c->gemm->id, "kernels", c->kernels->id);
+  result->statistics = json_pack(
+      "{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:f, s:f, s:i, s:s, s:s}", "sequences", (json_int_t)result->count,
+      "source_tokens", (json_int_t)source, "target_tokens", (json_int_t)target, "attributed_tokens",
+      (json_int_t)attributed, "seconds", seconds, "peak_bytes", (json_int_t)ci_memory_peak(), "gemm_rows",
+      (json_int_t)c->gemm_rows, "gemm_calls", (json_int_t)c->gemm_calls, "gemm_flop", c->gemm_flop, "weight_bytes",
+      c->weight_bytes, "threads", ci_pool_threads(c->pool), "gemm", c->gemm->id, "kernels", c->kernels->id);
   return result->statistics ? CI_OK : ci_fail_memory(err);
 }
 
@@ -183,13 +204,16 @@ ci_status ci_job_run(ci_job *job, ci_result **out, ci_error *err) {
   json_t *generated = json_array();
   ci_result *result = ci_result_create(job->text_count);
   ci_status status = result && generated ? CI_OK : ci_fail_memory(err);
-  for (size_t i = 0; i < job->text_count && !status; i++) status = attribute_text(job, i, &result->sequences[i], generated, err);
+  for (size_t i = 0; i < job->text_count && !status; i++)
+    status = attribute_text(job, i, &result->sequences[i], generated, err);
   if (!status && job->request->output_step_attributions) status = ci_result_add_steps(result, err);
   double seconds = now() - begin;
   if (!status) status = fill_info(job, result, generated, seconds, err);
   if (!status) status = fill_statistics(job, result, seconds, err);
   json_decref(generated);
-  if (status) ci_result_close(result);
-  else *out = result;
+  if (status)
+    ci_result_close(result);
+  else
+    *out = result;
   return status;
 }

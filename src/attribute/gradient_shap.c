@@ -24,12 +24,12 @@ static const ci_option options_table[] = {
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
   const arguments *arg = options;
   size_t count = (size_t)arg->n_samples;
-  uint64_t state = (uint64_t)arg->seed;
   if (arg->stdevs < 0 || arg->stdevs > 0)
     return ci_fail(err, CI_EINVAL, "stdevs", "is %g: noise on the inputs is not there yet, only 0", arg->stdevs);
   ci_point *points = ci_alloc(count, sizeof *points);
   if (!points) return ci_fail_memory(err);
-  for (size_t i = 0; i < count; i++) points[i] = (ci_point){ci_random_uniform(&state), 1 / (double)count};
+  for (size_t i = 0; i < count; i++)
+    points[i] = (ci_point){ci_random_uniform((uint64_t)arg->seed, 0, i), 1 / (double)count};
   ci_status status =
       ci_attribute_by_gradient(a, points, count, arg->multiply_by_inputs ? ci_times_difference : ci_as_it_is, err);
   ci_free(points);

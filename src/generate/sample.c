@@ -5,10 +5,16 @@
 #include "generate/searches.h"
 #include <math.h>
 
+/* The numbers of one text. */
+typedef struct {
+  uint64_t seed, next;
+} draws;
+
 static ci_status pick_drawn(void *state, const ci_search *search, const float *scores, int32_t *token, ci_error *err) {
+  draws *d = state;
   size_t n = search->stepper->vocabulary;
   float most = -INFINITY;
-  double sum = 0, cumulated = 0, u = ci_random_uniform(state);
+  double sum = 0, cumulated = 0, u = ci_random_uniform(d->seed, 0, d->next++);
   for (size_t i = 0; i < n; i++)
     if (scores[i] > most) most = scores[i];
   if (!isfinite(most)) return ci_fail(err, CI_EINVAL, "generation_kwargs", "the options leave no token to draw from");
@@ -28,6 +34,6 @@ bool ci_sample_applies(const ci_generation *options) {
 }
 
 ci_status ci_sample_run(const ci_search *search, int branch, float *logits, ci_generated *out, ci_error *err) {
-  uint64_t state = (uint64_t)search->options->seed;
-  return ci_search_single(search, branch, logits, pick_drawn, &state, out, err);
+  draws d = {.seed = (uint64_t)search->options->seed};
+  return ci_search_single(search, branch, logits, pick_drawn, &d, out, err);
 }

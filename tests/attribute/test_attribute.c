@@ -291,6 +291,8 @@ static void gradient_shap_tends_to_integrated_gradients(void **state) {
   other = attributed(model, "gradient_shap", "{\"seed\": 1}");
   many = attributed(model, "gradient_shap", "{\"n_samples\": 4000}");
   assert_true(apart(few, again) == 0);
+  json_t *arguments = json_object_get(few->info, "attribution_args"); /* what the numbers come again with, given or not */
+  assert_true(json_is_integer(json_object_get(arguments, "seed")));
   assert_true(apart(few, other) > 1e-3);
   assert_true(apart(integral, many) < 0.05 && apart(integral, many) < apart(integral, few));
   cinseq_result *none;
