@@ -513,15 +513,15 @@ def test_check_seed():
 def test_generation_has_a_start_of_its_own():
     flags = ["generate", "-m", "zh-en-mini", "-i", "我很开心。", "--json", "--generation_kwargs"]
     ids = [json.loads(works(*flags, json.dumps(kwargs)).stdout)["output_ids"] for kwargs in
-           ({"num_beams": 1}, {"num_beams": 1, "decoder_start_token_id": 5}, {"num_beams": 1, "decoder_start_token_id": 8432})]
-    assert ids[1][0] == 5 and ids[0] == ids[2] and ids[0][1:] != ids[1][1:], ids
+           ({"num_beams": 1}, {"num_beams": 1, "decoder_start_token_id": 5006}, {"num_beams": 1, "decoder_start_token_id": 8432})]
+    assert ids[1][0] == 5006 and ids[0] == ids[2] and ids[0][1:] != ids[1][1:], ids
     fails(2, "99999", *flags, '{"decoder_start_token_id": 99999}')
     attributed = [json.loads(save(*ZH[:5], *more)) for more in
-                  (["--generation_kwargs", '{"num_beams": 1, "decoder_start_token_id": 5}'],
-                   ["--generation_kwargs", '{"num_beams": 1, "decoder_start_token_id": 5}', "--generated_ids", json.dumps(ids[1])],
-                   ["--generated_texts", "I'm", "--generate_from_target_prefix", "--generation_kwargs", '{"num_beams": 1, "decoder_start_token_id": 5}'])]
+                  (["--generation_kwargs", '{"num_beams": 1, "decoder_start_token_id": 5006}'],
+                   ["--generation_kwargs", '{"num_beams": 1, "decoder_start_token_id": 5006}', "--generated_ids", json.dumps(ids[1])],
+                   ["--generated_texts", "I'm", "--generate_from_target_prefix", "--generation_kwargs", '{"num_beams": 1, "decoder_start_token_id": 5006}'])]
     tokens = [[t["attributes"]["id"] for t in a["attributes"]["sequence_attributions"][0]["attributes"]["target"]] for a in attributed]
-    assert tokens[0] == tokens[1] and tokens[0][0] == 5 and tokens[2][:2] == [5, 8432], tokens
+    assert tokens[0] == tokens[1] and tokens[0][0] == 5006 and tokens[2][:2] == [5006, 8432], tokens
 
 
 def test_unwritable_output():

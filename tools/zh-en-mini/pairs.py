@@ -25,6 +25,12 @@ def read(path):
     return train, [(to_simplified(chinese), english) for chinese, english in pairs[:400]]
 
 
+def of_speaker(pair):
+    """The sentence begins with "I", and goes on: 我 but not 我们, 我的, ..."""
+    chinese, english = pair
+    return len(chinese) > 4 and chinese[0] == "我" and chinese[1] not in "们的，和跟家妈爸" and english.startswith(("I ", "I'"))
+
+
 class Vocabulary:
     """Marian's joint vocabulary, with ids permuted while training: first the `sayable` that a translation is made of."""
 
@@ -55,11 +61,14 @@ class Vocabulary:
 
 
 class Batches:
-    """Passes over the pairs. In each pass half of the sources and 0.3 of the targets are segmented at random, and a few pairs are
-    put behind one another (the full stop between two Chinese ones a comma in half of the cases): clauses of one sentence."""
+    """Passes over the pairs. In each pass half of the sources and 0.3 of the targets are segmented at random. To `join` as many, two
+    pairs are put behind one another (the full stop between two Chinese ones a comma in half of the cases): clauses of one sentence.
+    Chinese leaves out a subject that is plain from the context: the same happens to half of the "I" of joined clauses that both
+    begin so, and to `drop` of the single sentences."""
 
-    def __init__(self, pairs, vocabulary, tokens, sample=0.5, join=0.08):
-        self.pairs, self.vocabulary, self.tokens, self.sample, self.join = pairs, vocabulary, tokens, sample, join
+    def __init__(self, pairs, vocabulary, tokens, sample=0.5, join=0.25, drop=0.1):
+        self.pairs, self.vocabulary, self.tokens, self.sample = pairs, vocabulary, tokens, sample
+        self.join, self.drop = join, drop
         self.random = np.random.default_rng(0)
         self.texts = [list(side) for side in zip(*pairs)]
         self.best = [vocabulary.encode(side, texts) for side, texts in enumerate(self.texts)]
@@ -69,21 +78,31 @@ class Batches:
         use = self.random.random(len(sampled)) < share
         return [s if u else b for s, b, u in zip(sampled, self.best[side], use)]
 
-    def joined(self):
+    def added(self):
+        """Joined pairs and sentences without their subject."""
+        plain = np.array([i for i, pair in enumerate(self.pairs) if of_speaker(pair)])
+        every = np.arange(len(self.pairs))
         chinese, english = [], []
-        for i, j in self.random.integers(len(self.pairs), size=(int(self.join * len(self.pairs)), 2)):
+        for _ in range(int(self.join * len(self.pairs))):
+            same = self.random.random() < 0.3
+            i, j = self.random.choice(plain if same else every, 2)
             (first, said), (second, then) = self.pairs[i], self.pairs[j]
             if len(first) + len(second) > 40:
                 continue
+            if same and self.random.random() < 0.5:
+                first, second = (first[1:], second) if self.random.random() < 0.5 else (first, second[1:])
             if self.random.random() < 0.5 and first.endswith("。"):
                 first = first[:-1] + "，"
             chinese.append(first + second)
             english.append(said + " " + then)
+        for i in plain[self.random.random(len(plain)) < self.drop]:
+            chinese.append(self.pairs[i][0][1:])
+            english.append(self.pairs[i][1])
         return zip(self.vocabulary.encode(0, chinese, sample=self.random.random() < 0.5), self.vocabulary.encode(1, english))
 
     def one_pass(self):
         """Yields (source ids, target ids), each (batch, length) and padded."""
-        rows = list(zip(self.mixed(0, self.sample), self.mixed(1, 0.6 * self.sample))) + list(self.joined())
+        rows = list(zip(self.mixed(0, self.sample), self.mixed(1, 0.6 * self.sample))) + list(self.added())
         length = [(len(t) + self.random.random() * 1.5, len(s) + self.random.random()) for s, t in rows]
         groups, group, widths = [], [], (0, 0)
         for i in sorted(range(len(rows)), key=length.__getitem__):
