@@ -2,9 +2,9 @@
  *
  * A stored matrix is data[a,b]. Two products exist: "across" y[m,a] = x[m,b] data^T, cut by rows of data, and "along"
  * y[m,b] = x[m,a] data, cut by columns of data, so that no two parts write the same output and none waits for another.
- * nn.Linear goes forward across and backward along; Conv1D the other way round. Weights that are not float32 are widened in
- * panels that fit the second-level cache, on the thread that multiplies them. Parts depend on shapes alone, never on the
- * number of threads. */
+ * nn.Linear goes forward across and backward along; Conv1D the other way round. Weights that are not float32 are
+ * widened in panels that fit the second-level cache, on the thread that multiplies them. Parts depend on shapes alone,
+ * never on the number of threads. */
 #include "kernels/compute.h"
 #include "base/memory.h"
 #include <stdint.h>
@@ -80,12 +80,18 @@ void ci_compute_rows(ci_compute *c, size_t count, double cost, void (*work)(void
   size_t block = least < 1 ? 1 : least > (double)count ? count : (size_t)least;
   row_job job = {count, block, work, context};
   size_t parts = (count + block - 1) / block;
-  if (parts == 1) work(context, 0, count);
-  else ci_pool_run(c->pool, parts, row_part, &job);
+  if (parts == 1)
+    work(context, 0, count);
+  else
+    ci_pool_run(c->pool, parts, row_part, &job);
 }
 
-size_t ci_weight_outputs(const ci_weight *w) { return w->by_input ? w->b : w->a; }
-size_t ci_weight_inputs(const ci_weight *w) { return w->by_input ? w->a : w->b; }
+size_t ci_weight_outputs(const ci_weight *w) {
+  return w->by_input ? w->b : w->a;
+}
+size_t ci_weight_inputs(const ci_weight *w) {
+  return w->by_input ? w->a : w->b;
+}
 
 typedef struct {
   ci_compute *compute;
@@ -124,7 +130,8 @@ static void across_panels(ci_compute *c, const ci_weight_part *t, float *panel) 
     for (size_t k = 0; k < w->b; k += wide) {
       size_t columns = w->b - k < wide ? w->b - k : wide;
       w->type->panel(c->kernels, w, t->first + r, rows, k, columns, panel);
-      c->gemm->multiply(true, t->rows, rows, columns, t->x + k, t->ldx, panel, columns, t->y + r, t->ldy, t->accumulate || k > 0);
+      c->gemm->multiply(true, t->rows, rows, columns, t->x + k, t->ldx, panel, columns, t->y + r, t->ldy,
+                        t->accumulate || k > 0);
     }
   }
 }
@@ -132,19 +139,21 @@ static void across_panels(ci_compute *c, const ci_weight_part *t, float *panel) 
 /* y (+)= x data[first.., :]^T for the part's rows of data */
 static void across(ci_compute *c, const ci_weight_part *t, int thread) {
   const ci_weight *w = t->w;
-  if (t->rows == 1 && !t->accumulate) w->type->dot(c->kernels, w, t->first, t->count, t->x, t->y);
+  if (t->rows <= w->type->few && !t->accumulate)
+    w->type->dot(c->kernels, w, t->first, t->count, t->rows, t->x, t->ldx, t->y, t->ldy);
   else if (w->type->in_place)
-    c->gemm->multiply(true, t->rows, t->count, w->b, t->x, t->ldx, (const float *)w->data + t->first * w->ld, w->ld, t->y, t->ldy,
-                      t->accumulate);
-  else across_panels(c, t, c->panels[thread]);
+    c->gemm->multiply(true, t->rows, t->count, w->b, t->x, t->ldx, (const float *)w->data + t->first * w->ld, w->ld,
+                      t->y, t->ldy, t->accumulate);
+  else
+    across_panels(c, t, c->panels[thread]);
 }
 
 /* y (+)= x data[:, first..] for the part's columns of data */
 static void along(ci_compute *c, const ci_weight_part *t, int thread) {
   const ci_weight *w = t->w;
   if (w->type->in_place) {
-    c->gemm->multiply(false, t->rows, t->count, w->a, t->x, t->ldx, (const float *)w->data + t->first, w->ld, t->y, t->ldy,
-                      t->accumulate);
+    c->gemm->multiply(false, t->rows, t->count, w->a, t->x, t->ldx, (const float *)w->data + t->first, w->ld, t->y,
+                      t->ldy, t->accumulate);
     return;
   }
   size_t high = PANEL_FLOATS / t->count; /* parts are narrower than a panel */
@@ -157,8 +166,10 @@ static void along(ci_compute *c, const ci_weight_part *t, int thread) {
 }
 
 void ci_weight_part_run(ci_compute *c, const ci_weight_part *part, bool forward, int thread) {
-  if (forward != part->w->by_input) across(c, part, thread);
-  else along(c, part, thread);
+  if (forward != part->w->by_input)
+    across(c, part, thread);
+  else
+    along(c, part, thread);
 }
 
 static void across_part(void *context, size_t index, int thread) {
@@ -177,13 +188,13 @@ static void along_part(void *context, size_t index, int thread) {
   add_bias(p, &t);
 }
 
-/* Few rows along many inputs (one row of Conv1D, the vocabulary's gradients): parts are ranges of inputs, so that each reads
- * one stretch of memory in order; their sums are added up in order afterwards. */
+/* Few rows along many inputs (one row of Conv1D, the vocabulary's gradients): parts are ranges of inputs, so that each
+ * reads one stretch of memory in order; their sums are added up in order afterwards. */
 enum { INPUT_PARTS = 8, FEW_ROWS = 64, TALL = 16 };
 
 static bool goes_by_inputs(const product *p) {
   const ci_weight *w = p->w;
-  if (p->m == 1 && w->type->in_place) return true;
+  if (p->m == 1 && w->type->axpy) return true;
   return p->m <= FEW_ROWS && w->a / TALL >= w->b && w->b <= PANEL_FLOATS;
 }
 
@@ -204,15 +215,15 @@ static void inputs_part(void *context, size_t index, int thread) {
   ci_compute *c = p->compute;
   size_t first = index * p->part, count = w->a - first < p->part ? w->a - first : p->part;
   float *sum = c->partial + index * p->m * w->b;
-  const float *data = (const float *)w->data + first * w->ld;
   if (atomic_load(&c->cancelled)) return;
-  if (!w->type->in_place) {
-    inputs_panels(p, first, count, sum, c->panels[thread]);
-  } else if (p->m == 1) {
+  if (p->m == 1 && w->type->axpy) {
     memset(sum, 0, w->b * sizeof(float));
-    c->kernels->axpy_rows(p->x + first, data, w->ld, count, w->b, sum);
+    w->type->axpy(c->kernels, w, first, count, p->x + first, sum);
+  } else if (!w->type->in_place) {
+    inputs_panels(p, first, count, sum, c->panels[thread]);
   } else {
-    c->gemm->multiply(false, p->m, w->b, count, p->x + first, p->ldx, data, w->ld, sum, w->b, 0);
+    c->gemm->multiply(false, p->m, w->b, count, p->x + first, p->ldx, (const float *)w->data + first * w->ld, w->ld,
+                      sum, w->b, 0);
   }
 }
 
@@ -233,41 +244,50 @@ static void run_by_inputs(ci_compute *c, product *p) {
   ci_pool_run(c->pool, parts, inputs_part, p);
   for (size_t i = 0; i < p->m; i++) {
     float *y = p->y + i * p->ldy;
-    if (p->bias) memcpy(y, p->bias, w->b * sizeof(float));
-    else if (!p->accumulate) memset(y, 0, w->b * sizeof(float));
+    if (p->bias)
+      memcpy(y, p->bias, w->b * sizeof(float));
+    else if (!p->accumulate)
+      memset(y, 0, w->b * sizeof(float));
     for (size_t part = 0; part < parts; part++) c->kernels->axpy(1, c->partial + part * cell + i * w->b, y, w->b);
   }
 }
 
-static size_t round_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
+static size_t round_up(size_t n, size_t step) {
+  return (n + step - 1) / step * step;
+}
 
-/* Cuts a product of m rows into parts: by outputs, and by rows once there are many (of weights that need no widening, which
- * every row tile would do again). Parts are even, so that the last ones do not keep one thread waiting for another, and large
- * enough to be worth the hand-over. */
-static void cut(product *p, size_t outputs, size_t inner) {
+/* Cuts a product of m rows into parts: by outputs, and by rows once there are many (of weights that need no widening,
+ * which every row tile would do again). Parts are even, so that the last ones do not keep one thread waiting for
+ * another, large enough to be worth the hand-over, and of whole blocks. */
+static void cut(product *p, bool is_across) {
   enum { ROW_TILE = 192, LEAST_FLOP = 2 * 1000 * 1000, MOST_PARTS = 16, WIDEST = 1024 };
+  const ci_weight *w = p->w;
+  size_t outputs = is_across ? w->a : w->b, inner = is_across ? w->b : w->a;
+  size_t step = !is_across && w->type->block > 16 ? w->type->block : 16;
   p->tile = p->m;
-  if (p->w->type->in_place && p->m >= 2 * ROW_TILE) p->tile = round_up(p->m / (p->m / ROW_TILE), 16);
+  if (w->type->in_place && p->m >= 2 * ROW_TILE) p->tile = round_up(p->m / (p->m / ROW_TILE), 16);
   p->row_tiles = (p->m + p->tile - 1) / p->tile;
   size_t wanted = (size_t)(2.0 * (double)p->m * (double)outputs * (double)inner / LEAST_FLOP) / p->row_tiles;
-  if (p->m == 1) wanted = outputs * inner / p->w->type->block * p->w->type->size / (LEAST_PART * 16);
+  if (p->m <= w->type->few) wanted = outputs * inner / w->type->block * w->type->size / (LEAST_PART * 16);
   size_t parts = 1;
   while (parts * 2 <= wanted && parts * p->row_tiles < MOST_PARTS) parts *= 2;
-  p->part = round_up((outputs + parts - 1) / parts, 16);
-  if (p->part > WIDEST) p->part = round_up(outputs / round_up((outputs + WIDEST - 1) / WIDEST, 2) + 1, 16);
+  p->part = round_up((outputs + parts - 1) / parts, step);
+  if (p->part > WIDEST) p->part = round_up(outputs / round_up((outputs + WIDEST - 1) / WIDEST, 2) + 1, step);
 }
 
 static void run(ci_compute *c, product *p, bool is_across) {
   const ci_weight *w = p->w;
   if (!p->m || atomic_load(&c->cancelled)) return;
   size_t outputs = is_across ? w->a : w->b;
-  cut(p, outputs, is_across ? w->b : w->a);
+  cut(p, is_across);
   c->gemm_rows += p->m;
   c->gemm_calls++;
   c->gemm_flop += 2.0 * (double)p->m * (double)w->a * (double)w->b;
   c->weight_bytes += (double)w->a * (double)w->b / (double)w->type->block * (double)w->type->size;
-  if (!is_across && goes_by_inputs(p)) run_by_inputs(c, p);
-  else ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, is_across ? across_part : along_part, p);
+  if (!is_across && goes_by_inputs(p))
+    run_by_inputs(c, p);
+  else
+    ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, is_across ? across_part : along_part, p);
 }
 
 void ci_weight_forward(ci_compute *c, const ci_weight *w, size_t m, const float *x, size_t ldx, float *y, size_t ldy,
@@ -276,8 +296,8 @@ void ci_weight_forward(ci_compute *c, const ci_weight *w, size_t m, const float 
   run(c, &p, !w->by_input);
 }
 
-void ci_weight_backward(ci_compute *c, const ci_weight *w, size_t m, const float *dy, size_t lddy, float *dx, size_t lddx,
-                        bool accumulate) {
+void ci_weight_backward(ci_compute *c, const ci_weight *w, size_t m, const float *dy, size_t lddy, float *dx,
+                        size_t lddx, bool accumulate) {
   product p = {.compute = c, .w = w, .m = m, .ldx = lddy, .ldy = lddx, .x = dy, .y = dx, .accumulate = accumulate};
   run(c, &p, w->by_input);
 }

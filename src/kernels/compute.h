@@ -1,5 +1,5 @@
-/* Where the arithmetic of a run happens: threads, back end, kernels, scratch memory, counters, and the cancel flag, which is
- * polled before every product. One run owns it. */
+/* Where the arithmetic of a run happens: threads, back end, kernels, scratch memory, counters, and the cancel flag,
+ * which is polled before every product. One run owns it. */
 #ifndef CI_KERNELS_COMPUTE_H
 #define CI_KERNELS_COMPUTE_H
 #include "base/error.h"
@@ -14,12 +14,12 @@ typedef struct {
   ci_pool *pool;
   const ci_gemm *gemm;
   const ci_kernels *kernels;
-  float **panels;        /* [threads] panels of widened weights, PANEL_FLOATS each */
-  float **scratch;       /* [threads] growing scratch for ops */
-  size_t *scratch_size;  /* [threads] in floats */
-  float *partial;        /* sums of parts of one row against many inputs */
+  float **panels;       /* [threads] panels of widened weights, PANEL_FLOATS each */
+  float **scratch;      /* [threads] growing scratch for ops */
+  size_t *scratch_size; /* [threads] in floats */
+  float *partial;       /* sums of parts of one row against many inputs */
   size_t partial_size;
-  size_t gemm_rows;      /* sum over products of weights of their rows m */
+  size_t gemm_rows; /* sum over products of weights of their rows m */
   size_t gemm_calls;
   double gemm_flop;
   double weight_bytes;   /* bytes of weights read, once a product */
@@ -35,10 +35,10 @@ float *ci_compute_scratch(ci_compute *compute, int thread, size_t floats);
 /* The status that the flags stand for: CI_OK, CI_ECANCEL, CI_ENOMEM. */
 ci_status ci_compute_check(ci_compute *compute, ci_error *err);
 
-/* Calls work(context, first, last) over [0, count) in blocks, on all threads if the work is worth it (cost: rough number of
- * float operations per item). */
-void ci_compute_rows(ci_compute *compute, size_t count, double cost, void (*work)(void *context, size_t first, size_t last),
-                     void *context);
+/* Calls work(context, first, last) over [0, count) in blocks, on all threads if the work is worth it (cost: rough
+ * number of float operations per item). */
+void ci_compute_rows(ci_compute *compute, size_t count, double cost,
+                     void (*work)(void *context, size_t first, size_t last), void *context);
 
 /* A matrix of weights as it lies in the file: data[a,b] with leading dimension ld. */
 typedef struct {
@@ -51,25 +51,29 @@ typedef struct {
 /* How weights of one type are read: the rows of weight_types.c. */
 typedef struct ci_weight_type {
   const char *id;
-  size_t size;    /* bytes of a block */
-  size_t block;   /* elements of a block: 1, or what rows are a multiple of */
-  bool in_place;  /* the data are float32: products read them where they lie */
+  size_t size;   /* bytes of a block */
+  size_t block;  /* elements of a block: 1, or what rows are a multiple of */
+  bool in_place; /* the data are float32: products read them where they lie */
   /* out[rows, columns] = data[row0.., column0..] as float32 */
   void (*panel)(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0, size_t columns,
                 float *out);
-  /* out[r] = x . data[row0 + r, :]; NULL: through panels */
-  void (*dot)(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x, float *out);
+  /* y[i*ldy + r] = x[i, :] . data[row0 + r, :] for i < m <= few, r < rows. More rows go through panels. */
+  size_t few;
+  void (*dot)(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t m, const float *x,
+              size_t ldx, float *y, size_t ldy);
+  /* y[:] += sum_r x[r] data[row0 + r, :] for r < rows; NULL: through panels */
+  void (*axpy)(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x, float *y);
 } ci_weight_type;
 
 size_t ci_weight_outputs(const ci_weight *w);
 size_t ci_weight_inputs(const ci_weight *w);
 
 /* y[m,O] = x[m,I] W^T + bias[O] (bias may be NULL). ldx, ldy: leading dimensions. */
-void ci_weight_forward(ci_compute *compute, const ci_weight *w, size_t m, const float *x, size_t ldx, float *y, size_t ldy,
-                       const float *bias);
+void ci_weight_forward(ci_compute *compute, const ci_weight *w, size_t m, const float *x, size_t ldx, float *y,
+                       size_t ldy, const float *bias);
 /* dx[m,I] (+)= dy[m,O] W. */
-void ci_weight_backward(ci_compute *compute, const ci_weight *w, size_t m, const float *dy, size_t lddy, float *dx, size_t lddx,
-                        bool accumulate);
+void ci_weight_backward(ci_compute *compute, const ci_weight *w, size_t m, const float *dy, size_t lddy, float *dx,
+                        size_t lddx, bool accumulate);
 
 /* A part of a product, for who cuts it himself: y[rows, count] (+)= x W^T (forward) or x W (backward), columns
  * [first, first + count) of the result. A part has some thousands of columns at most: one row of them fits a panel. */

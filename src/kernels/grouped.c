@@ -70,13 +70,17 @@ static size_t part_of(const job *j, size_t items, size_t matrices) {
     WIDEST = 2048
   };
   double size = (double)j->outputs * (double)j->inner, flop = 2 * size * (double)items;
-  double bytes = size * (double)matrices * (double)j->p->weights->type->size / (double)j->p->weights->type->block, wanted = flop / LEAST_FLOP;
+  double bytes = size * (double)matrices * (double)j->p->weights->type->size / (double)j->p->weights->type->block,
+         wanted = flop / LEAST_FLOP;
   if (bytes / LEAST_BYTES > wanted) wanted = bytes / LEAST_BYTES;
   size_t parts = 1;
   size_t least = items > matrices ? WIDE : STEP;
   while (2 * (double)parts <= wanted && parts < MOST_PARTS && j->outputs / parts >= 2 * least) parts *= 2;
   while (j->outputs / parts > WIDEST) parts *= 2;
-  return ((j->outputs + parts - 1) / parts + STEP - 1) / STEP * STEP;
+  const ci_weight *w = j->p->weights;
+  bool along = j->p->forward == w->by_input; /* parts of whole blocks */
+  size_t block = w->type->block, step = along && block > STEP ? block : STEP;
+  return ((j->outputs + parts - 1) / parts + step - 1) / step * step;
 }
 
 void ci_grouped_run(ci_compute *c, const ci_grouped_product *p) {

@@ -1,13 +1,17 @@
-/* Loops over floats, compiled once for each instruction set (kernels_*.c) and chosen at run time: the rows of one table.
- * All accumulate in an order that depends on the sizes alone, so results do not depend on threads or blocks. */
+/* Loops over floats, compiled once for each instruction set (kernels_*.c) and chosen at run time: the rows of one
+ * table. All accumulate in an order that depends on the sizes alone, so results do not depend on threads or blocks. */
 #ifndef CI_KERNELS_KERNELS_H
 #define CI_KERNELS_KERNELS_H
 #include "formats/blocks.h"
 #include <stddef.h>
 #include <stdint.h>
 
+enum { CI_FEW_ROWS = 4 };
+typedef void ci_dot_blocks(size_t m, const float *x, size_t ldx, const uint8_t *w, size_t bytes, size_t rows, size_t n,
+                           float *out, size_t ldout);
+
 typedef struct {
-  const char *id;   /* "avx512", "avx2", "portable" */
+  const char *id; /* "avx512", "avx2", "portable" */
   /* sum of x[i] y[i] */
   float (*dot)(const float *x, const float *y, size_t n);
   /* out[r] = sum_i x[i] w[r*ld + i] for r < rows: the matrix is read once, in order */
@@ -19,22 +23,24 @@ typedef struct {
   void (*axpy)(float a, const float *x, float *y, size_t n);
   /* y[i] += sum_r x[r] w[r*ld + i] for r < rows, i < n */
   void (*axpy_rows)(const float *x, const float *w, size_t ld, size_t rows, size_t n, float *y);
-  /* c[m,n] = beta c + a[m,k] b[k,n]; a by element strides (row_stride, column_stride), b and c by rows: small matrices, as
-   * attention has them, where a GEMM library's call would cost more than the work. beta is 0 or 1. */
-  void (*matmul)(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b, size_t ldb,
-                 float *c, size_t ldc, int beta);
+  void (*axpy_rows_f16)(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *y);
+  void (*axpy_rows_bf16)(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *y);
+  /* c[m,n] = beta c + a[m,k] b[k,n]; a by element strides (row_stride, column_stride), b and c by rows: small matrices,
+   * as attention has them, where a GEMM library's call would cost more than the work. beta is 0 or 1. */
+  void (*matmul)(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b,
+                 size_t ldb, float *c, size_t ldc, int beta);
   /* x[i] = exp(scale x[i] - shift); returns the sum (accumulated in double) */
   double (*exp_sum)(float *x, size_t n, float scale, float shift);
   float (*max)(const float *x, size_t n);
   double (*sum)(const float *x, size_t n);
   double (*sum_squares)(const float *x, size_t n, double mean); /* of x[i] - mean */
   double (*sum_products)(const float *x, const float *y, size_t n);
-  /* Rows of normalisations: y = (x - mean) inverse scale + bias (bias NULL: none); the sums over i of h and h x, h = dy scale;
-   * and dx (+)= inverse (h - a - (x - mean) inverse b). */
+  /* Rows of normalisations: y = (x - mean) inverse scale + bias (bias NULL: none); the sums over i of h and h x, h = dy
+   * scale; and dx (+)= inverse (h - a - (x - mean) inverse b). */
   void (*norm)(const float *x, float mean, float inverse, const float *scale, const float *bias, float *y, size_t n);
   void (*norm_sums)(const float *dy, const float *scale, const float *x, size_t n, double *sum_h, double *sum_hx);
-  void (*norm_gradient)(const float *dy, const float *scale, const float *x, float mean, float inverse, float a, float b,
-                        float *dx, size_t n, int accumulate);
+  void (*norm_gradient)(const float *dy, const float *scale, const float *x, float mean, float inverse, float a,
+                        float b, float *dx, size_t n, int accumulate);
   /* y[i] = a[i] b[i], or y[i] += a[i] b[i] */
   void (*multiply)(const float *a, const float *b, float *y, size_t n, int accumulate);
   /* Activations: y = f(x), and dx = dy f'(x). gelu_tanh is 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks &
@@ -47,9 +53,10 @@ typedef struct {
   void (*soft_cap)(const float *x, float *y, size_t n, float scale, float cap);
   void (*widen_f16)(const uint16_t *x, float *y, size_t n);
   void (*widen_bf16)(const uint16_t *x, float *y, size_t n);
-  /* For each type of blocks: to float32, and out[r] = x[n] . w[r, :] with w's rows `bytes` apart. n is a whole number of blocks. */
+  /* For each type of blocks: to float32; and out[i*ldout + r] = x[i, :] . w[r, :] for i < m <= CI_FEW_ROWS, r < rows,
+   * with w's rows `bytes` apart. n is a whole number of blocks. */
   ci_widen_blocks *widen_blocks[CI_BLOCKS];
-  void (*dot_rows_blocks[CI_BLOCKS])(const float *x, const uint8_t *w, size_t bytes, size_t rows, size_t n, float *out);
+  ci_dot_blocks *dot_blocks[CI_BLOCKS];
 } ci_kernels;
 
 /* The best table for this CPU. CINSEQ_KERNELS in the environment is not read: ask by id. NULL: not on this CPU. */

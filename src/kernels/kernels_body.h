@@ -1,6 +1,6 @@
-/* The one source of the kernels, included by kernels_portable.c, kernels_avx2.c and kernels_avx512.c, which differ in the
- * compiler's target flags, in KERNELS_LANES (floats in a vector) and in KERNELS_TABLE (the table's name).
- * Written with the compilers' vector extension, so the three are the same arithmetic; FMA is used where the target has it. */
+/* The one source of the kernels, included by kernels_portable.c, kernels_avx2.c and kernels_avx512.c, which differ in
+ * the compiler's target flags, in KERNELS_LANES (floats in a vector) and in KERNELS_TABLE (the table's name). Written
+ * with the compilers' vector extension, so the three are the same arithmetic; FMA is used where the target has it. */
 #include "kernels/kernels.h"
 #include <math.h>
 #include <string.h>
@@ -17,14 +17,35 @@ static inline vf load(const float *p) {
   return v;
 }
 
-static inline void store(float *p, vf v) { memcpy(p, &v, sizeof v); }
+static inline void store(float *p, vf v) {
+  memcpy(p, &v, sizeof v);
+}
 
-static inline vf splat(float x) { return x - (vf){0}; }
+static inline vf splat(float x) {
+  return x - (vf){0};
+}
 
+/* In halves: one addition after another would take longer than a short row. */
 static inline float lanes_sum(vf v) {
-  float s = 0;
-  for (int i = 0; i < LANES; i++) s += v[i];
-  return s;
+  typedef float half_vector __attribute__((vector_size(2 * KERNELS_LANES)));
+  half_vector low, high;
+  memcpy(&low, &v, sizeof low);
+  memcpy(&high, (const char *)&v + sizeof low, sizeof high);
+  low += high;
+#if KERNELS_LANES > 4
+  typedef float quarter_vector __attribute__((vector_size(KERNELS_LANES)));
+  quarter_vector first, second;
+  memcpy(&first, &low, sizeof first);
+  memcpy(&second, (const char *)&low + sizeof first, sizeof second);
+  first += second;
+#else
+  half_vector first = low;
+#endif
+#if KERNELS_LANES > 8
+  return (first[0] + first[2]) + (first[1] + first[3]);
+#else
+  return first[0] + first[1];
+#endif
 }
 
 static float dot(const float *x, const float *y, size_t n) {
@@ -94,8 +115,8 @@ static inline float bfloat_to_float(uint16_t h) {
 }
 
 /* x against a row stored in two bytes a value; load and widen are inlined. */
-static inline __attribute__((always_inline)) float dot_narrow(const float *x, const uint16_t *y, size_t n, vf (*load_row)(const uint16_t *),
-                                                              float (*widen)(uint16_t)) {
+static inline __attribute__((always_inline)) float
+dot_narrow(const float *x, const uint16_t *y, size_t n, vf (*load_row)(const uint16_t *), float (*widen)(uint16_t)) {
   vf a = {0}, b = {0};
   size_t i = 0;
   for (; i + 2 * LANES <= n; i += 2 * LANES) {
@@ -116,40 +137,120 @@ static void dot_rows_bf16(const float *x, const uint16_t *w, size_t ld, size_t r
   for (size_t r = 0; r < rows; r++) out[r] = dot_narrow(x, w + r * ld, n, load_bfloat, bfloat_to_float);
 }
 
-#include "formats/blocks_body.h"
-
-/* x against rows of blocks: each stretch of a row is widened into the first-level cache and multiplied there. */
-static inline __attribute__((always_inline)) void dot_blocks(const float *x, const uint8_t *w, size_t bytes, size_t rows, size_t n,
-                                                             size_t elements, size_t block, ci_widen_blocks *widen, float *out) {
-  enum { STRETCH = 256 };
-  for (size_t r = 0; r < rows; r++) {
-    const uint8_t *p = w + r * bytes;
-    vf a = {0}, b = {0};
-    for (size_t i = 0; i < n; i += STRETCH) {
-      float y[STRETCH];
-      size_t count = n - i < STRETCH ? n - i : STRETCH;
-      __builtin_prefetch(p + 2048);
-      widen(p, count / elements, y);
-      p += count / elements * block;
-      for (size_t k = 0; k < count; k += 32) {
-        const float *xk = x + i + k;
-        for (size_t j = 0; j < 32; j += 2 * LANES) {
-          a += load(xk + j) * load(y + k + j);
-          b += load(xk + j + LANES) * load(y + k + j + LANES);
-        }
-      }
-    }
-    out[r] = lanes_sum(a + b);
-  }
+static inline vf floats(vi v) {
+  return __builtin_convertvector(v, vf);
 }
 
-#define CI_BLOCK(member, type, name, id, elements, block)                                                                       \
-  static void widen_blocks_##member(const uint8_t *p, size_t count, float *out) { widen_##member(p, count, out); }              \
-  static void dot_rows_##member(const float *x, const uint8_t *w, size_t bytes, size_t rows, size_t n, float *out) {            \
-    dot_blocks(x, w, bytes, rows, n, elements, block, widen_##member, out);                                                     \
-  }
-#include "formats/blocks.def"
-#undef CI_BLOCK
+static inline vi splat_int(int32_t x) {
+  return x - (vi){0};
+}
+
+/* LANES bytes as integers: gcc 12 makes scalar code of a conversion over two steps of width. */
+static inline vi load_bytes(const uint8_t *p) {
+#if KERNELS_LANES == 16 && defined(__AVX512F__)
+  __m128i b;
+  memcpy(&b, p, sizeof b);
+  return (vi)_mm512_cvtepu8_epi32(b);
+#elif KERNELS_LANES == 8 && defined(__AVX2__)
+  __m128i b = _mm_loadu_si64(p);
+  return (vi)_mm256_cvtepu8_epi32(b);
+#else
+  vi v;
+  for (int i = 0; i < LANES; i++) v[i] = p[i];
+  return v;
+#endif
+}
+
+/* The same of bytes [first, first + LANES) of two words in registers: through memory it would take the time that two
+ * stores take to arrive. */
+static inline vi bytes_of(const uint64_t words[2], int first) {
+#if KERNELS_LANES == 16 && defined(__AVX512F__)
+  (void)first;
+  return (vi)_mm512_cvtepu8_epi32(_mm_set_epi64x((long long)words[1], (long long)words[0]));
+#elif KERNELS_LANES == 8 && defined(__AVX2__)
+  return (vi)_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)words[first / 8]));
+#else
+  vi v;
+  for (int i = 0; i < LANES; i++) v[i] = (int32_t)(words[(first + i) / 8] >> (first + i) % 8 * 8 & 255);
+  return v;
+#endif
+}
+
+static inline vi load_signed(const uint8_t *p) {
+#if KERNELS_LANES == 16 && defined(__AVX512F__)
+  __m128i b;
+  memcpy(&b, p, sizeof b);
+  return (vi)_mm512_cvtepi8_epi32(b);
+#elif KERNELS_LANES == 8 && defined(__AVX2__)
+  __m128i b = _mm_loadu_si64(p);
+  return (vi)_mm256_cvtepi8_epi32(b);
+#else
+  vi v;
+  for (int i = 0; i < LANES; i++) v[i] = (int8_t)p[i];
+  return v;
+#endif
+}
+
+static inline float half_at(const uint8_t *p) {
+  uint16_t h;
+  memcpy(&h, p, sizeof h);
+#if defined(__F16C__)
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h)));
+#else
+  return half_to_float(h);
+#endif
+}
+
+static inline vf splat_half(const uint8_t *p) {
+#if KERNELS_LANES == 16 && defined(__AVX512F__)
+  int16_t h;
+  memcpy(&h, p, sizeof h);
+  return (vf)_mm512_cvtph_ps(_mm256_set1_epi16(h));
+#else
+  return splat(half_at(p));
+#endif
+}
+
+/* values[code & 15] of each lane */
+static inline vi pick_byte(const int8_t *values, vi code) {
+#if KERNELS_LANES == 8 && defined(__AVX2__)
+  __m128i table;
+  memcpy(&table, values, sizeof table);
+  vi index = (code & 15) | (vi)splat_int((int32_t)0x80808000u); /* the other bytes become 0 */
+  vi v = (vi)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), (__m256i)index);
+  return v << 24 >> 24;
+#else
+  vi v;
+  for (int i = 0; i < LANES; i++) v[i] = values[code[i] & 15];
+  return v;
+#endif
+}
+
+/* Integers that are not negative, `by` bits down. */
+static inline vi shifted(vi v, int by) {
+  return by ? v >> by : v;
+}
+
+/* Bit `from` becomes bit `to`; the others move along. */
+static inline vi placed(vi v, int from, int to) {
+  return from > to ? v >> (from - to) : v << (to - from);
+}
+
+/* The first half of a, the second of b. */
+static inline vf halves(vf a, vf b) {
+  vi first;
+  for (int i = 0; i < LANES; i++) first[i] = i < LANES / 2 ? -1 : 0;
+  return (vf)(((vi)a & first) | ((vi)b & ~first));
+}
+
+/* The word, down by the lane's number. */
+static inline vi lane_bits(uint32_t word) {
+  vu lane;
+  for (uint32_t i = 0; i < LANES; i++) lane[i] = i;
+  return (vi)((vu)splat_int((int32_t)word) >> lane);
+}
+
+#include "kernels/blocks_body.h"
 
 static void axpy(float a, const float *x, float *y, size_t n) {
   size_t i = 0;
@@ -157,31 +258,71 @@ static void axpy(float a, const float *x, float *y, size_t n) {
   for (; i < n; i++) y[i] += a * x[i];
 }
 
-static void axpy_rows(const float *x, const float *w, size_t ld, size_t rows, size_t n, float *y) {
+/* The same for floats and for two bytes a value; load and widen are inlined. */
+static inline __attribute__((always_inline)) void axpy_rows_of(const float *x, const char *w, size_t size, size_t ld,
+                                                               size_t rows, size_t n, float *y,
+                                                               vf (*load_row)(const void *),
+                                                               float (*widen)(const void *)) {
   size_t r = 0;
   for (; r + 8 <= rows; r += 8) {
-    const float *p = w + r * ld;
+    const char *p = w + r * ld * size;
     vf a[8];
     for (int j = 0; j < 8; j++) a[j] = splat(x[r + (size_t)j]);
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
       vf u = load(y + i), v = {0};
       for (size_t j = 0; j < 8; j += 2) {
-        u += a[j] * load(p + j * ld + i);
-        v += a[j + 1] * load(p + (j + 1) * ld + i);
+        u += a[j] * load_row(p + (j * ld + i) * size);
+        v += a[j + 1] * load_row(p + ((j + 1) * ld + i) * size);
       }
       store(y + i, u + v);
     }
     for (; i < n; i++)
-      for (size_t j = 0; j < 8; j++) y[i] += x[r + j] * p[j * ld + i];
+      for (size_t j = 0; j < 8; j++) y[i] += x[r + j] * widen(p + (j * ld + i) * size);
   }
-  for (; r < rows; r++) axpy(x[r], w + r * ld, y, n);
+  for (; r < rows; r++) {
+    const char *p = w + r * ld * size;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) store(y + i, load(y + i) + splat(x[r]) * load_row(p + i * size));
+    for (; i < n; i++) y[i] += x[r] * widen(p + i * size);
+  }
+}
+
+static inline vf load_f32_at(const void *p) {
+  return load(p);
+}
+static inline vf load_f16_at(const void *p) {
+  return load_half(p);
+}
+static inline vf load_bf16_at(const void *p) {
+  return load_bfloat(p);
+}
+static inline float f32_at(const void *p) {
+  return *(const float *)p;
+}
+static inline float f16_at(const void *p) {
+  return half_to_float(*(const uint16_t *)p);
+}
+static inline float bf16_at(const void *p) {
+  return bfloat_to_float(*(const uint16_t *)p);
+}
+
+static void axpy_rows(const float *x, const float *w, size_t ld, size_t rows, size_t n, float *y) {
+  axpy_rows_of(x, (const char *)w, 4, ld, rows, n, y, load_f32_at, f32_at);
+}
+
+static void axpy_rows_f16(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *y) {
+  axpy_rows_of(x, (const char *)w, 2, ld, rows, n, y, load_f16_at, f16_at);
+}
+
+static void axpy_rows_bf16(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *y) {
+  axpy_rows_of(x, (const char *)w, 2, ld, rows, n, y, load_bf16_at, bf16_at);
 }
 
 /* One tile of 4 rows by up to 4 vectors: sums stay in registers over k. */
-static inline __attribute__((always_inline)) void tile(size_t rows, size_t vectors, size_t k, const float *a, size_t a_row,
-                                                       size_t a_column, const float *b, size_t ldb, float *c, size_t ldc,
-                                                       int beta) {
+static inline __attribute__((always_inline)) void tile(size_t rows, size_t vectors, size_t k, const float *a,
+                                                       size_t a_row, size_t a_column, const float *b, size_t ldb,
+                                                       float *c, size_t ldc, int beta) {
   vf s[4][4];
   for (size_t i = 0; i < rows; i++)
     for (size_t j = 0; j < vectors; j++) s[i][j] = beta ? load(c + i * ldc + j * LANES) : (vf){0};
@@ -197,16 +338,16 @@ static inline __attribute__((always_inline)) void tile(size_t rows, size_t vecto
     for (size_t j = 0; j < vectors; j++) store(c + i * ldc + j * LANES, s[i][j]);
 }
 
-static inline __attribute__((always_inline)) void tile_rows(size_t m, size_t vectors, size_t k, const float *a, size_t a_row,
-                                                            size_t a_column, const float *b, size_t ldb, float *c, size_t ldc,
-                                                            int beta) {
+static inline __attribute__((always_inline)) void tile_rows(size_t m, size_t vectors, size_t k, const float *a,
+                                                            size_t a_row, size_t a_column, const float *b, size_t ldb,
+                                                            float *c, size_t ldc, int beta) {
   size_t i = 0;
   for (; i + 4 <= m; i += 4) tile(4, vectors, k, a + i * a_row, a_row, a_column, b, ldb, c + i * ldc, ldc, beta);
   for (; i < m; i++) tile(1, vectors, k, a + i * a_row, a_row, a_column, b, ldb, c + i * ldc, ldc, beta);
 }
 
-static void matmul(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b, size_t ldb,
-                   float *c, size_t ldc, int beta) {
+static void matmul(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b,
+                   size_t ldb, float *c, size_t ldc, int beta) {
   size_t j = 0;
   for (; j + 4 * LANES <= n; j += 4 * LANES) tile_rows(m, 4, k, a, a_row, a_column, b + j, ldb, c + j, ldc, beta);
   for (; j + 2 * LANES <= n; j += 2 * LANES) tile_rows(m, 2, k, a, a_row, a_column, b + j, ldb, c + j, ldc, beta);
@@ -225,7 +366,8 @@ static void matmul(size_t m, size_t n, size_t k, const float *a, size_t a_row, s
   }
 }
 
-/* NaN stays NaN. exp by range reduction to [-ln2/2, ln2/2] and a polynomial of degree 6 (Cephes' expf coefficients): within 2 ulp. */
+/* NaN stays NaN. exp by range reduction to [-ln2/2, ln2/2] and a polynomial of degree 6 (Cephes' expf coefficients):
+ * within 2 ulp. */
 static inline vf vexp(vf x) {
   const vf high = splat(88.3762626647949f), low = splat(-87.3365447504019f), given = x;
   vi under = x < low;
@@ -254,7 +396,9 @@ static inline vf load_rest(const float *x, size_t n) {
   return v;
 }
 
-static inline void store_rest(float *y, vf v, size_t n) { memcpy(y, &v, n * sizeof(float)); }
+static inline void store_rest(float *y, vf v, size_t n) {
+  memcpy(y, &v, n * sizeof(float));
+}
 
 static double exp_sum(float *x, size_t n, float scale, float shift) {
   double total = 0;
@@ -347,8 +491,8 @@ static void norm_sums(const float *dy, const float *scale, const float *x, size_
   *sum_hx = hx_total;
 }
 
-static void norm_gradient(const float *dy, const float *scale, const float *x, float mean, float inverse, float a, float b,
-                          float *dx, size_t n, int accumulate) {
+static void norm_gradient(const float *dy, const float *scale, const float *x, float mean, float inverse, float a,
+                          float b, float *dx, size_t n, int accumulate) {
   float slope = inverse * b;
   if (accumulate)
     for (size_t i = 0; i < n; i++) dx[i] += inverse * (dy[i] * scale[i] - a - (x[i] - mean) * slope);
@@ -363,9 +507,13 @@ static void multiply(const float *a, const float *b, float *y, size_t n, int acc
     for (size_t i = 0; i < n; i++) y[i] = a[i] * b[i];
 }
 
-static inline vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + vexp(-x)); }
+static inline vf sigmoid(vf x) {
+  return splat(1.0f) / (splat(1.0f) + vexp(-x));
+}
 
-static inline vf silu_of(vf x) { return x * sigmoid(x); }
+static inline vf silu_of(vf x) {
+  return x * sigmoid(x);
+}
 
 static inline vf silu_slope(vf x) {
   vf s = sigmoid(x);
@@ -373,7 +521,9 @@ static inline vf silu_slope(vf x) {
 }
 
 /* tanh(u) = 1 - 2 / (exp(2u) + 1) */
-static inline vf tanh_of(vf u) { return splat(1.0f) - splat(2.0f) / (vexp(u + u) + splat(1.0f)); }
+static inline vf tanh_of(vf u) {
+  return splat(1.0f) - splat(2.0f) / (vexp(u + u) + splat(1.0f));
+}
 
 static inline vf gelu_of(vf x) {
   vf u = splat(0.7978845608028654f) * (x + splat(0.044715f) * x * x * x);
@@ -392,16 +542,22 @@ static inline __attribute__((always_inline)) void map(vf (*f)(vf), const float *
   if (i < n) store_rest(y + i, f(load_rest(x + i, n - i)), n - i);
 }
 
-static inline __attribute__((always_inline)) void map_gradient(vf (*slope)(vf), const float *x, const float *dy, float *dx,
-                                                               size_t n) {
+static inline __attribute__((always_inline)) void map_gradient(vf (*slope)(vf), const float *x, const float *dy,
+                                                               float *dx, size_t n) {
   size_t i = 0;
   for (; i + LANES <= n; i += LANES) store(dx + i, load(dy + i) * slope(load(x + i)));
   if (i < n) store_rest(dx + i, load_rest(dy + i, n - i) * slope(load_rest(x + i, n - i)), n - i);
 }
 
-static void silu(const float *x, float *y, size_t n) { map(silu_of, x, y, n); }
-static void silu_gradient(const float *x, const float *dy, float *dx, size_t n) { map_gradient(silu_slope, x, dy, dx, n); }
-static void gelu_tanh(const float *x, float *y, size_t n) { map(gelu_of, x, y, n); }
+static void silu(const float *x, float *y, size_t n) {
+  map(silu_of, x, y, n);
+}
+static void silu_gradient(const float *x, const float *dy, float *dx, size_t n) {
+  map_gradient(silu_slope, x, dy, dx, n);
+}
+static void gelu_tanh(const float *x, float *y, size_t n) {
+  map(gelu_of, x, y, n);
+}
 static void gelu_tanh_gradient(const float *x, const float *dy, float *dx, size_t n) {
   map_gradient(gelu_slope, x, dy, dx, n);
 }
@@ -446,6 +602,8 @@ const ci_kernels KERNELS_TABLE = {
     .dot_rows_bf16 = dot_rows_bf16,
     .axpy = axpy,
     .axpy_rows = axpy_rows,
+    .axpy_rows_f16 = axpy_rows_f16,
+    .axpy_rows_bf16 = axpy_rows_bf16,
     .matmul = matmul,
     .exp_sum = exp_sum,
     .max = maximum,
@@ -463,8 +621,8 @@ const ci_kernels KERNELS_TABLE = {
     .soft_cap = soft_cap,
     .widen_f16 = widen_f16,
     .widen_bf16 = widen_bf16,
-#define CI_BLOCK(member, type, name, id, elements, bytes)                                                                       \
-  .widen_blocks[CI_BLOCK_##member] = widen_blocks_##member, .dot_rows_blocks[CI_BLOCK_##member] = dot_rows_##member,
+#define CI_BLOCK(member, type, name, id, elements, bytes)                                                              \
+  .widen_blocks[CI_BLOCK_##member] = widen_blocks_##member, .dot_blocks[CI_BLOCK_##member] = dot_blocks_##member,
 #include "formats/blocks.def"
 #undef CI_BLOCK
 };

@@ -6,24 +6,38 @@ static const char *at(const ci_weight *w, size_t row, size_t column) {
   return (const char *)w->data + (row * w->ld + column) / w->type->block * w->type->size;
 }
 
-static void panel_f32(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0, size_t columns,
-                      float *out) {
+static void panel_f32(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0,
+                      size_t columns, float *out) {
   (void)kernels;
   for (size_t r = 0; r < rows; r++) memcpy(out + r * columns, at(w, row0 + r, column0), columns * sizeof(float));
 }
 
-static void dot_f32(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x, float *out) {
-  kernels->dot_rows(x, (const float *)at(w, row0, 0), w->ld, rows, w->b, out);
+static void dot_f32(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t m, const float *x,
+                    size_t ldx, float *y, size_t ldy) {
+  (void)m, (void)ldx, (void)ldy; /* one row */
+  kernels->dot_rows(x, (const float *)at(w, row0, 0), w->ld, rows, w->b, y);
 }
 
-static void panel_f16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0, size_t columns,
-                      float *out) {
+static void axpy_f32(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x,
+                     float *y) {
+  kernels->axpy_rows(x, (const float *)at(w, row0, 0), w->ld, rows, w->b, y);
+}
+
+static void panel_f16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0,
+                      size_t columns, float *out) {
   for (size_t r = 0; r < rows; r++)
     kernels->widen_f16((const uint16_t *)at(w, row0 + r, column0), out + r * columns, columns);
 }
 
-static void dot_f16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x, float *out) {
-  kernels->dot_rows_f16(x, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, out);
+static void dot_f16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t m, const float *x,
+                    size_t ldx, float *y, size_t ldy) {
+  (void)m, (void)ldx, (void)ldy; /* one row */
+  kernels->dot_rows_f16(x, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, y);
+}
+
+static void axpy_f16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x,
+                     float *y) {
+  kernels->axpy_rows_f16(x, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, y);
 }
 
 static void panel_bf16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0,
@@ -32,12 +46,20 @@ static void panel_bf16(const ci_kernels *kernels, const ci_weight *w, size_t row
     kernels->widen_bf16((const uint16_t *)at(w, row0 + r, column0), out + r * columns, columns);
 }
 
-static void dot_bf16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x, float *out) {
-  kernels->dot_rows_bf16(x, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, out);
+static void dot_bf16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t m, const float *x,
+                     size_t ldx, float *y, size_t ldy) {
+  (void)m, (void)ldx, (void)ldy; /* one row */
+  kernels->dot_rows_bf16(x, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, y);
+}
+
+static void axpy_bf16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x,
+                      float *y) {
+  kernels->axpy_rows_bf16(x, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, y);
 }
 
 /* Columns [column, column + count) of a row of blocks; those that lie in part of a block go through a whole one. */
-static void widen_columns(const ci_weight *w, ci_widen_blocks *widen, size_t row, size_t column, size_t count, float *out) {
+static void widen_columns(const ci_weight *w, ci_widen_blocks *widen, size_t row, size_t column, size_t count,
+                          float *out) {
   size_t block = w->type->block;
   while (count) {
     size_t skip = column % block, whole = skip ? 0 : count / block, done = whole * block;
@@ -56,24 +78,26 @@ static void widen_columns(const ci_weight *w, ci_widen_blocks *widen, size_t row
   }
 }
 
-#define CI_BLOCK(member, type, name, id, elements, bytes)                                                                       \
-  static void panel_##member(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0,           \
-                             size_t columns, float *out) {                                                                      \
-    for (size_t r = 0; r < rows; r++)                                                                                           \
-      widen_columns(w, kernels->widen_blocks[CI_BLOCK_##member], row0 + r, column0, columns, out + r * columns);                \
-  }                                                                                                                             \
-  static void dot_##member(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x,             \
-                           float *out) {                                                                                        \
-    kernels->dot_rows_blocks[CI_BLOCK_##member](x, (const uint8_t *)at(w, row0, 0), w->ld / elements * bytes, rows, w->b, out); \
+#define CI_BLOCK(member, type, name, id, elements, bytes)                                                              \
+  static void panel_##member(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0,  \
+                             size_t columns, float *out) {                                                             \
+    for (size_t r = 0; r < rows; r++)                                                                                  \
+      widen_columns(w, kernels->widen_blocks[CI_BLOCK_##member], row0 + r, column0, columns, out + r * columns);       \
+  }                                                                                                                    \
+  static void dot_##member(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t m,          \
+                           const float *x, size_t ldx, float *y, size_t ldy) {                                         \
+    kernels->dot_blocks[CI_BLOCK_##member](m, x, ldx, (const uint8_t *)at(w, row0, 0), w->ld / elements * bytes, rows, \
+                                           w->b, y, ldy);                                                              \
   }
 #include "formats/blocks.def"
 #undef CI_BLOCK
 
 static const ci_weight_type rows[] = {
-    {"F32", 4, 1, true, panel_f32, dot_f32},
-    {"F16", 2, 1, false, panel_f16, dot_f16},
-    {"BF16", 2, 1, false, panel_bf16, dot_bf16},
-#define CI_BLOCK(member, type, name, id, elements, bytes) {name, bytes, elements, false, panel_##member, dot_##member},
+    {"F32", 4, 1, true, panel_f32, 1, dot_f32, axpy_f32},
+    {"F16", 2, 1, false, panel_f16, 1, dot_f16, axpy_f16},
+    {"BF16", 2, 1, false, panel_bf16, 1, dot_bf16, axpy_bf16},
+#define CI_BLOCK(member, type, name, id, elements, bytes)                                                              \
+  {name, bytes, elements, false, panel_##member, CI_FEW_ROWS, dot_##member, NULL},
 #include "formats/blocks.def"
 #undef CI_BLOCK
 };
@@ -82,4 +106,8 @@ const ci_weight_type *ci_weight_type_named(const char *id) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (strcmp(rows[i].id, id) == 0) return &rows[i];
   return NULL;
+}
+
+const ci_weight_type *ci_weight_type_at(size_t index) {
+  return index < sizeof rows / sizeof *rows ? &rows[index] : NULL;
 }

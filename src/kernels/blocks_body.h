@@ -1,0 +1,331 @@
+/* Blocks of quantised numbers in vectors: the numbers that formats/blocks_body.h reads one by one, bit for bit, 32 at a
+ * time. Included by kernels_body.h, once for each instruction set.
+ *
+ * A number is a code of at most 6 bits and a formula that the 16 or 32 numbers beside it share. Where a vector can be a
+ * table (AVX-512), the formula is worked out once for all codes and numbers are looked up; elsewhere it is worked out
+ * for each. block_TYPE(p, take, to) reads the block at p and gives 32 numbers at a time to take(to, v). */
+
+enum { GROUP = 32, GROUP_VECTORS = GROUP / LANES };
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* One take's destination: 32 numbers are stored, or multiplied with rows of x and added up. */
+typedef struct {
+  float *out;
+  const float *x;
+  size_t ldx;
+  vf sums[CI_FEW_ROWS][GROUP_VECTORS];
+} taker;
+typedef void take_group(taker *to, const vf *v);
+
+/* Number of a code: scale (code - shift), scale code - shift, or scale table[code]. Codes may have more bits above. */
+typedef vf formula(vi code, vf scale, vf shift);
+
+INLINE vf centred(vi code, vf scale, vf shift) {
+  return (floats(code) - shift) * scale;
+}
+INLINE vf linear(vi code, vf scale, vf shift) {
+  return floats(code) * scale - shift;
+}
+INLINE vf iq4(vi code, vf scale, vf shift) {
+  (void)shift;
+  static const int8_t values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+  return floats(pick_byte(values, code)) * scale;
+}
+/* Twice the values of FP4 (E2M1), for half the scale. */
+INLINE vf fp4(vi code, vf scale, vf shift) {
+  (void)shift;
+  static const int8_t values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+  return floats(pick_byte(values, code)) * scale;
+}
+
+#if KERNELS_LANES == 16 && defined(__AVX512F__)
+typedef struct {
+  vf low, high;
+} book; /* the numbers of 16 or 32 codes */
+
+INLINE book open_book(formula *number, int bits, vf scale, vf shift) {
+  const vi code = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  book b = {number(bits < 4 ? code & ((1 << bits) - 1) : code, scale, shift), {0}};
+  if (bits == 5) b.high = number(code + 16, scale, shift);
+  return b;
+}
+
+INLINE vf look_up(const book *b, formula *number, int bits, vi code) {
+  (void)number;
+  if (bits == 5) return (vf)_mm512_permutex2var_ps((__m512)b->low, (__m512i)code, (__m512)b->high);
+  return (vf)_mm512_permutexvar_ps((__m512i)code, (__m512)b->low);
+}
+#else
+typedef struct {
+  vf scale, shift;
+} book;
+
+INLINE book open_book(formula *number, int bits, vf scale, vf shift) {
+  (void)number, (void)bits;
+  return (book){scale, shift};
+}
+
+INLINE vf look_up(const book *b, formula *number, int bits, vi code) {
+  return number(code & ((1 << bits) - 1), b->scale, b->shift);
+}
+#endif
+
+/* 16 bytes: the low nibbles are the first 16 codes, the high ones the others. */
+INLINE void take_nibbles(const uint8_t *p, formula *number, vf scale, vf shift, take_group *take, taker *to) {
+  vf v[GROUP_VECTORS];
+  book b = open_book(number, 4, scale, shift);
+  for (int j = 0; j < GROUP_VECTORS / 2; j++) {
+    vi q = load_bytes(p + j * LANES);
+    v[j] = look_up(&b, number, 4, q);
+    v[j + GROUP_VECTORS / 2] = look_up(&b, number, 4, shifted(q, 4));
+  }
+  take(to, v);
+}
+
+INLINE void block_q4_0(const uint8_t *p, take_group *take, taker *to) {
+  take_nibbles(p + 2, centred, splat_half(p), splat(8), take, to);
+}
+
+INLINE void block_q4_1(const uint8_t *p, take_group *take, taker *to) {
+  take_nibbles(p + 4, linear, splat_half(p), -splat_half(p + 2), take, to);
+}
+
+INLINE void block_iq4_nl(const uint8_t *p, take_group *take, taker *to) {
+  take_nibbles(p + 2, iq4, splat_half(p), (vf){0}, take, to);
+}
+
+INLINE void block_mxfp4(const uint8_t *p, take_group *take, taker *to) {
+  uint32_t bits = p[0] < 2 ? 0x00200000u << p[0] : (uint32_t)(p[0] - 1) << 23;
+  take_nibbles(p + 1, fp4, (vf)splat_int((int32_t)bits), (vf){0}, take, to);
+}
+
+/* Nibbles, and 32 fifth bits in a word. */
+INLINE void take_fives(const uint8_t *high, const uint8_t *p, formula *number, vf scale, vf shift, take_group *take,
+                       taker *to) {
+  vf v[GROUP_VECTORS];
+  book b = open_book(number, 5, scale, shift);
+  uint32_t word;
+  memcpy(&word, high, sizeof word);
+  for (int j = 0; j < GROUP_VECTORS; j++) {
+    int half = j / (GROUP_VECTORS / 2), first = j * LANES;
+    vi q = shifted(load_bytes(p + j % (GROUP_VECTORS / 2) * LANES), half * 4);
+    vi fifth = lane_bits(first < 4 ? word << 4 : word >> (first - 4));
+    v[j] = look_up(&b, number, 5, (q & 15) | (fifth & 16));
+  }
+  take(to, v);
+}
+
+INLINE void block_q5_0(const uint8_t *p, take_group *take, taker *to) {
+  take_fives(p + 2, p + 6, centred, splat_half(p), splat(16), take, to);
+}
+
+INLINE void block_q5_1(const uint8_t *p, take_group *take, taker *to) {
+  take_fives(p + 4, p + 8, linear, splat_half(p), -splat_half(p + 2), take, to);
+}
+
+INLINE void block_q8_0(const uint8_t *p, take_group *take, taker *to) {
+  vf v[GROUP_VECTORS], scale = splat_half(p);
+  for (int j = 0; j < GROUP_VECTORS; j++) v[j] = floats(load_signed(p + 2 + j * LANES)) * scale;
+  take(to, v);
+}
+
+/* Loads that spread one number over a vector cost nothing; taking it out of a register costs the unit that looks
+ * numbers up. So the compiler is told to leave them in memory. */
+INLINE void keep_in_memory(float *numbers) {
+  __asm__("" : "+m"(*(float(*)[16])numbers));
+}
+
+/* scale[i] = (codes[i] - 32) d for i < 16 */
+INLINE void scale_codes(const uint64_t codes[2], vf d, float *scale) {
+  for (int j = 0; j < 16; j += LANES) store(scale + j, centred(bytes_of(codes, j), d, splat(32)));
+  keep_in_memory(scale);
+}
+
+INLINE void block_q2_k(const uint8_t *p, take_group *take, taker *to) {
+  float scale[16], least[16];
+  vf d = splat_half(p + 80), dmin = splat_half(p + 82);
+  for (int j = 0; j < 16; j += LANES) {
+    vi both = load_bytes(p + j);
+    store(scale + j, floats(both & 15) * d);
+    store(least + j, floats(shifted(both, 4)) * dmin);
+  }
+  keep_in_memory(scale);
+  keep_in_memory(least);
+#pragma GCC unroll 8
+  for (int g = 0; g < 8; g++) {
+    vf v[GROUP_VECTORS];
+    for (int j = 0; j < GROUP_VECTORS; j++) {
+      int s = 2 * g + j * LANES / 16;
+      book b = open_book(linear, 2, splat(scale[s]), splat(least[s]));
+      v[j] = look_up(&b, linear, 2, shifted(load_bytes(p + 16 + g / 4 * 32 + j * LANES), g % 4 * 2));
+    }
+    take(to, v);
+  }
+}
+
+INLINE void block_q3_k(const uint8_t *p, take_group *take, taker *to) {
+  uint64_t low, codes[2];
+  uint32_t high;
+  memcpy(&low, p + 96, sizeof low);
+  memcpy(&high, p + 104, sizeof high);
+  for (int j = 0; j < 2; j++) { /* 4 bits of a scale from `low`, 2 from `high` */
+    uint64_t upper = (high >> 4 * j & 0x03030303u) | (uint64_t)(high >> (4 * j + 2) & 0x03030303u) << 32;
+    codes[j] = (low >> 4 * j & 0x0f0f0f0f0f0f0f0fu) | upper << 4;
+  }
+  float scale[16];
+  scale_codes(codes, splat_half(p + 108), scale);
+#pragma GCC unroll 8
+  for (int g = 0; g < 8; g++) {
+    vf v[GROUP_VECTORS];
+    for (int j = 0; j < GROUP_VECTORS; j++) {
+      book b = open_book(centred, 3, splat(scale[2 * g + j * LANES / 16]), splat(4));
+      vi q = shifted(load_bytes(p + 32 + g / 4 * 32 + j * LANES), g % 4 * 2), h = load_bytes(p + j * LANES);
+      v[j] = look_up(&b, centred, 3, (q & 3) | (placed(h, g, 2) & ~3));
+    }
+    take(to, v);
+  }
+}
+
+/* The 8 scales (6 bits each) of Q4_K and Q5_K times d, then the 8 minima times dmin. */
+INLINE void scales_and_minima(const uint8_t *p, float *both) {
+  uint32_t a, b, c;
+  memcpy(&a, p + 4, sizeof a);
+  memcpy(&b, p + 8, sizeof b);
+  memcpy(&c, p + 12, sizeof c);
+  uint64_t codes[2] = {(a & 0x3f3f3f3fu) | (uint64_t)((c & 0x0f0f0f0fu) | (a >> 6 & 0x03030303u) << 4) << 32,
+                       (b & 0x3f3f3f3fu) | (uint64_t)((c >> 4 & 0x0f0f0f0fu) | (b >> 6 & 0x03030303u) << 4) << 32};
+  vf d = splat_half(p), dmin = splat_half(p + 2);
+  for (int j = 0; j < 16; j += LANES) {
+    store(both + j, floats(bytes_of(codes, j)) * (LANES == 16 ? halves(d, dmin) : j < 8 ? d : dmin));
+  }
+  keep_in_memory(both);
+}
+
+INLINE void block_q4_k(const uint8_t *p, take_group *take, taker *to) {
+  float scale[16], *least = scale + 8;
+  scales_and_minima(p, scale);
+#pragma GCC unroll 8
+  for (int g = 0; g < 8; g++) {
+    vf v[GROUP_VECTORS];
+    book b = open_book(linear, 4, splat(scale[g]), splat(least[g]));
+    for (int j = 0; j < GROUP_VECTORS; j++)
+      v[j] = look_up(&b, linear, 4, shifted(load_bytes(p + 16 + g / 2 * 32 + j * LANES), g % 2 * 4));
+    take(to, v);
+  }
+}
+
+INLINE void block_q5_k(const uint8_t *p, take_group *take, taker *to) {
+  float scale[16], *least = scale + 8;
+  scales_and_minima(p, scale);
+#pragma GCC unroll 8
+  for (int g = 0; g < 8; g++) {
+    vf v[GROUP_VECTORS];
+    book b = open_book(linear, 5, splat(scale[g]), splat(least[g]));
+    for (int j = 0; j < GROUP_VECTORS; j++) {
+      vi q = shifted(load_bytes(p + 48 + g / 2 * 32 + j * LANES), g % 2 * 4), h = load_bytes(p + 16 + j * LANES);
+      v[j] = look_up(&b, linear, 5, (q & 15) | (placed(h, g, 4) & 16));
+    }
+    take(to, v);
+  }
+}
+
+INLINE void block_q6_k(const uint8_t *p, take_group *take, taker *to) {
+  float scale[16];
+  for (int j = 0; j < 16; j += LANES) store(scale + j, floats(load_signed(p + 192 + j)) * splat_half(p + 208));
+  keep_in_memory(scale);
+#pragma GCC unroll 8
+  for (int g = 0; g < 8; g++) {
+    vf v[GROUP_VECTORS];
+    int half = g / 4, quarter = g % 4;
+    for (int j = 0; j < GROUP_VECTORS; j++) {
+      vi low = shifted(load_bytes(p + half * 64 + quarter % 2 * 32 + j * LANES), quarter / 2 * 4);
+      vi high = placed(load_bytes(p + 128 + half * 32 + j * LANES), quarter * 2, 4);
+      v[j] = centred((low & 15) | (high & 48), splat(scale[2 * g + j * LANES / 16]), splat(32));
+    }
+    take(to, v);
+  }
+}
+
+INLINE void block_iq4_xs(const uint8_t *p, take_group *take, taker *to) {
+  uint16_t upper;
+  uint32_t lower;
+  memcpy(&upper, p + 2, sizeof upper);
+  memcpy(&lower, p + 4, sizeof lower);
+  uint64_t low = lower, high = upper; /* 8 times 4 and 2 bits, which move to a byte each */
+  low = (low | low << 16) & 0x0000ffff0000ffffu;
+  low = (low | low << 8) & 0x00ff00ff00ff00ffu;
+  low = (low | low << 4) & 0x0f0f0f0f0f0f0f0fu;
+  high = (high | high << 24) & 0x000000ff000000ffu;
+  high = (high | high << 12) & 0x000f000f000f000fu;
+  high = (high | high << 6) & 0x0303030303030303u;
+  uint64_t codes[2] = {low | high << 4, 0};
+  float scale[16];
+  scale_codes(codes, splat_half(p), scale);
+#pragma GCC unroll 8
+  for (int g = 0; g < 8; g++) take_nibbles(p + 8 + g * 16, iq4, splat(scale[g]), (vf){0}, take, to);
+}
+
+INLINE void store_group(taker *to, const vf *v) {
+  for (int j = 0; j < GROUP_VECTORS; j++) store(to->out + j * LANES, v[j]);
+  to->out += GROUP;
+}
+
+INLINE void dot_group(taker *to, const vf *v, size_t rows) {
+  for (size_t r = 0; r < rows; r++)
+    for (int j = 0; j < GROUP_VECTORS; j++) to->sums[r][j] += load(to->x + r * to->ldx + j * LANES) * v[j];
+  to->x += GROUP;
+}
+
+INLINE void dot_1(taker *to, const vf *v) {
+  dot_group(to, v, 1);
+}
+INLINE void dot_2(taker *to, const vf *v) {
+  dot_group(to, v, 2);
+}
+INLINE void dot_3(taker *to, const vf *v) {
+  dot_group(to, v, 3);
+}
+INLINE void dot_4(taker *to, const vf *v) {
+  dot_group(to, v, 4);
+}
+
+typedef void read_block(const uint8_t *p, take_group *take, taker *to);
+
+/* out[r * ldout + o] = x[r, :] . w[o, :] */
+INLINE void dot_blocks(size_t m, const float *x, size_t ldx, const uint8_t *w, size_t bytes, size_t rows, size_t blocks,
+                       size_t size, read_block *read, take_group *take, float *out, size_t ldout) {
+  for (size_t o = 0; o < rows; o++) {
+    const uint8_t *p = w + o * bytes;
+    taker to;
+    to.x = x;
+    to.ldx = ldx;
+    for (size_t r = 0; r < m; r++)
+      for (int j = 0; j < GROUP_VECTORS; j++) to.sums[r][j] = (vf){0};
+    for (size_t i = 0; i < blocks; i++, p += size) {
+      for (size_t line = 0; line < size; line += 64) __builtin_prefetch(p + 1024 + line);
+      read(p, take, &to);
+    }
+    for (size_t r = 0; r < m; r++) {
+      vf sum = to.sums[r][0];
+      for (int j = 1; j < GROUP_VECTORS; j++) sum += to.sums[r][j];
+      out[r * ldout + o] = lanes_sum(sum);
+    }
+  }
+}
+
+#define CI_BLOCK(member, type, name, id, elements, size)                                                               \
+  static void widen_blocks_##member(const uint8_t *p, size_t count, float *out) {                                      \
+    taker to;                                                                                                          \
+    to.out = out;                                                                                                      \
+    for (; count--; p += size) block_##member(p, store_group, &to);                                                    \
+  }                                                                                                                    \
+  static void dot_blocks_##member(size_t m, const float *x, size_t ldx, const uint8_t *w, size_t bytes, size_t rows,   \
+                                  size_t n, float *out, size_t ldout) {                                                \
+    if (m == 1) dot_blocks(1, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_1, out, ldout);          \
+    if (m == 2) dot_blocks(2, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_2, out, ldout);          \
+    if (m == 3) dot_blocks(3, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_3, out, ldout);          \
+    if (m == 4) dot_blocks(4, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_4, out, ldout);          \
+  }
+#include "formats/blocks.def"
+#undef CI_BLOCK
