@@ -102,6 +102,23 @@ CINSEQ_API char *cinseq_model_info(const cinseq_model *model);
 CINSEQ_API const char *cinseq_model_file_at(const cinseq_model *model, const void *address);
 CINSEQ_API void cinseq_model_close(cinseq_model *model);
 
+/* ---- tokens ---- */
+
+/* The ids of a text and the tokens as the tokenizer writes them, as a JSON object {"ids": [..], "tokens": [..]}. options_json:
+ * NULL, or {"add_special_tokens": true, "as_targets": false} (as_targets: by the target's tokenizer, of models that have
+ * one). Free with cinseq_free. */
+CINSEQ_API int cinseq_encode(const cinseq_model *model, const char *text, const char *options_json, char **json,
+                             cinseq_error *error);
+/* The text of ids, count of them. skip_special: leave special tokens out (0: no). Free with cinseq_free. */
+CINSEQ_API int cinseq_decode(const cinseq_model *model, const int32_t *ids, size_t count, int skip_special, char **text,
+                             cinseq_error *error);
+/* The token of an id as the tokenizer writes it, NULL: there is none. Lives as the model. */
+CINSEQ_API const char *cinseq_token(const cinseq_model *model, int32_t id);
+/* The id of a token, -1: there is none. */
+CINSEQ_API int32_t cinseq_token_id(const cinseq_model *model, const char *token);
+/* The text of one token: without its marks, bytes put together. Free with cinseq_free; NULL: no memory. */
+CINSEQ_API char *cinseq_token_text(const cinseq_model *model, const char *token);
+
 /* ---- runs ---- */
 
 /* Says which input tokens each generated token came from. request_json: an object with the keys that
@@ -127,6 +144,9 @@ CINSEQ_API int cinseq_request_check(const char *command, const char *request_jso
 CINSEQ_API int cinseq_result_save(const cinseq_result *result, const char *path, cinseq_error *error);
 /* Loads such a file, written by Inseq or by cinseq. *result is closed with cinseq_result_close. */
 CINSEQ_API int cinseq_result_load(const char *path, cinseq_result **result, cinseq_error *error);
+/* The same of a text: what cinseq_result_render gives as "json". Arrays may be null, to be set after. CINSEQ_EINVAL says
+ * where it is none. */
+CINSEQ_API int cinseq_result_parse(const char *text, cinseq_result **result, cinseq_error *error);
 /* The result as text of one of the outputs of cinseq_describe("outputs"): "terminal" (heat tables), "html" (one page
  * that needs no other file, no network and no script), "json" (what cinseq_result_save writes), ... What draws tables
  * is aggregated first, as cinseq_result_aggregate does. options_json: NULL, or an object with the keys of "show":
@@ -136,6 +156,9 @@ CINSEQ_API int cinseq_result_load(const char *path, cinseq_result **result, cins
  * cinseq_free. CINSEQ_EINVAL for an unknown output or option. */
 CINSEQ_API int cinseq_result_render(const cinseq_result *result, const char *output, const char *options_json,
                                     char **text, cinseq_error *error);
+/* What was saved in step index of a run with output_step_attributions; NULL past the end. Steps of all sequences, one
+ * after the other: each a sequence with one column. */
+CINSEQ_API const cinseq_sequence *cinseq_result_step(const cinseq_result *result, size_t index);
 /* Inseq's info about the run as a JSON object: the model, the method and its arguments, input_texts, generated_texts,
  * ... NULL: no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_result_info(const cinseq_result *result);
@@ -188,6 +211,18 @@ CINSEQ_API cinseq_array cinseq_sequence_attributions(const cinseq_sequence *sequ
 CINSEQ_API const char *cinseq_sequence_score_name(const cinseq_sequence *sequence, size_t index);
 /* The step scores of that name: [columns]. No data where the request did not ask for them. */
 CINSEQ_API cinseq_array cinseq_sequence_scores(const cinseq_sequence *sequence, const char *name);
+
+/* The class that Inseq gives such a sequence: "GranularFeatureAttributionSequenceOutput", ... */
+CINSEQ_API const char *cinseq_sequence_class(const cinseq_sequence *sequence);
+/* The name of sequence score index ("encoder_self_attentions"), counted from 0; NULL past the end. */
+CINSEQ_API const char *cinseq_sequence_matrix_name(const cinseq_sequence *sequence, size_t index);
+/* The sequence score of that name: [tokens, tokens, ...] of one side. No data where there is none. */
+CINSEQ_API cinseq_array cinseq_sequence_matrix(const cinseq_sequence *sequence, const char *name);
+/* Changes the numbers of sequence index of a result: a copy of *values (data NULL: none) becomes its
+ * "source_attributions", "target_attributions", "step_scores.NAME" or "sequence_scores.NAME". CINSEQ_EINVAL, and nothing
+ * changes, for shapes that are not those of its tokens. Arrays that were taken from that sequence before are gone. */
+CINSEQ_API int cinseq_result_set(cinseq_result *result, size_t index, const char *member, const cinseq_array *values,
+                                 cinseq_error *error);
 
 /* ---- files ---- */
 

@@ -81,6 +81,11 @@ ci_status ci_result_aggregate(const ci_result *result, const json_t *names, cons
                               ci_error *err);
 void ci_sequence_free(ci_sequence *sequence); /* its members, not itself */
 
+/* What everything else relies on: rows are tokens (of the target, the last may have none), columns are the generated tokens,
+ * source and target agree in all but rows. Errors: CI_EFILE, where, "what: ...". Counts the dimensions of a
+ * MultiDimensional one. */
+ci_status ci_sequence_check(ci_sequence *sequence, const char *where, const char *what, ci_error *err);
+
 /* Makes the steps of a result that is not aggregated and has none yet. */
 ci_status ci_result_add_steps(ci_result *result, ci_error *err);
 

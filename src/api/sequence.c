@@ -1,5 +1,6 @@
 /* The numbers of a result, without JSON. */
 #include "aggregate/result.h"
+#include "output/output.h"
 #include <string.h>
 
 size_t cinseq_result_count(const cinseq_result *result) {
@@ -46,4 +47,22 @@ cinseq_array cinseq_sequence_scores(const cinseq_sequence *s, const char *name) 
   for (size_t i = 0; i < s->step_scores_count; i++)
     if (strcmp(s->step_scores[i].name, name) == 0) return show(&s->step_scores[i].values);
   return (cinseq_array){0};
+}
+
+const char *cinseq_sequence_matrix_name(const cinseq_sequence *s, size_t index) {
+  return index < s->sequence_scores_count ? s->sequence_scores[index].name : NULL;
+}
+
+cinseq_array cinseq_sequence_matrix(const cinseq_sequence *s, const char *name) {
+  for (size_t i = 0; i < s->sequence_scores_count; i++)
+    if (strcmp(s->sequence_scores[i].name, name) == 0) return show(&s->sequence_scores[i].values);
+  return (cinseq_array){0};
+}
+
+const char *cinseq_sequence_class(const cinseq_sequence *s) {
+  return ci_inseq_sequence_classes[s->kind];
+}
+
+const cinseq_sequence *cinseq_result_step(const cinseq_result *result, size_t index) {
+  return index < result->step_count ? &result->steps[index] : NULL;
 }

@@ -16,13 +16,13 @@
 
 static const char RESULT_CLASS[] = "FeatureAttributionOutput";
 
-static const char *const sequence_classes[] = {
+const char *const ci_inseq_sequence_classes[] = {
     [CI_PLAIN] = "FeatureAttributionSequenceOutput",
     [CI_GRANULAR] = "GranularFeatureAttributionSequenceOutput",
     [CI_COARSE] = "CoarseFeatureAttributionSequenceOutput",
     [CI_MULTIDIMENSIONAL] = "MultiDimensionalFeatureAttributionSequenceOutput",
 };
-enum { SEQUENCE_CLASSES = sizeof sequence_classes / sizeof *sequence_classes };
+enum { SEQUENCE_CLASSES = sizeof ci_inseq_sequence_classes / sizeof *ci_inseq_sequence_classes };
 
 /* Writing: every function returns a new value, NULL when memory is out. */
 
@@ -55,7 +55,7 @@ static json_t *new_sequence(const void *sequences, size_t index) {
   a = ci_inseq_with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count));
   a = ci_inseq_with(a, "attr_pos_start", json_integer((json_int_t)s->attr_pos_start));
   a = ci_inseq_with(a, "attr_pos_end", json_integer((json_int_t)s->attr_pos_end));
-  return ci_inseq_instance(ci_inseq_data_module, sequence_classes[s->kind], a);
+  return ci_inseq_instance(ci_inseq_data_module, ci_inseq_sequence_classes[s->kind], a);
 }
 
 static int append(const char *bytes, size_t length, void *text) {
@@ -107,44 +107,9 @@ static ci_status read_positions(ci_inseq_reader *r, const json_t *a, ci_sequence
   return CI_OK;
 }
 
-/* What everything after this relies on: rows are tokens (of the target, the last may have none), columns are the
- * generated tokens, source and target agree in all but rows. */
-static ci_status check_shapes(const ci_inseq_reader *r, const ci_sequence *s) {
-  const ci_array *source = &s->source_attributions, *target = &s->target_attributions;
-  size_t columns = s->attr_pos_end - s->attr_pos_start;
-  const struct {
-    const char *name;
-    const ci_array *array;
-    size_t least, most;
-  } sides[] = {{"source_attributions", source, s->source_count, s->source_count},
-               {"target_attributions", target, s->attr_pos_end, s->target_count}};
-  for (int i = 0; i < 2; i++) {
-    const ci_array *a = sides[i].array;
-    if (!a->data) continue;
-    if (a->rank < 2)
-      return ci_fail(r->err, CI_EFILE, r->where, "%s: %s has %d dimensions, expected 2 to 4", r->what, sides[i].name,
-                     a->rank);
-    if (a->shape[0] < sides[i].least || a->shape[0] > sides[i].most || a->shape[1] != columns)
-      return ci_fail(r->err, CI_EFILE, r->where, "%s: %s has %zu rows and %zu columns, expected %zu and %zu", r->what,
-                     sides[i].name, a->shape[0], a->shape[1], sides[i].least, columns);
-  }
-  bool same = !source->data || !target->data || source->rank == target->rank;
-  for (int d = 1; same && source->data && target->data && d < source->rank; d++)
-    same = source->shape[d] == target->shape[d];
-  if (!same) return ci_inseq_bad(r, "source_attributions and target_attributions differ in more than rows");
-  for (size_t i = 0; i < s->step_scores_count; i++) {
-    const ci_array *a = &s->step_scores[i].values;
-    if (a->rank != 1 || a->shape[0] != columns)
-      return ci_fail(r->err, CI_EFILE, r->where,
-                     "%s: step_scores.%s has %d dimensions and %zu values, expected 1 and %zu", r->what,
-                     s->step_scores[i].name, a->rank, ci_array_size(a), columns);
-  }
-  return CI_OK;
-}
-
 static ci_status read_kind(const ci_inseq_reader *r, const char *class, ci_sequence *s) {
   for (int i = 0; i < SEQUENCE_CLASSES; i++)
-    if (strcmp(class, sequence_classes[i]) == 0) {
+    if (strcmp(class, ci_inseq_sequence_classes[i]) == 0) {
       s->kind = (ci_result_kind)i;
       return CI_OK;
     }
@@ -180,12 +145,8 @@ static ci_status read_sequence(ci_inseq_reader *r, size_t i, const json_t *value
   name = "sequence_scores";
   if (!status)
     status = read_named(at(r, i, name), json_object_get(a, name), &s->sequence_scores, &s->sequence_scores_count);
-  if (!status) status = check_shapes(at(r, i, ""), s);
-  if (status || s->kind != CI_MULTIDIMENSIONAL) return status;
-  /* The file does not say how many there are; Inseq takes none and then cannot aggregate. */
-  const ci_array *any = s->source_attributions.data ? &s->source_attributions : &s->target_attributions;
-  s->n_dimensions = any->data ? any->rank - 2 : 0;
-  return CI_OK;
+  if (!status) status = ci_sequence_check(s, r->where, at(r, i, "")->what, r->err);
+  return status;
 }
 
 static ci_status read_result(ci_inseq_reader *r, const json_t *root, ci_result **result) {

@@ -33,6 +33,7 @@ ci_status ci_output_render(const ci_output *output, const ci_result *result, con
 #define CI_OUTPUT(id, endings, help, tables, write, read) ci_output_write write;
 #include "output/outputs.def"
 #undef CI_OUTPUT
+extern const char *const ci_inseq_sequence_classes[]; /* by ci_result_kind */
 ci_status ci_inseq_json_read(const char *where, const char *bytes, size_t length, ci_result **result, ci_error *err);
 
 #endif
