@@ -1,6 +1,7 @@
 /* The table of aggregators, pipelines of them, and Inseq's default pipeline for each kind of result. */
 #include "aggregate/aggregator.h"
 #include "base/memory.h"
+#include "base/unknown.h"
 #include <string.h>
 
 static const ci_aggregator aggregators[] = {
@@ -62,10 +63,7 @@ static ci_status read_stage(const char *name, ci_aggregate_stage *stage, ci_erro
   if (!stage->function || ci_function_find(name)) return CI_OK;
   for (size_t i = 0; i < AGGREGATORS; i++) names[count++] = aggregators[i].id;
   for (size_t i = 0; i < rows && count < sizeof names / sizeof *names; i++) names[count++] = functions[i].id;
-  const char *nearest = ci_nearest(name, names, count);
-  return ci_fail(err, CI_EINVAL, "attribution_aggregators", "unknown aggregator or function \"%s\"%s%s%s", name,
-                 nearest ? ": did you mean \"" : "", nearest ? nearest : " (see: cinseq list aggregators)",
-                 nearest ? "\"?" : "");
+  return ci_fail_unknown(err, "attribution_aggregators", "aggregator or function", name, names, count);
 }
 
 ci_status ci_aggregators_check(const json_t *names, ci_error *err) {

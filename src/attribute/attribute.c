@@ -17,24 +17,26 @@ void ci_job_warn(const ci_job *job, const char *format, ...) {
 }
 
 /* The objective in the engine's terms: a score of the target's id. */
-static ci_score_input score_input(const ci_attribution *a, const float *logits, size_t target, float *scratch) {
+static ci_score_input score_input(const ci_attribution *a, int contrast, const float *logits, size_t target,
+                                  float *scratch) {
   ci_score_input input = {.logits = logits,
                           .vocabulary = a->job->model->vocabulary,
                           .target = a->target.items[a->start + target],
                           .kernels = a->job->compute->kernels};
   ci_score_prepare(&input, scratch);
+  input.contrast = ci_contrast_at(a, &a->contrasts[contrast], target, &input);
   return input;
 }
 
 static double objective_value(void *context, const float *logits, size_t target, float *scratch) {
   const ci_attribution *a = context;
-  ci_score_input input = score_input(a, logits, target, scratch);
+  ci_score_input input = score_input(a, CI_OF_OBJECTIVE, logits, target, scratch);
   return a->job->objective.score->value(&input, a->job->objective.options);
 }
 
 static void objective_gradient(void *context, const float *logits, size_t target, float *slope) {
   const ci_attribution *a = context;
-  ci_score_input input = score_input(a, logits, target, slope);
+  ci_score_input input = score_input(a, CI_OF_OBJECTIVE, logits, target, slope);
   a->job->objective.score->gradient(&input, a->job->objective.options, slope);
 }
 
@@ -58,13 +60,56 @@ static ci_status add_step_scores(ci_attribution *a, ci_error *err) {
     score->name = ci_duplicate(job->step_scores[i].score->id);
     ci_status status = score->name ? ci_array_create(&score->values, 1, shape, err) : ci_fail_memory(err);
     if (status) return status;
+    score->values.integers = job->step_scores[i].score->integers;
   }
   for (size_t t = 0; t < a->subject.target_count && job->step_score_count; t++) {
-    ci_score_input input = score_input(a, ci_run_logits(a->subject.run, a->subject.output_rows[t]), t, a->scratch);
+    ci_score_input input =
+        score_input(a, CI_OF_STEP_SCORES, ci_run_logits(a->subject.run, a->subject.output_rows[t]), t, a->scratch);
     for (size_t i = 0; i < job->step_score_count; i++)
       out->step_scores[i].values.data[t] = (float)job->step_scores[i].score->value(&input, job->step_scores[i].options);
   }
   return CI_OK;
+}
+
+/* The arguments of the contrast that scores of one kind read; NULL: none of them is contrastive. */
+static const ci_contrast_options *contrast_options(const ci_job *job, int whose) {
+  if (whose == CI_OF_OBJECTIVE) return job->objective.score->contrastive ? job->objective.options : NULL;
+  for (size_t i = 0; i < job->step_score_count; i++)
+    if (job->step_scores[i].score->contrastive) return job->step_scores[i].options;
+  return NULL;
+}
+
+/* Opens the contrasts, and computes those whose own text is read. */
+static ci_status add_contrasts(ci_attribution *a, ci_error *err) {
+  ci_job *job = a->job;
+  ci_status status = CI_OK;
+  for (int i = CI_OF_OBJECTIVE; i <= CI_OF_STEP_SCORES && !status; i++) {
+    const ci_contrast_options *options = contrast_options(job, i);
+    if (!options) continue;
+    status = ci_contrast_open(a, options, &a->contrasts[i], err);
+    if (!status && (i == CI_OF_STEP_SCORES || options->force_inputs))
+      status = ci_contrast_forward(a, &a->contrasts[i], err);
+    if (!job->alignments[i]) job->alignments[i] = json_array();
+    if (!status && json_array_append_new(job->alignments[i], ci_contrast_pairs(a, &a->contrasts[i])))
+      status = ci_fail_memory(err);
+  }
+  return status;
+}
+
+/* The first contrast with a text of its own gives the labels. */
+static ci_status label(const ci_attribution *a, ci_error *err) {
+  for (int i = CI_OF_OBJECTIVE; i <= CI_OF_STEP_SCORES; i++)
+    if (a->contrasts[i].options && a->contrasts[i].options->targets) return ci_contrast_label(a, &a->contrasts[i], err);
+  return CI_OK;
+}
+
+/* Step scores, of rows that are forgotten afterwards unless the attributed function reads them too. */
+static ci_status score(ci_attribution *a, ci_error *err) {
+  ci_run_mark mark = ci_run_get_mark(a->subject.run);
+  ci_status status = add_contrasts(a, err);
+  if (!status) status = add_step_scores(a, err);
+  if (!a->contrasts[CI_OF_OBJECTIVE].rows) ci_run_truncate(a->subject.run, &mark);
+  return status;
 }
 
 static ci_status add_tokens(const ci_attribution *a, const int32_t *ids, size_t count, ci_token **tokens,
@@ -119,7 +164,8 @@ static ci_status attribute_text(ci_job *job, size_t index, ci_sequence *out, jso
   a.subject.progress = report_progress;
   a.subject.progress_context = &a;
   if (!status) status = fill_frame(&a, err);
-  if (!status) status = add_step_scores(&a, err);
+  if (!status) status = score(&a, err);
+  if (!status) status = label(&a, err);
   if (!status) status = job->method->attribute(&a, job->method_options, err);
   if (!status) status = decode(&a, generated, err);
   ci_attribution_free(&a);
@@ -147,6 +193,17 @@ static json_t *method_arguments(const ci_job *job) {
   return NULL;
 }
 
+/* Arguments of scores, with the alignments that were found for their contrast. */
+static json_t *with_alignments(json_t *arguments, json_t *alignments) {
+  json_t *copy = or_empty(arguments);
+  if (copy && alignments && json_object_get(copy, "contrast_targets") &&
+      json_object_set(copy, "contrast_targets_alignments", alignments)) {
+    json_decref(copy);
+    return NULL;
+  }
+  return copy;
+}
+
 /* Inseq's info keys (spec 1.5). */
 static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generated, double seconds, ci_error *err) {
   const ci_attribute_request *r = job->request;
@@ -170,8 +227,9 @@ static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generat
       names, "exec_time", seconds, "model_name", job->model->path, "model_class", job->model->architecture->class_name,
       "tokenizer_name", "tokenizer_class", ci_tokenizer_get_facts(job->model->tokenizer)->class_name,
       "include_eos_baseline", r->include_eos_baseline, "attributed_fn", fn, "attribution_args", method_arguments(job),
-      "attributed_fn_args", or_empty(job->attributed_fn_args), "step_scores_args", or_empty(job->step_scores_args),
-      "input_texts", r->input_texts, "generated_texts",
+      "attributed_fn_args", with_alignments(job->attributed_fn_args, job->alignments[CI_OF_OBJECTIVE]),
+      "step_scores_args", with_alignments(job->step_scores_args, job->alignments[CI_OF_STEP_SCORES]), "input_texts",
+      r->input_texts, "generated_texts",
       r->generated_texts && !r->generate_from_target_prefix ? r->generated_texts : generated, "generation_args",
       or_empty(r->generation_kwargs), "constrained_decoding", forced, "generate_from_target_prefix",
       r->generate_from_target_prefix);

@@ -2,6 +2,7 @@
 #ifndef CI_ATTRIBUTE_ATTRIBUTION_H
 #define CI_ATTRIBUTE_ATTRIBUTION_H
 #include "api/request.h"
+#include "attribute/contrast.h"
 #include "attribute/method.h"
 #include "engine/subject.h"
 #include "generate/generate.h"
@@ -28,9 +29,13 @@ typedef struct {
   ci_generation generation;
   size_t budget;
   json_t *attribution_args, *attributed_fn_args, *step_scores_args; /* as given, for the result's info */
+  json_t *alignments[2];         /* of the contrasts below, for the result's info: an array of pairs for each text */
   json_t *keep;                  /* owns values that options borrow */
   size_t text_index, text_count; /* for progress */
 } ci_job;
+
+/* Whose contrast. */
+enum { CI_OF_OBJECTIVE, CI_OF_STEP_SCORES };
 
 typedef struct ci_attribution {
   ci_job *job;
@@ -41,6 +46,7 @@ typedef struct ci_attribution {
   size_t prefix;       /* decoder ids that were given, not generated */
   bool wants[CI_SPACES]; /* whose inputs are attributed */
   ci_objective objective;
+  ci_contrast contrasts[2]; /* of the attributed function and of the step scores */
   float *baseline[CI_SPACES]; /* see ci_attribution_baseline */
   float *scratch;      /* vocabulary floats */
   ci_sequence *out;
@@ -51,6 +57,8 @@ typedef struct ci_attribution {
 ci_status ci_attribution_prepare(ci_attribution *a, size_t index, ci_error *err);
 ci_status ci_attribution_produce(ci_attribution *a, ci_error *err);
 void ci_attribution_free(ci_attribution *a);
+/* Appends the ids of a text as a source, or as what a decoder is given (target). */
+ci_status ci_attribution_encode(const ci_attribution *a, const char *text, bool target, ci_ids *ids, ci_error *err);
 
 /* Ids of the baseline: unk at every position, but eos stays unless include_eos_baseline, and the decoder start stays
  * (spec 1.3). ids has room for ci_subject_rows. */

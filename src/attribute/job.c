@@ -49,10 +49,13 @@ static ci_status offer(const ci_option *table, json_t *arguments, const char *ke
 }
 
 static ci_status unknown_argument(const ci_job *job, const char *key, ci_error *err) {
-  const ci_option *tables[] = {job->method->options, ci_attribute_options};
+  enum { MOST = 32 };
+  const ci_option *tables[MOST] = {job->method->options, job->objective.score->options, ci_attribute_options};
+  size_t count = 3;
+  for (size_t i = 0; i < job->step_score_count && count < MOST; i++) tables[count++] = job->step_scores[i].score->options;
   if (ci_options_find(ci_attribute_options, key)) /* lift has left it where it was */
     return ci_fail(err, CI_EINVAL, "attribution_kwargs", "\"%s\" is given a second time: it is an argument of its own", key);
-  return ci_options_unknown(tables, 2, "attribution_kwargs", key, err);
+  return ci_options_unknown(tables, count, "attribution_kwargs", key, err);
 }
 
 static ci_status route(ci_job *job, ci_error *err) {
@@ -94,6 +97,13 @@ static ci_status bind_options(ci_job *job, const ci_option *table, size_t size, 
   return status;
 }
 
+/* Binds a score's options and has the score look at them. */
+static ci_status bind_score(ci_job *job, ci_bound_score *bound, const json_t *arguments, const char *where, bool attributed, ci_error *err) {
+  const ci_score *score = bound->score;
+  ci_status status = bind_options(job, score->options, score->options_size, arguments, where, !attributed, &bound->options, err);
+  return !status && score->check ? score->check(bound->options, attributed, where, err) : status;
+}
+
 static ci_status find_scores(ci_job *job, ci_error *err) {
   const ci_attribute_request *r = job->request;
   ci_status status = ci_score_named(r->attributed_fn ? r->attributed_fn : "probability", "attributed_fn", &job->objective.score, err);
@@ -121,11 +131,9 @@ static ci_status read_attribution(ci_job *job, ci_error *err) {
     status = bind_options(job, job->method->options, job->method->options_size, job->attribution_args, "attribution_kwargs", false,
                           &job->method_options, err);
   if (!status)
-    status = bind_options(job, job->objective.score->options, job->objective.score->options_size, job->attributed_fn_args,
-                          "attributed_fn_args", false, &job->objective.options, err);
+    status = bind_score(job, &job->objective, job->attributed_fn_args, "attributed_fn_args", true, err);
   for (size_t i = 0; i < job->step_score_count && !status; i++)
-    status = bind_options(job, job->step_scores[i].score->options, job->step_scores[i].score->options_size, job->step_scores_args,
-                          "step_scores_args", true, &job->step_scores[i].options, err);
+    status = bind_score(job, &job->step_scores[i], job->step_scores_args, "step_scores_args", false, err);
   if (!status && job->model && job->request->attribute_target && !job->model->graph.encoder_decoder)
     ci_job_warn(job, "attribute_target is for encoder-decoder models: the prefix of a decoder-only model is always attributed");
   return status;
@@ -212,6 +220,7 @@ void ci_job_close(ci_job *job) {
   for (size_t i = 0; job->step_scores && i < job->step_score_count; i++) ci_free(job->step_scores[i].options);
   ci_free(job->step_scores);
   ci_generation_free(&job->generation);
+  for (int i = 0; i < 2; i++) json_decref(job->alignments[i]);
   json_decref(job->attribution_args);
   json_decref(job->attributed_fn_args);
   json_decref(job->step_scores_args);

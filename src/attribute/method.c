@@ -1,5 +1,6 @@
 /* The table of methods. See method.h. */
 #include "attribute/method.h"
+#include "base/unknown.h"
 #include <string.h>
 
 #define CI_METHOD(member) extern const ci_method ci_method_##member;
@@ -22,7 +23,5 @@ ci_status ci_method_named(const char *id, const ci_method **method, ci_error *er
     names[i] = rows[i]->id;
     if (strcmp(id, names[i]) == 0) return *method = rows[i], CI_OK;
   }
-  const char *nearest = ci_nearest(id, names, ROWS);
-  return ci_fail(err, CI_EINVAL, "attribution_method", "unknown method \"%s\"%s%s%s", id, nearest ? ": did you mean \"" : "",
-                 nearest ? nearest : " (see: cinseq list methods)", nearest ? "\"?" : "");
+  return ci_fail_unknown(err, "attribution_method", "method", id, names, ROWS);
 }

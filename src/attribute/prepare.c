@@ -9,6 +9,7 @@ void ci_attribution_free(ci_attribution *a) {
   ci_ids_free(&a->source);
   ci_ids_free(&a->target);
   for (int s = 0; s < CI_SPACES; s++) ci_free(a->baseline[s]);
+  for (int i = 0; i < 2; i++) ci_contrast_free(&a->contrasts[i]);
   ci_free(a->scratch);
 }
 
@@ -47,6 +48,15 @@ static void drop_doubled_bos(const ci_model *model, ci_ids *ids, size_t from) {
   ids->count--;
 }
 
+ci_status ci_attribution_encode(const ci_attribution *a, const char *text, bool target, ci_ids *ids, ci_error *err) {
+  const ci_model *model = a->job->model;
+  bool both = model->graph.encoder_decoder;
+  size_t from = ids->count;
+  ci_status status = encode(a, text, CI_ENCODE_SPECIAL | (both && target ? CI_ENCODE_TARGET : 0), ids, err);
+  if (!both) drop_doubled_bos(model, ids, from);
+  return status;
+}
+
 static const char *text_at(const json_t *texts, size_t index) { return json_string_value(json_array_get(texts, index)); }
 
 /* Where two texts part, with a little of what follows. */
@@ -77,8 +87,7 @@ static ci_status add_forced_ids(ci_attribution *a, const json_t *ids, ci_error *
 static ci_status decoder_only(ci_attribution *a, const char *input, const char *forced, const json_t *forced_ids, ci_error *err) {
   const ci_model *model = a->job->model;
   ci_ids prompt = {0};
-  ci_status status = encode(a, input, CI_ENCODE_SPECIAL, &prompt, err);
-  drop_doubled_bos(model, &prompt, 0);
+  ci_status status = ci_attribution_encode(a, input, false, &prompt, err);
   if (!status && !prompt.count) { /* Inseq: an empty prompt is the beginning of a sentence */
     if (model->bos < 0)
       status = ci_fail(err, CI_EINVAL, "input_texts", "text %zu has no tokens and the model has no bos token to start from", a->job->text_index + 1);
@@ -88,9 +97,7 @@ static ci_status decoder_only(ci_attribution *a, const char *input, const char *
   if (!status && forced) {
     status = strncmp(forced, input, strlen(input)) ? parted(input, forced, err) : CI_OK;
     for (size_t i = 0; !*input && i < prompt.count && !status; i++) status = ci_ids_add(&a->target, prompt.items[i], err);
-    size_t from = a->target.count;
-    if (!status) status = encode(a, forced, CI_ENCODE_SPECIAL, &a->target, err);
-    drop_doubled_bos(model, &a->target, from);
+    if (!status) status = ci_attribution_encode(a, forced, true, &a->target, err);
   } else if (!status && forced_ids) {
     status = add_forced_ids(a, forced_ids, err);
     for (size_t i = 0; i < prompt.count && !status; i++)
@@ -107,7 +114,7 @@ static ci_status encoder_decoder(ci_attribution *a, const char *input, const cha
   const ci_model *model = a->job->model;
   bool prefix_only = a->job->request->generate_from_target_prefix;
   if (!*input) return ci_fail(err, CI_EINVAL, "input_texts", "text %zu is empty", a->job->text_index + 1);
-  ci_status status = encode(a, input, CI_ENCODE_SPECIAL, &a->source, err);
+  ci_status status = ci_attribution_encode(a, input, false, &a->source, err);
   if (!status && !a->source.count) status = ci_fail(err, CI_EINVAL, "input_texts", "text %zu has no tokens", a->job->text_index + 1);
   if (!status) status = ci_ids_add(&a->target, (int32_t)model->decoder_start, err);
   if (!status && forced) status = encode(a, forced, CI_ENCODE_TARGET | (prefix_only ? 0 : CI_ENCODE_SPECIAL), &a->target, err);

@@ -1,6 +1,7 @@
 /* See options.h. */
 #include "base/options.h"
 #include "base/memory.h"
+#include "base/unknown.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,9 +21,7 @@ ci_status ci_options_unknown(const ci_option *const tables[], size_t count, cons
   size_t used = 0;
   for (size_t i = 0; i < count; i++)
     for (const ci_option *o = tables[i]; o && o->name && used < MOST_OPTIONS; o++) names[used++] = o->name;
-  const char *nearest = ci_nearest(key, names, used);
-  if (nearest) return ci_fail(err, CI_EINVAL, where, "unknown option \"%s\": did you mean \"%s\"?", key, nearest);
-  return ci_fail(err, CI_EINVAL, where, "unknown option \"%s\"", key);
+  return ci_fail_unknown(err, where, "option", key, names, used);
 }
 
 /* Whether word is one of "a|b|c". */

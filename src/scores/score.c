@@ -1,5 +1,6 @@
 /* The table of step functions and what they share. See score.h. */
 #include "scores/score.h"
+#include "base/unknown.h"
 #include <math.h>
 #include <string.h>
 
@@ -15,7 +16,9 @@ static const ci_score *const rows[] = {
 
 enum { ROWS = sizeof rows / sizeof *rows };
 
-const ci_score *ci_score_at(size_t index) { return index < ROWS ? rows[index] : NULL; }
+const ci_score *ci_score_at(size_t index) {
+  return index < ROWS ? rows[index] : NULL;
+}
 
 ci_status ci_score_named(const char *id, const char *where, const ci_score **score, ci_error *err) {
   const char *names[ROWS];
@@ -23,16 +26,16 @@ ci_status ci_score_named(const char *id, const char *where, const ci_score **sco
     names[i] = rows[i]->id;
     if (strcmp(id, names[i]) == 0) return *score = rows[i], CI_OK;
   }
-  const char *nearest = ci_nearest(id, names, ROWS);
-  return ci_fail(err, CI_EINVAL, where, "unknown step function \"%s\"%s%s%s", id, nearest ? ": did you mean \"" : "",
-                 nearest ? nearest : " (see: cinseq list scores)", nearest ? "\"?" : "");
+  return ci_fail_unknown(err, where, "step function", id, names, ROWS);
 }
 
 void ci_score_prepare(ci_score_input *input, float *scratch) {
+  input->scratch = scratch;
   float top = input->kernels->max(input->logits, input->vocabulary);
   memcpy(scratch, input->logits, input->vocabulary * sizeof(float));
   input->kernels->exp_sum(scratch, input->vocabulary, 1, top);
-  /* Summed apart, wholly in double: a probability near 1 leaves 1e-8 to all others, which cross-entropy and entropy are made of. */
+  /* Summed apart, wholly in double: a probability near 1 leaves 1e-8 to all others, which cross-entropy and entropy are
+   * made of. */
   input->log_sum = (double)top + log(input->kernels->sum(scratch, input->vocabulary));
 }
 

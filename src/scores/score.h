@@ -8,12 +8,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a contrastive score compares with: the aligned token of another text, and the logits that predict it. */
+typedef struct {
+  const float *logits; /* [vocabulary]; those of the text itself where only the token differs; NULL: no contrast */
+  int32_t target;
+  double log_sum;
+} ci_score_contrast;
+
 typedef struct {
   const float *logits; /* [vocabulary] */
   size_t vocabulary;
-  int32_t target;      /* the generated token's id */
-  double log_sum;      /* log sum exp of the logits: shared by all scores of a step */
+  int32_t target; /* the generated token's id */
+  double log_sum; /* log sum exp of the logits: shared by all scores of a step */
   const ci_kernels *kernels;
+  float *scratch; /* [vocabulary], changed by the call; in a gradient: the slope itself, before it is filled */
+  ci_score_contrast contrast;
 } ci_score_input;
 
 typedef struct {
@@ -21,8 +30,14 @@ typedef struct {
   const char *help;
   const ci_option *options; /* Inseq's extra arguments; NULL: none */
   size_t options_size;      /* of the struct that the table describes */
+  bool contrastive;         /* reads input->contrast; its options begin with ci_contrast_options (scores/contrast.h) */
+  bool integers;            /* its values are whole numbers */
+  /* Says what is wrong with options whose values are each in range; NULL: nothing can be. attributed: as attributed_fn.
+   */
+  ci_status (*check)(const void *options, bool attributed, const char *where, ci_error *err);
   double (*value)(const ci_score_input *input, const void *options);
-  /* slope[vocabulary] = d value / d logits; NULL: cannot be attributed */
+  /* slope[vocabulary] = d value / d logits (contrast.logits are constants, unless they are the text's own); NULL:
+   * cannot be attributed */
   void (*gradient)(const ci_score_input *input, const void *options, float *slope);
 } ci_score;
 
@@ -31,7 +46,7 @@ const ci_score *ci_score_at(size_t index);
 /* An error with the nearest name when there is none. */
 ci_status ci_score_named(const char *id, const char *where, const ci_score **score, ci_error *err);
 
-/* Fills log_sum; scratch: vocabulary floats. */
+/* Fills log_sum and scratch, whose vocabulary floats it uses. */
 void ci_score_prepare(ci_score_input *input, float *scratch);
 /* out = softmax of the logits */
 void ci_score_softmax(const ci_score_input *input, float *out);

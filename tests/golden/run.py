@@ -19,6 +19,7 @@ import argparse
 import array
 import base64
 import copy
+import glob
 import json
 import math
 import os
@@ -201,8 +202,9 @@ class Program:
         arguments += [f"--{k}" for k in ("attribute_target", "include_eos_baseline") if case.get(k)]
         if "tokenizer_kwargs" in case:
             arguments += ["--tokenizer_kwargs", json.dumps(case["tokenizer_kwargs"])]
-        if "n_steps" in case:
-            arguments += ["--attribution_kwargs", json.dumps({"n_steps": case["n_steps"]})]
+        kwargs = {k: case[k] for k in ("n_steps", "contrast_targets", "step_scores_args") if k in case}
+        if kwargs:
+            arguments += ["--attribution_kwargs", json.dumps(kwargs)]
         self.run(*arguments, *flags, "--hide_attributions", "--save_path", out)
         with open(out) as file:
             text = file.read()
@@ -231,8 +233,10 @@ def read_unpacked(folder):
 
 def load_references(unpacked):
     """{"ARCH/CASE": text of Inseq's file}"""
-    with tarfile.open(os.path.join(DATA, "references.tar.xz")) as tar:
-        texts = {m.name[:-len(".json")]: tar.extractfile(m).read() for m in tar.getmembers()}
+    texts = {}
+    for path in sorted(glob.glob(os.path.join(DATA, "references*.tar.xz"))):
+        with tarfile.open(path) as tar:
+            texts.update({m.name[:-len(".json")]: tar.extractfile(m).read() for m in tar.getmembers()})
     for name, path, group in read_unpacked(unpacked):
         for case in group["cases"]:
             with open(os.path.join(path, case["case"] + ".json"), "rb") as file:

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { VOCABULARY = 37, OPTIONS = 64 };
+enum { VOCABULARY = 37, OPTIONS = 128 };
 
 static double log_sum(const double *z, size_t n) {
   double top = -INFINITY, total = 0;
@@ -40,6 +40,96 @@ static double entropy(const double *z, size_t n, size_t y) {
   return h;
 }
 
+/* Contrastive scores: the contrast's token is y + 2; its logits are those of the text, or (other) their own. */
+static double other[VOCABULARY];
+static bool is_forced;
+
+static const double *contrast(const double *z) {
+  return is_forced ? other : z;
+}
+static size_t contrast_token(size_t n, size_t y) {
+  return (y + 2) % n;
+}
+static double contrast_logits(const double *z, size_t n, size_t y) {
+  return contrast(z)[contrast_token(n, y)];
+}
+static double contrast_log_prob(const double *z, size_t n, size_t y) {
+  return log_probability(contrast(z), n, contrast_token(n, y));
+}
+static double contrast_prob(const double *z, size_t n, size_t y) {
+  return exp(contrast_log_prob(z, n, y));
+}
+static double contrast_logits_diff(const double *z, size_t n, size_t y) {
+  return logit(z, n, y) - contrast_logits(z, n, y);
+}
+static double contrast_prob_diff(const double *z, size_t n, size_t y) {
+  return probability(z, n, y) - contrast_prob(z, n, y);
+}
+static double contrast_log_prob_diff(const double *z, size_t n, size_t y) {
+  return log_probability(z, n, y) - contrast_log_prob(z, n, y);
+}
+static double pcxmi(const double *z, size_t n, size_t y) {
+  return -log2(probability(z, n, y) / contrast_prob(z, n, y));
+}
+static double in_context_pvi(const double *z, size_t n, size_t y) {
+  return -log_probability(z, n, y) + contrast_log_prob(z, n, y);
+}
+
+/* Over the tokens with stays[i]. */
+static double divergence(const double *z, size_t n, const bool *stays) {
+  const double *q = contrast(z);
+  double own = 0, theirs = 0, sum = 0;
+  for (size_t i = 0; i < n; i++) own += stays[i] ? exp(z[i] - z[0]) : 0, theirs += stays[i] ? exp(q[i] - q[0]) : 0;
+  for (size_t i = 0; i < n; i++)
+    if (stays[i]) {
+      double log_p = z[i] - z[0] - log(own), log_q = q[i] - q[0] - log(theirs);
+      sum += exp(log_p) * (log_p - log_q);
+    }
+  return sum;
+}
+/* Transformers' filters, written down as they are there: ascending, cumulated. Which tokens stay does not depend on a
+ * small step. */
+static bool stays[VOCABULARY];
+static double top_k_divergence(const double *z, size_t n, size_t y) {
+  (void)y;
+  for (size_t i = 0; i < n; i++) {
+    size_t above = 0;
+    for (size_t j = 0; j < n; j++) above += z[j] + contrast(z)[j] > z[i] + contrast(z)[i];
+    stays[i] = above < 4;
+  }
+  return divergence(z, n, stays);
+}
+static size_t nucleus(const double *sum, size_t n, double top_p, bool *kept) {
+  size_t count = 0;
+  for (size_t i = 0; i < n; i++) {
+    double total = log_sum(sum, n), cumulated = 0;
+    bool largest = true;
+    for (size_t j = 0; j < n; j++) {
+      largest = largest && sum[j] <= sum[i];
+      if (sum[j] <= sum[i]) cumulated += exp(sum[j] - total);
+    }
+    kept[i] = largest || cumulated > 1 - top_p;
+    count += kept[i];
+  }
+  return count;
+}
+static double top_p_divergence(const double *z, size_t n, size_t y) {
+  (void)y;
+  double sum[VOCABULARY];
+  for (size_t i = 0; i < n; i++) sum[i] = z[i] + contrast(z)[i];
+  nucleus(sum, n, 0.8, stays);
+  return divergence(z, n, stays);
+}
+static double kl_divergence(const double *z, size_t n, size_t y) {
+  (void)y;
+  for (size_t i = 0; i < n; i++) stays[i] = true;
+  return divergence(z, n, stays);
+}
+static double top_p_size(const double *z, size_t n, size_t y) {
+  (void)y;
+  return (double)nucleus(z, n, 0.9, stays);
+}
+
 static const struct {
   const char *id;
   const char *options; /* JSON */
@@ -52,6 +142,18 @@ static const struct {
     {"entropy", "{}", entropy},
     {"crossentropy", "{}", crossentropy},
     {"perplexity", "{}", perplexity},
+    {"contrast_logits", "{}", contrast_logits},
+    {"contrast_prob", "{}", contrast_prob},
+    {"contrast_prob", "{\"logprob\": true}", contrast_log_prob},
+    {"contrast_logits_diff", "{}", contrast_logits_diff},
+    {"contrast_prob_diff", "{}", contrast_prob_diff},
+    {"contrast_prob_diff", "{\"logprob\": true}", contrast_log_prob_diff},
+    {"pcxmi", "{}", pcxmi},
+    {"in_context_pvi", "{}", in_context_pvi},
+    {"kl_divergence", "{\"contrast_force_inputs\": true}", kl_divergence},
+    {"kl_divergence", "{\"contrast_force_inputs\": true, \"top_k\": 4}", top_k_divergence},
+    {"kl_divergence", "{\"contrast_force_inputs\": true, \"top_p\": 0.8}", top_p_divergence},
+    {"top_p_size", "{\"top_p\": 0.9}", top_p_size},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -76,15 +178,27 @@ static void check_case(size_t number, size_t vocabulary, int kind) {
   float z[VOCABULARY], slope[VOCABULARY], scratch[VOCABULARY];
   double exact[VOCABULARY];
   size_t target;
+  float theirs[VOCABULARY];
   fill(kind, &random, z, vocabulary, &target);
+  random_floats(&random, theirs, vocabulary, 2);
+  for (size_t i = 0; i < vocabulary; i++) other[i] = (double)theirs[i];
   for (size_t i = 0; i < vocabulary; i++) exact[i] = (double)z[i];
   ci_score_input in = {.logits = z, .vocabulary = vocabulary, .target = (int32_t)target, .kernels = ci_kernels_best()};
   ci_score_prepare(&in, scratch);
+  if (score->contrastive)
+    in.contrast = (ci_score_contrast){is_forced ? theirs : z, (int32_t)contrast_token(vocabulary, target),
+                                      is_forced ? log_sum(other, vocabulary) : in.log_sum};
+  if (score->check && score->check(options, score->gradient != NULL, "step", &err))
+    fail_msg("%s: %s", score->id, err.message);
   double expected = cases[number].formula(exact, vocabulary, target), found = score->value(&in, options);
-  if (!(fabs(found - expected) <= 1e-6 * fabs(expected) + 1e-13))
+  if (!(fabs(found - expected) <= 1e-6 * fabs(expected) + (score->contrastive ? 1e-6 : 1e-13)))
     fail_msg("%s %s, logits %d: %.9g, expected %.9g", score->id, cases[number].options, kind, found, expected);
+  json_decref(object);
+  json_decref(keep);
+  if (score->integers) return; /* a count has no slope */
   assert_non_null(score->gradient);
   for (size_t i = 0; i < vocabulary; i++) slope[i] = NAN;
+  in.scratch = slope;
   score->gradient(&in, options, slope);
   double size = 0, differences[VOCABULARY];
   for (size_t i = 0; i < vocabulary; i++) {
@@ -100,17 +214,16 @@ static void check_case(size_t number, size_t vocabulary, int kind) {
     if (!(fabs((double)slope[i] - differences[i]) <= 2e-5 * size + 1e-7))
       fail_msg("%s %s, logits %d: slope %zu is %.9g, differences say %.9g", score->id, cases[number].options, kind, i,
                (double)slope[i], differences[i]);
-  json_decref(object);
-  json_decref(keep);
 }
 
 static void values_and_slopes(void **state) {
   (void)state;
-  for (size_t number = 0; number < CASES; number++)
+  for (size_t number = 0; number < 2 * CASES; number++)
     for (int kind = 0; kind < 4; kind++) {
-      check_case(number, VOCABULARY, kind);
-      check_case(number, 1, kind);
-      check_case(number, 16, kind);
+      is_forced = number >= CASES;
+      check_case(number % CASES, VOCABULARY, kind);
+      check_case(number % CASES, 1, kind);
+      check_case(number % CASES, 16, kind);
     }
 }
 
@@ -125,6 +238,27 @@ static void every_score_is_covered(void **state) {
     assert_true(!score->options == !score->options_size);
   }
   assert_true(rows >= 5);
+}
+
+/* Options that are in range, each by itself, and make no sense together. */
+static void senseless_options_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *id, *options, *message;
+    bool attributed;
+  } wrong[] = {{"top_p_size", "{}", "top_p", false}, {"kl_divergence", "{}", "contrast_force_inputs", true}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    ci_error err = {0};
+    const ci_score *score;
+    char options[OPTIONS];
+    assert_int_equal(ci_score_named(wrong[i].id, "step", &score, &err), CI_OK);
+    json_t *object = json_loads(wrong[i].options, 0, NULL), *keep = json_array();
+    assert_int_equal(ci_options_parse(score->options, "step", object, options, keep, NULL, &err), CI_OK);
+    assert_int_equal(score->check(options, wrong[i].attributed, "step", &err), CI_EINVAL);
+    assert_non_null(strstr(err.message, wrong[i].message));
+    json_decref(object);
+    json_decref(keep);
+  }
 }
 
 static void softmax_sums_to_one(void **state) {
@@ -158,6 +292,7 @@ static void names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(values_and_slopes), cmocka_unit_test(every_score_is_covered),
-                                     cmocka_unit_test(softmax_sums_to_one), cmocka_unit_test(names)};
+                                     cmocka_unit_test(softmax_sums_to_one), cmocka_unit_test(names),
+                                     cmocka_unit_test(senseless_options_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
