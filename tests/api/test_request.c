@@ -83,7 +83,7 @@ static void wrong_requests_are_refused(void **state) {
     assert_int_equal(ci_attribute_request_read(cases[i].request, &r, &owner, &err), CI_EINVAL);
     assert_null(owner);
     assert_string_equal(err.where, cases[i].where);
-    assert_string_equal(err.message, cases[i].message);
+    if (!strstr(err.message, cases[i].message)) fail_msg("%s: %s", cases[i].request, err.message);
   }
   ci_generate_request g;
   json_t *owner;

@@ -101,8 +101,10 @@ static void refusals(void **state) {
   static const struct {
     const char *text, *message;
   } cases[] = {
-      {"{\"n_stesp\": 5}", "unknown option \"n_stesp\": did you mean \"n_steps\"?"},
-      {"{\"something_else\": 5}", "unknown option \"something_else\""},
+      {"{\"n_stesp\": 5}", "unknown option \"n_stesp\": did you mean \"n_steps\"? (one of "
+       "flag, n_steps, limit, rate, method, path, words, ids, table, any)"},
+      {"{\"something_else\": 5}", "unknown option \"something_else\" (one of "
+       "flag, n_steps, limit, rate, method, path, words, ids, table, any)"},
       {"{\"n_steps\": 0}", "\"n_steps\" is 0, expected 1 to 1000"},
       {"{\"n_steps\": 1001}", "\"n_steps\" is 1001, expected 1 to 1000"},
       {"{\"limit\": -1}", "\"limit\" is -1, expected 0 to 10"},

@@ -126,7 +126,7 @@ static void test_show_options(void **state) {
       {"{\"normalize\": 1}", "expected true or false"},
       {"{\"attribution_aggregators\": [\"vnrm\"]}", "did you mean \"vnorm\""},
       {"{\"attribution_aggregators\": [\"score\"]}", "did you mean \"scores\""},
-      {"{\"attribution_aggregators\": [\"something else\"]}", "cinseq list aggregators"},
+      {"{\"attribution_aggregators\": [\"something else\"]}", "one of scores"},
   };
   ci_show_options options;
   ci_error err = {0};
