@@ -1,30 +1,14 @@
 /* Attention probabilities (Bahdanau et al. 2015) of the position that predicts each token, all layers and heads, read from the
  * queries and keys that the forward left behind. Encoder-decoder: source scores are cross-attention; decoder self-attention is
  * target scores or, without attribute_target, a sequence score; encoder self-attention is a sequence score. */
-#include "attribute/attribution.h"
+#include "attribute/internals.h"
 #include "ops/attention.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Attention nodes of one kind, by layer. */
-typedef struct {
-  int nodes[CI_MOST_LAYERS];
-  size_t layers, heads;
-} attention_nodes;
-
-static void find_nodes(const ci_graph *graph, ci_space_id query, ci_space_id key, attention_nodes *out) {
-  out->layers = 0;
-  for (int i = 0; i < graph->count && out->layers < CI_MOST_LAYERS; i++) {
-    const ci_node *node = &graph->nodes[i];
-    if (node->op != &ci_op_attention || node->space != query || graph->nodes[node->inputs[1]].space != key) continue;
-    out->nodes[out->layers++] = i;
-    out->heads = node->kept_width; /* one log-sum-exp a head */
-  }
-}
-
 /* data[key, query, layer, head] for query positions first..first+queries-1; keys a query does not see keep `blank`. */
-static ci_status read(const ci_run *run, const attention_nodes *nodes, int branch, size_t first, size_t keys, size_t queries,
+static ci_status read(const ci_run *run, const ci_attention_nodes *nodes, int branch, size_t first, size_t keys, size_t queries,
                       bool causal, float blank, float *data, ci_error *err) {
   float *weights = ci_alloc(keys, sizeof *weights);
   if (!weights) return ci_fail_memory(err);
@@ -43,8 +27,8 @@ static ci_status read(const ci_run *run, const attention_nodes *nodes, int branc
 
 static ci_status scores_of(ci_attribution *a, ci_space_id space, ci_error *err) {
   const ci_subject *s = &a->subject;
-  attention_nodes nodes;
-  find_nodes(s->graph, CI_DECODER, space, &nodes);
+  ci_attention_nodes nodes;
+  ci_find_attention(s->graph, CI_DECODER, space, &nodes);
   ci_array *array;
   ci_status status = ci_attribution_array(a, space, 4, nodes.layers, nodes.heads, &array, err);
   if (status) return status;
@@ -53,18 +37,13 @@ static ci_status scores_of(ci_attribution *a, ci_space_id space, ci_error *err) 
 }
 
 static ci_status sequence_score(ci_attribution *a, const char *name, ci_space_id space, int branch, size_t length, ci_error *err) {
-  ci_sequence *out = a->out;
-  attention_nodes nodes;
-  find_nodes(a->subject.graph, space, space, &nodes);
-  ci_named_array *grown = ci_resize(out->sequence_scores, out->sequence_scores_count + 1, sizeof *grown);
-  if (!grown) return ci_fail_memory(err);
-  out->sequence_scores = grown;
-  ci_named_array *score = &grown[out->sequence_scores_count++];
-  *score = (ci_named_array){.name = ci_duplicate(name)};
+  ci_attention_nodes nodes;
+  ci_find_attention(a->subject.graph, space, space, &nodes);
   const size_t shape[] = {length, length, nodes.layers, nodes.heads};
-  ci_status status = score->name ? ci_array_create(&score->values, 4, shape, err) : ci_fail_memory(err);
+  ci_array *array;
+  ci_status status = ci_attribution_sequence_score(a, name, 4, shape, &array, err);
   if (status) return status;
-  return read(a->subject.run, &nodes, branch, 0, length, length, space == CI_DECODER, 0, score->values.data, err);
+  return read(a->subject.run, &nodes, branch, 0, length, length, space == CI_DECODER, 0, array->data, err);
 }
 
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {

@@ -15,8 +15,7 @@ static ci_status grow(float **data, size_t *capacity, size_t used, size_t rows, 
   return CI_OK;
 }
 
-/* Where rows [first, first + count) of a node go. */
-static ci_status place(ci_run *run, int number, size_t first, size_t count, ci_error *err) {
+ci_status ci_run_place(ci_run *run, int number, size_t first, size_t count, ci_error *err) {
   const ci_node *node = &run->graph->nodes[number];
   ci_value *value = &run->values[number];
   ci_status status = CI_OK;
@@ -62,9 +61,9 @@ static void intervene(const ci_run *run, int number, size_t first, size_t count)
   }
 }
 
-static ci_status compute_node(ci_run *run, int number, size_t first, size_t count, ci_error *err) {
+ci_status ci_run_compute_node(ci_run *run, int number, size_t first, size_t count, ci_error *err) {
   const ci_node *node = &run->graph->nodes[number];
-  ci_status status = place(run, number, first, count, err);
+  ci_status status = ci_run_place(run, number, first, count, err);
   if (status) return status;
   ci_forward_call call = {.run = run, .node = node, .first = first, .count = count};
   if (!node->op->mixes_rows)
@@ -81,7 +80,7 @@ ci_status ci_run_forward(ci_run *run, ci_error *err) {
   for (int i = 0; i < run->graph->count; i++) {
     const ci_space *space = &run->spaces[run->graph->nodes[i].space];
     if (space->rows == space->computed) continue;
-    ci_status status = compute_node(run, i, space->computed, space->rows - space->computed, err);
+    ci_status status = ci_run_compute_node(run, i, space->computed, space->rows - space->computed, err);
     if (status) return status;
   }
   for (int s = 0; s < CI_SPACES; s++) run->spaces[s].computed = run->spaces[s].rows;
@@ -94,7 +93,7 @@ ci_status ci_run_load_section(ci_run *run, int section, ci_error *err) {
   for (int i = 0; i < run->graph->count; i++) {
     const ci_node *node = &run->graph->nodes[i];
     if (node->section != section || run->keeps[i] || !run->spaces[node->space].computed) continue;
-    ci_status status = compute_node(run, i, 0, run->spaces[node->space].computed, err);
+    ci_status status = ci_run_compute_node(run, i, 0, run->spaces[node->space].computed, err);
     if (status) return status;
   }
   run->loaded_section = section;
@@ -110,7 +109,7 @@ ci_status ci_run_input_values(ci_run *run, ci_space_id id, const int32_t *ids, s
   status = branch < 0 ? ci_fail_memory(err) : ci_run_append(aside, id, branch, ids, count, err);
   for (int i = 0; !status && count && i <= input; i++)
     if (graph->nodes[i].space == id && graph->nodes[i].section == graph->nodes[input].section)
-      status = compute_node(aside, i, 0, count, err);
+      status = ci_run_compute_node(aside, i, 0, count, err);
   if (!status && count) memcpy(out, ci_run_row(aside, input, 0), count * graph->nodes[input].width * sizeof(float));
   ci_run_close(aside);
   return status;

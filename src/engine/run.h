@@ -97,6 +97,10 @@ void ci_run_truncate(ci_run *run, const ci_run_mark *mark);
 
 /* Computes all new rows. */
 ci_status ci_run_forward(ci_run *run, ci_error *err);
+/* For computations that begin in the middle of a graph (zeroing.c): makes room for rows [first, first + count) of a node; and
+ * computes them from its inputs' rows. */
+ci_status ci_run_place(ci_run *run, int node, size_t first, size_t count, ci_error *err);
+ci_status ci_run_compute_node(ci_run *run, int node, size_t first, size_t count, ci_error *err);
 /* Forgets the output rows (and their logits): for decoding that keeps no logits. */
 void ci_run_drop_outputs(ci_run *run);
 

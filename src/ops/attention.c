@@ -402,5 +402,26 @@ void ci_attention_weights(const ci_run *run, int node_number, int branch, size_t
   kernels->exp_sum(out + seen.low, n, scale, run->values[node_number].kept[row * node->kept_width + head]);
 }
 
+void ci_attention_without(const ci_run *run, int node_number, int branch, size_t position, size_t key, const unsigned char *heads,
+                          float *out) {
+  const ci_node *node = &run->graph->nodes[node_number];
+  const ci_attention_params *params = node->params;
+  const ci_kernels *kernels = run->compute->kernels;
+  const ci_branch *keys = key_branch(run, node, branch);
+  size_t row = (size_t)run->spaces[node->space].branches[branch].rows[position], key_row = (size_t)keys->rows[key];
+  size_t dim = params->head_dim, group = params->heads / params->kv_heads;
+  key_range seen = keys_seen(params, keys, position);
+  if (key < seen.low || key >= seen.high) return;
+  const float *q = ci_run_row(run, node->inputs[0], row), *log_sums = run->values[node_number].kept + row * node->kept_width;
+  const float *k = ci_run_row(run, node->inputs[1], key_row), *v = ci_run_row(run, node->inputs[2], key_row);
+  for (size_t head = 0; head < params->heads; head++) {
+    if (!heads[head]) continue;
+    size_t column = head / group * dim;
+    float score = kernels->dot(q + head * dim, k + column, dim);
+    float scale = ci_attention_adjust(kernels, params, head, position, key, 1, &score, NULL);
+    kernels->axpy(-expf(scale * score - log_sums[head]), v + column, out + head * dim, dim);
+  }
+}
+
 const ci_op ci_op_attention = {
     .id = "attention", .help = "scaled dot-product attention", .mixes_rows = true, .vjp_reads = true, .forward = forward, .vjp = vjp};
