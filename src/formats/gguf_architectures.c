@@ -94,19 +94,34 @@ static const ci_gguf_name gemma_names[] = {{"attn_norm", LAYER "input_layernorm"
                                            {"attn_q", LAYER "self_attn.q_proj", CI_GGUF_SAME},
                                            {"attn_k", LAYER "self_attn.k_proj", CI_GGUF_SAME},
                                            {"attn_v", LAYER "self_attn.v_proj", CI_GGUF_SAME},
-                                           {"attn_q_norm", LAYER "self_attn.q_norm", CI_GGUF_PLUS_ONE},
-                                           {"attn_k_norm", LAYER "self_attn.k_norm", CI_GGUF_PLUS_ONE},
                                            {"attn_output", LAYER "self_attn.o_proj", CI_GGUF_SAME},
-                                           {"post_attention_norm", LAYER "post_attention_layernorm", CI_GGUF_PLUS_ONE},
-                                           {"ffn_norm", LAYER "pre_feedforward_layernorm", CI_GGUF_PLUS_ONE},
+                                           {"ffn_norm", LAYER "post_attention_layernorm", CI_GGUF_PLUS_ONE},
                                            {"ffn_gate", LAYER "mlp.gate_proj", CI_GGUF_SAME},
                                            {"ffn_up", LAYER "mlp.up_proj", CI_GGUF_SAME},
                                            {"ffn_down", LAYER "mlp.down_proj", CI_GGUF_SAME},
-                                           {"post_ffw_norm", LAYER "post_feedforward_layernorm", CI_GGUF_PLUS_ONE},
                                            {"token_embd", "model.embed_tokens", CI_GGUF_SAME},
                                            {"output_norm", "model.norm", CI_GGUF_PLUS_ONE},
                                            {"output", "lm_head", CI_GGUF_SAME},
                                            {NULL, NULL, CI_GGUF_SAME}};
+
+/* Gemma 2 and 3: norms before and after each part of a block. */
+static const ci_gguf_name gemma2_names[] = {{"attn_norm", LAYER "input_layernorm", CI_GGUF_PLUS_ONE},
+                                            {"attn_q", LAYER "self_attn.q_proj", CI_GGUF_SAME},
+                                            {"attn_k", LAYER "self_attn.k_proj", CI_GGUF_SAME},
+                                            {"attn_v", LAYER "self_attn.v_proj", CI_GGUF_SAME},
+                                            {"attn_q_norm", LAYER "self_attn.q_norm", CI_GGUF_PLUS_ONE},
+                                            {"attn_k_norm", LAYER "self_attn.k_norm", CI_GGUF_PLUS_ONE},
+                                            {"attn_output", LAYER "self_attn.o_proj", CI_GGUF_SAME},
+                                            {"post_attention_norm", LAYER "post_attention_layernorm", CI_GGUF_PLUS_ONE},
+                                            {"ffn_norm", LAYER "pre_feedforward_layernorm", CI_GGUF_PLUS_ONE},
+                                            {"ffn_gate", LAYER "mlp.gate_proj", CI_GGUF_SAME},
+                                            {"ffn_up", LAYER "mlp.up_proj", CI_GGUF_SAME},
+                                            {"ffn_down", LAYER "mlp.down_proj", CI_GGUF_SAME},
+                                            {"post_ffw_norm", LAYER "post_feedforward_layernorm", CI_GGUF_PLUS_ONE},
+                                            {"token_embd", "model.embed_tokens", CI_GGUF_SAME},
+                                            {"output_norm", "model.norm", CI_GGUF_PLUS_ONE},
+                                            {"output", "lm_head", CI_GGUF_SAME},
+                                            {NULL, NULL, CI_GGUF_SAME}};
 #undef LAYER
 
 #define LAYER "transformer.h.%d."
@@ -143,10 +158,12 @@ static const ci_gguf_key llama_keys[] = {{"context_length", "max_position_embedd
                                          {"attention.head_count", "num_attention_heads"},
                                          {"attention.head_count_kv", "num_key_value_heads"},
                                          {"attention.key_length", "head_dim"},
+                                         {"attention.key_length", "query_pre_attn_scalar"},
                                          {"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
                                          {"attention.layer_norm_epsilon", "norm_epsilon"},
                                          {"attention.sliding_window", "sliding_window"},
                                          {"rope.freq_base", "rope_theta"},
+                                         {"rope.freq_base_swa", "rope_local_base_freq"},
                                          {"vocab_size", "vocab_size"},
                                          {"attn_logit_softcapping", "attn_logit_softcapping"},
                                          {"final_logit_softcapping", "final_logit_softcapping"},
@@ -174,22 +191,26 @@ static const ci_gguf_key gptneox_keys[] = {{"context_length", "max_position_embe
                                            {"vocab_size", "vocab_size"},
                                            {NULL, NULL}};
 
-/* Mistral's files are Llama's; one with experts is Mixtral's. */
+/* What llama.cpp takes for absent, where transformers takes something else. */
+#define THETA "{\"rope_theta\": 10000}"
+
+/* Mistral's files are Llama's, most of them without the window; one with experts is Mixtral's. */
 static const ci_gguf_architecture rows[] = {
-    {"llama", "mixtral", "expert_count", llama_names, llama_keys, NULL},
-    {"llama", "llama", NULL, llama_names, llama_keys, NULL},
-    {"qwen2", "qwen2", NULL, plain_names, llama_keys, NULL},
-    {"qwen3", "qwen3", NULL, plain_names, llama_keys, NULL},
-    {"qwen2moe", "qwen2_moe", NULL, plain_names, llama_keys, NULL},
-    {"qwen3moe", "qwen3_moe", NULL, plain_names, llama_keys, "{\"norm_topk_prob\": true}"},
-    {"gemma", "gemma", NULL, gemma_names, llama_keys, NULL},
-    {"gemma2", "gemma2", NULL, gemma_names, llama_keys, NULL},
-    {"gemma3", "gemma3_text", NULL, gemma_names, llama_keys, NULL},
-    {"phi3", "phi3", NULL, phi3_names, llama_keys, NULL},
-    {"starcoder2", "starcoder2", NULL, starcoder2_names, llama_keys, NULL},
-    {"olmo2", "olmo2", NULL, olmo2_names, llama_keys, NULL},
-    {"gpt2", "gpt2", NULL, gpt2_names, gpt2_keys, NULL},
-    {"gptneox", "gpt_neox", NULL, gptneox_names, gptneox_keys, NULL},
+    {"llama", "mixtral", "expert_count", llama_names, llama_keys, THETA, 0},
+    {"llama", "mistral", "attention.sliding_window", llama_names, llama_keys, NULL, 0},
+    {"llama", "llama", NULL, llama_names, llama_keys, NULL, 0},
+    {"qwen2", "qwen2", NULL, plain_names, llama_keys, NULL, 0},
+    {"qwen3", "qwen3", NULL, plain_names, llama_keys, NULL, 0},
+    {"qwen2moe", "qwen2_moe", NULL, plain_names, llama_keys, NULL, 0},
+    {"qwen3moe", "qwen3_moe", NULL, plain_names, llama_keys, "{\"norm_topk_prob\": true}", 0},
+    {"gemma", "gemma", NULL, gemma_names, llama_keys, NULL, 0},
+    {"gemma2", "gemma2", NULL, gemma2_names, llama_keys, NULL, 46},
+    {"gemma3", "gemma3_text", NULL, gemma2_names, llama_keys, THETA, 62},
+    {"phi3", "phi3", NULL, phi3_names, llama_keys, NULL, 0},
+    {"starcoder2", "starcoder2", NULL, starcoder2_names, llama_keys, NULL, 0},
+    {"olmo2", "olmo2", NULL, olmo2_names, llama_keys, NULL, 0},
+    {"gpt2", "gpt2", NULL, gpt2_names, gpt2_keys, NULL, 0},
+    {"gptneox", "gpt_neox", NULL, gptneox_names, gptneox_keys, NULL, 0},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

@@ -50,10 +50,16 @@ static ci_status set_shapes(const ci_gguf *g, const ci_gguf_architecture *row, j
     status = set(config, "vocab_size", json_integer((json_int_t)embedding->shape[0]), err);
   if (!status && tensor(g, "blk.0.attn_q.bias")) status = set(config, "attention_bias", json_true(), err);
   if (!status && tensor(g, "blk.0.ffn_down.bias")) status = set(config, "mlp_bias", json_true(), err);
-  size_t rotated = 0, width = 0, heads = 0;
+  size_t rotated = 0, width = 0, heads = 0, layers = 0;
   if (!status) status = ci_gguf_own_count(g, row, "rope.dimension_count", &rotated, err);
   if (!status) status = ci_gguf_own_count(g, row, "embedding_length", &width, err);
   if (!status) status = ci_gguf_own_count(g, row, "attention.head_count", &heads, err);
+  if (!status) status = ci_gguf_own_count(g, row, "block_count", &layers, err);
+  if (!status && row->by_width && layers == row->by_width && heads)
+    status = set(config, "query_pre_attn_scalar", json_integer((json_int_t)(width / heads)), err);
+  const json_t *window = json_object_get(config, "sliding_window");
+  if (!status && json_is_integer(window) && json_integer_value(window) == 0) /* Phi 3 without one */
+    status = set(config, "sliding_window", json_null(), err);
   if (!status && rotated && heads && width / heads && width / heads != rotated &&
       !ci_gguf_own(g, row, "attention.key_length")) {
     double part = (double)rotated / (double)(width / heads);

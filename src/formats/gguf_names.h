@@ -28,7 +28,8 @@ typedef struct {
   const char *when; /* the row is for files that have this key with a value over 0; NULL: any */
   const ci_gguf_name *names; /* until gguf is NULL */
   const ci_gguf_key *keys;
-  const char *settings; /* what the configuration says beside, as JSON; NULL: nothing */
+  const char *settings; /* what the configuration says where the keys do not, as JSON; NULL: nothing */
+  size_t by_width;      /* layers of the size whose queries are scaled by width / heads, not key_length (Gemma 27B) */
 } ci_gguf_architecture;
 
 /* The row for the file's general.architecture; an error that lists those that are known. */

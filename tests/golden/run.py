@@ -10,6 +10,8 @@ tests/data/golden/README.md says what the references are. Checks, by name:
   real/MODEL/sentenceN     ids of ten sentences, and the translations in the model's README
   real/MODEL/CASE          default-aggregated tables of the embedded models; aggregation is done here, from the saved raw scores
   formats/...              other layouts and types of the llama and marian models
+  gguf/ARCH/CASE           the model as llama.cpp converts it: Inseq's file, and the same result as the model's own folder
+  gguf/ARCH/generate.RUN   ids against those of transformers
   ARCH/CASE FLAGS          the same case with other target blocks, threads and memory: the same result
 ARCH is a model of cases.json, or one that the build has unpacked from tests/data/golden/architectures (without FLAGS: tests/engine
 cuts the work of each of them).
@@ -21,6 +23,7 @@ import base64
 import copy
 import glob
 import json
+import lzma
 import math
 import os
 import re
@@ -38,6 +41,10 @@ ATTRIBUTIONS = ("source_attributions", "target_attributions")
 # What must not change a result.
 VARIANTS = (["--target_block", "1"], ["--target_block", "3"], ["--target_block", "100000"], ["--threads", "1"],
             ["--threads", "2"], ["--memory_budget", "256M"])
+
+# What llama.cpp's converter does not write into a file.
+LEFT_OUT = {"mistral": {"model_type": "mistral", "sliding_window": 6}, "gpt_neox_serial": {"rope_scaling": {"rope_type": "linear", "factor": 3.0}},
+            "gemma3": {"layer_types": ["sliding_attention", "sliding_attention", "full_attention"]}}
 
 
 class Wrong(Exception):
@@ -211,9 +218,9 @@ class Program:
         os.remove(out)
         return sequences(text)
 
-    def generate(self, model, text, kwargs, tokenizer_kwargs):
+    def generate(self, model, text, kwargs, tokenizer_kwargs, *flags):
         out = self.run("generate", "-m", model, "-i", text, "--generation_kwargs", json.dumps(kwargs), "--json",
-                       "--tokenizer_kwargs", json.dumps(tokenizer_kwargs))
+                       "--tokenizer_kwargs", json.dumps(tokenizer_kwargs), *flags)
         return json.loads(out.strip().splitlines()[-1])
 
 
@@ -290,8 +297,8 @@ def check_variants(program, model, case, flags):
     compare(program.attribute(model, case, *flags), program.attribute_once(model, case), unchanged)
 
 
-def check_generation(program, model, text, input_ids, kwargs, output_ids, tokenizer_kwargs):
-    got = program.generate(model, text, kwargs, tokenizer_kwargs)
+def check_generation(program, model, text, input_ids, kwargs, output_ids, tokenizer_kwargs, *flags):
+    got = program.generate(model, text, kwargs, tokenizer_kwargs, *flags)
     for key, want in (("input_ids", input_ids), ("output_ids", output_ids)):
         if got[key] != want:
             raise Wrong(f"{key} {got[key]}, reference {want}")
@@ -350,27 +357,52 @@ def check_layout(program, name, case):
         compare(program.attribute(target, case), program.attribute_once(source, case), unchanged)
 
 
+def check_converted(program, converted, model, case, reference, flags):
+    """The same weights give the same scores, which are Inseq's."""
+    got = program.attribute(converted, case, *flags)
+    compare(got, sequences(reference), as_inseq)
+    compare(got, program.attribute_once(model, case), unchanged)
+
+
 RUNS = {"greedy": {"num_beams": 1}, "beam4": {"num_beams": 4, "length_penalty": 1.0}, "default": {}, "tgt_lang": {"tgt_lang": "fra"}}
 
 
-def generation_checks(program, name, model, g):
+def generation_checks(program, name, model, g, *flags):
     for run, ids in g["runs"].items():
         length = g["max_new_tokens"]
         kwargs = {"max_new_tokens": length, "do_sample": False, **RUNS.get(run, {"num_beams": 1, "min_new_tokens": length})}
         if name.startswith("real/") and run == "beam4":
             del kwargs["length_penalty"]
-        yield f"{name}/generate.{run}", check_generation, (program, model, g["text"], g["input_ids"], kwargs, ids, g.get("tokenizer_kwargs", {}))
+        yield f"{name}/generate.{run}", check_generation, (program, model, g["text"], g["input_ids"], kwargs, ids, g.get("tokenizer_kwargs", {}), *flags)
+
+
+def converted_checks(program, groups, references):
+    """groups: {ARCH: (folder of its model, its cases.json)}"""
+    for file in sorted(os.listdir(os.path.join(DATA, "gguf"))):
+        arch = file.removesuffix(".gguf.xz")
+        converted = os.path.join(program.folder, f"{arch}.gguf")
+        with lzma.open(os.path.join(DATA, "gguf", file)) as packed, open(converted, "wb") as out:
+            shutil.copyfileobj(packed, out)
+        model, group = groups[arch]
+        flags = ["--model_kwargs", json.dumps(LEFT_OUT.get(arch, {}))]
+        for case in group["cases"]:
+            if case["case"] in ("saliency", "attention"):
+                name = f"{arch}/{case['case']}"
+                yield f"gguf/{name}", check_converted, (program, converted, model, case, references[name], flags)
+        yield from generation_checks(program, f"gguf/{arch}", converted, group["generation"], *flags)
 
 
 def all_checks(program, unpacked):
-    references = load_references(unpacked)
+    references, groups = load_references(unpacked), {}
     for arch, folder, group in read_unpacked(unpacked):
         model = os.path.join(folder, "model")
+        groups[arch] = model, group
         for case in group["cases"]:
             name = f"{arch}/{case['case']}"
             yield name, check_case, (program, model, case, references[name])
         yield from generation_checks(program, arch, model, group["generation"])
     for arch, group in load("cases.json").items():
+        groups[arch] = model_path(arch), group
         for case in group["cases"]:
             name = f"{arch}/{case['case']}"
             yield name, check_case, (program, model_path(arch), case, references[name])
@@ -385,6 +417,7 @@ def all_checks(program, unpacked):
                 for layout in ("marian-zip", "marian-legacy"):
                     yield f"formats/{layout}/{case['case']}", check_layout, (program, layout, case)
         yield from generation_checks(program, arch, model_path(arch), group["generation"])
+    yield from converted_checks(program, groups, references)
     for name in ("stories260K", "zh-en-mini"):
         for file in sorted(os.listdir(os.path.join(DATA, "real", name))):
             data = load("real", name, file)
