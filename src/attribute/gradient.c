@@ -8,24 +8,21 @@ void ci_times_difference(const float *x, const float *b, float *g, size_t n) {
   for (size_t i = 0; i < n; i++) g[i] *= x[i] - b[i];
 }
 
-/* out[row, target, :] = reduced gradients[target, row, :]; rows that a target cannot see, and the last token's, are NaN. */
-static ci_status store(ci_attribution *a, ci_space_id space, float *gradients, bool has_baseline, ci_reduction *reduce,
-                       ci_error *err) {
+/* In place: gradients[row, target, :] reduced; rows that a target cannot see, and the last token's, are NaN. */
+static ci_status finish(ci_attribution *a, ci_space_id space, float *gradients, bool has_baseline, ci_reduction *reduce,
+                        ci_error *err) {
   size_t width = ci_attribution_width(a, space), rows = ci_subject_rows(&a->subject, space), targets = a->subject.target_count;
   float *x = NULL;
   const float *b = NULL;
-  ci_array *array;
-  ci_status status = ci_attribution_array(a, space, 3, width, 1, &array, err);
-  if (!status) status = ci_attribution_values(a, space, &x, err);
+  ci_status status = ci_attribution_values(a, space, &x, err);
   if (!status && has_baseline) status = ci_attribution_baseline(a, space, &b, err);
-  for (size_t t = 0; t < targets && !status; t++) {
-    size_t seen = space == CI_ENCODER ? rows : a->start + t;
-    for (size_t r = 0; r < seen; r++) {
-      float *g = gradients + (t * rows + r) * width, *out = array->data + (r * targets + t) * width;
-      reduce(x + r * width, b ? b + r * width : NULL, g, width);
-      for (size_t i = 0; i < width; i++) out[i] = g[i];
+  for (size_t r = 0; r < rows && !status; r++)
+    for (size_t t = 0; t < targets; t++) {
+      float *g = gradients + (r * targets + t) * width;
+      if (space == CI_ENCODER || r < a->start + t) reduce(x + r * width, b ? b + r * width : NULL, g, width);
+      else
+        for (size_t i = 0; i < width; i++) g[i] = NAN;
     }
-  }
   ci_free(x);
   return status;
 }
@@ -37,15 +34,13 @@ ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_point *points, si
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++) {
     if (!a->wants[space]) continue;
     path.wanted[space] = true;
-    size_t cells, rows = ci_subject_rows(&a->subject, space) * a->subject.target_count;
-    if (!__builtin_mul_overflow(rows, ci_attribution_width(a, space), &cells)) gradients[space] = ci_alloc(cells, sizeof(float));
-    if (!gradients[space]) status = ci_fail_memory(err);
+    ci_array *array;
+    status = ci_attribution_array(a, space, 3, ci_attribution_width(a, space), 1, &array, err);
+    if (!status) gradients[space] = array->data;
     if (!status && points) status = ci_attribution_baseline(a, space, &path.baseline[space], err);
   }
   if (!status) status = ci_subject_gradients(&a->subject, &path, &a->objective, gradients, err);
-  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {
-    if (!status && a->wants[space]) status = store(a, space, gradients[space], points != NULL, reduce, err);
-    ci_free(gradients[space]);
-  }
+  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++)
+    if (a->wants[space]) status = finish(a, space, gradients[space], points != NULL, reduce, err);
   return status;
 }

@@ -97,7 +97,7 @@ static ci_status run_vjp(pass *p, int number, ci_error *err) {
   for (int i = 0; i < node->input_count && !status; i++) {
     int input = node->inputs[i], from = input_set(run->graph, node, i, set);
     size_t width = run->graph->nodes[input].width;
-    if (node->op->vjp_reads && !run->keeps[input]) status = ci_run_load_section(run, node->section, err);
+    if (node->op->vjp_reads && !run->keeps[input]) status = ci_run_load_section(run, node->section, false, err);
     if (status || !p->needed[input]) continue;
     first[i] = !p->gradient[input];
     if (first[i]) status = take(p, p->adjoint->rows[p->sets[input]], width, &p->gradient[input], err);

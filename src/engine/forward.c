@@ -87,16 +87,18 @@ ci_status ci_run_forward(ci_run *run, ci_error *err) {
   return CI_OK;
 }
 
-ci_status ci_run_load_section(ci_run *run, int section, ci_error *err) {
-  if (run->loaded_section == section) return CI_OK;
+ci_status ci_run_load_section(ci_run *run, int section, bool whole, ci_error *err) {
+  if (run->loaded_section == section && (run->loaded_whole || !whole)) return CI_OK;
   run->loaded_section = -1;
   for (int i = 0; i < run->graph->count; i++) {
     const ci_node *node = &run->graph->nodes[i];
     if (node->section != section || run->keeps[i] || !run->spaces[node->space].computed) continue;
+    if (!whole && !node->rebuilt) continue;
     ci_status status = ci_run_compute_node(run, i, 0, run->spaces[node->space].computed, err);
     if (status) return status;
   }
   run->loaded_section = section;
+  run->loaded_whole = whole;
   return CI_OK;
 }
 

@@ -6,8 +6,9 @@
 #include "engine/subject.h"
 #include <string.h>
 
-/* Beyond this many adjoint rows a product gains nothing from more, and the gradients fall out of the caches. */
-enum { MOST_ADJOINT_ROWS = 1536, MOST_FORWARD_ROWS = 512 };
+/* Beyond this many adjoint rows a product gains nothing from more, and the gradients fall out of the caches. But the targets of
+ * a long text share attention probabilities, and what is rebuilt of a section: some are taken together whatever their rows. */
+enum { MOST_ADJOINT_ROWS = 1536, SHARING_TARGETS = 8, MOST_FORWARD_ROWS = 512 };
 
 typedef struct {
   ci_subject *subject;
@@ -25,13 +26,14 @@ static size_t width_of(const job *j, ci_space_id space) {
 
 /* gradients += weight x the block's gradients of one space */
 static void collect(const job *j, const ci_adjoint *a, ci_space_id space, const float *block) {
-  size_t width = width_of(j, space), rows = ci_subject_rows(j->subject, space);
+  size_t width = width_of(j, space), targets = j->subject->target_count;
   for (size_t g = 0; g < a->count; g++) {
     const ci_adjoint_group *group = &a->groups[g];
     size_t from = space == CI_ENCODER ? group->source : group->full, first = space == CI_ENCODER ? 0 : group->first;
     size_t n = space == CI_ENCODER ? group->source_count : group->predictor + 1 - first;
-    float *to = j->gradients[space] + (group->target * rows + first) * width;
-    j->run->compute->kernels->axpy((float)j->weights[group->branch], block + from * width, to, n * width);
+    for (size_t r = 0; r < n; r++)
+      j->run->compute->kernels->axpy((float)j->weights[group->branch], block + (from + r) * width,
+                                     j->gradients[space] + ((first + r) * targets + group->target) * width, width);
   }
 }
 
@@ -92,14 +94,17 @@ static ci_status run_block(job *j, ci_adjoint_group *groups, size_t count, ci_er
 /* Groups from `first` on that make a block: by rows, by bytes, by the caller's block of targets. */
 static size_t block_size(const job *j, const ci_adjoint_group *groups, size_t first, size_t count) {
   const ci_subject *s = j->subject;
-  size_t row_bytes = ci_adjoint_row_bytes(s->graph), rows = 0, bytes = 0, n = 0;
+  size_t row_bytes = ci_adjoint_row_bytes(s->graph), output_bytes = ci_adjoint_output_bytes(s->graph);
+  size_t rows = 0, bytes = 0, n = 0;
+  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++)
+    if (j->path->wanted[space]) row_bytes += width_of(j, space) * sizeof(float); /* the leaf */
   for (; first + n < count; n++) {
     const ci_adjoint_group *group = &groups[first + n];
     if (n && s->target_block && (n == s->target_block || group->branch != groups[first].branch)) break;
     size_t more = group->predictor + 1 - group->first + s->source_count;
     rows += more;
-    bytes += more * row_bytes + s->graph->nodes[s->graph->logits].width * sizeof(float);
-    if (n && (rows > MOST_ADJOINT_ROWS || bytes > s->budget / 2)) break;
+    bytes += more * row_bytes + output_bytes;
+    if (n && (bytes > s->budget / 2 || (rows > MOST_ADJOINT_ROWS && n >= SHARING_TARGETS))) break;
   }
   return n;
 }

@@ -40,6 +40,18 @@ static bool is_busy(const ci_graph *graph, int slot, int at) {
   return false;
 }
 
+/* What backward looks at again, and what leads to it from values that the boundaries plan keeps. */
+static void mark_rebuilt(ci_graph *graph) {
+  for (int i = graph->count - 1; i >= 0; i--) {
+    const ci_node *node = &graph->nodes[i];
+    for (int j = 0; j < node->input_count; j++) {
+      ci_node *input = &graph->nodes[node->inputs[j]];
+      if (node->op->vjp_reads) input->read_by_vjp = true;
+      if (!input->keep && (node->op->vjp_reads || node->rebuilt)) input->rebuilt = true;
+    }
+  }
+}
+
 static void assign_slots(ci_graph *graph) {
   int crossing = 0, within = 0, most = 0;
   for (int i = 0; i < graph->count; i++) {
@@ -67,4 +79,5 @@ void ci_graph_finish(ci_graph *graph) {
   for (int space = 0; space < CI_SPACES; space++)
     if (graph->input_node[space] >= 0) graph->nodes[graph->input_node[space]].keep = true;
   graph->nodes[graph->logits].keep = true;
+  mark_rebuilt(graph);
 }

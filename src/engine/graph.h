@@ -32,6 +32,8 @@ typedef struct {
   int last_reader;       /* the last node that reads this one; 0: none */
   bool keep;             /* kept in every plan that backward can start from: what crosses sections, query, key, value */
   bool is_key;           /* a key or value: kept in every plan */
+  bool read_by_vjp;      /* the vjp of a node that has it as input reads its value */
+  bool rebuilt;          /* not kept as a boundary, and needed for what vjps of its section read */
   ci_weight weight;      /* of ops that have one */
   const float *scale;    /* [width] norm weights */
   const float *bias;     /* [width], or NULL */

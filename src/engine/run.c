@@ -5,15 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-/* Which nodes a plan keeps. Everything: all that a vjp reads, since the rest is never looked at again. */
-static void plan(ci_run *run) {
-  const ci_graph *graph = run->graph;
-  for (int i = 0; i < graph->count; i++) {
-    const ci_node *node = &graph->nodes[i];
-    run->keeps[i] = node->is_key || i == graph->logits || (run->keep != CI_KEEP_KEYS && node->keep);
-    if (run->keep == CI_KEEP_ALL && node->op->vjp_reads)
-      for (int j = 0; j < node->input_count; j++) run->keeps[node->inputs[j]] = true;
-  }
+/* Whether a plan keeps a node. Everything: all that a vjp reads, since the rest is never looked at again. */
+static bool plan_keeps(const ci_graph *graph, int number, ci_keep keep) {
+  const ci_node *node = &graph->nodes[number];
+  if (node->is_key || number == graph->logits) return true;
+  return (keep != CI_KEEP_KEYS && node->keep) || (keep == CI_KEEP_ALL && node->read_by_vjp);
 }
 
 ci_status ci_run_open(const ci_graph *graph, ci_compute *compute, ci_keep keep, ci_run **out, ci_error *err) {
@@ -34,7 +30,7 @@ ci_status ci_run_open(const ci_graph *graph, ci_compute *compute, ci_keep keep, 
     ci_run_close(run);
     return ci_fail_memory(err);
   }
-  plan(run);
+  for (int i = 0; i < graph->count; i++) run->keeps[i] = plan_keeps(graph, i, keep);
   *out = run;
   return CI_OK;
 }
@@ -201,18 +197,43 @@ size_t ci_run_row_bytes(const ci_graph *graph, ci_space_id space, ci_keep keep) 
     const ci_node *node = &graph->nodes[i];
     if (node->space != space) continue;
     floats += node->kept_width;
-    if (keep == CI_KEEP_ALL || node->keep) floats += node->width;
+    if (plan_keeps(graph, i, keep)) floats += node->width;
   }
   return floats * sizeof(float);
 }
 
+size_t ci_run_scratch_bytes(const ci_graph *graph) {
+  size_t floats = 0;
+  for (int slot = 0; slot < graph->slots; slot++) {
+    size_t widest = 0;
+    for (int i = 0; i < graph->count; i++) {
+      const ci_node *node = &graph->nodes[i];
+      if (node->slot == slot && node->space != CI_OUTPUT && node->width > widest) widest = node->width;
+    }
+    floats += widest;
+  }
+  return floats * sizeof(float);
+}
+
+/* A gradient lives from the vjp of its node's last reader, the first on the way down, to that of the node itself. */
 size_t ci_adjoint_row_bytes(const ci_graph *graph) {
-  size_t most = 0, floats = 0;
-  for (int i = 0; i < graph->count; i++) {
-    if (i == graph->logits) continue;
-    floats = i && graph->nodes[i].section == graph->nodes[i - 1].section ? floats : 0;
-    floats += graph->nodes[i].width;
-    if (floats > most) most = floats;
+  size_t most = 0, alive = 0;
+  for (int i = graph->count - 1; i >= 0; i--) {
+    const ci_node *node = &graph->nodes[i];
+    for (int j = 0; j < node->input_count; j++) {
+      const ci_node *input = &graph->nodes[node->inputs[j]];
+      bool again = (j > 0 && node->inputs[j] == node->inputs[0]) || (j > 1 && node->inputs[j] == node->inputs[1]);
+      if (input->last_reader == i && input->space != CI_OUTPUT && !again) alive += input->width;
+    }
+    if (alive > most) most = alive;
+    if (node->last_reader && node->space != CI_OUTPUT) alive -= node->width;
   }
   return most * sizeof(float);
+}
+
+size_t ci_adjoint_output_bytes(const ci_graph *graph) {
+  size_t floats = 0;
+  for (int i = 0; i < graph->count; i++)
+    if (graph->nodes[i].space == CI_OUTPUT) floats += graph->nodes[i].width;
+  return floats * sizeof(float);
 }

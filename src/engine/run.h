@@ -68,6 +68,7 @@ typedef struct ci_run {
   float **slots;         /* scratch values */
   size_t *slot_size;
   int loaded_section;    /* whose scratch values cover all computed rows (backward); -1: none */
+  bool loaded_whole;     /* all of them, not only what vjps read */
   bool *touched;         /* [graph->count]: an intervention names this node */
   ci_intervention *interventions;
   size_t intervention_count, intervention_capacity;
@@ -112,9 +113,12 @@ ci_status ci_run_input_values(ci_run *run, ci_space_id space, const int32_t *ids
 /* "decoder.2.self_attn.value" of the first kept value that is not finite; NULL: all are. */
 const char *ci_run_find_not_finite(const ci_run *run);
 
-/* Bytes that one row of a space takes under a plan, and that one adjoint row of each kind takes at most. */
+/* Bytes that one row of a space takes under a plan, and a row that is being computed takes beside it. */
 size_t ci_run_row_bytes(const ci_graph *graph, ci_space_id space, ci_keep keep);
+size_t ci_run_scratch_bytes(const ci_graph *graph);
+/* Bytes that gradients of one adjoint row (of both spaces together) take at most, and those of one row of CI_OUTPUT. */
 size_t ci_adjoint_row_bytes(const ci_graph *graph);
+size_t ci_adjoint_output_bytes(const ci_graph *graph);
 
 /* Builds the adjoint rows for targets: branch, target, predictor, first and output_row of each group are the caller's, sorted
  * by branch. */
@@ -132,7 +136,8 @@ typedef struct {
 ci_status ci_run_backward(ci_run *run, const ci_adjoint *adjoint, float *seeds, const ci_leaf *leaves, size_t leaf_count,
                           ci_error *err);
 
-/* Rebuilds what the memory plan did not keep of a section, for all rows (used by backward and by readers of nodes). */
-ci_status ci_run_load_section(ci_run *run, int section, ci_error *err);
+/* Rebuilds what the memory plan did not keep of a section, for all rows: the whole of it for readers of nodes, else only what
+ * vjps read. */
+ci_status ci_run_load_section(ci_run *run, int section, bool whole, ci_error *err);
 
 #endif

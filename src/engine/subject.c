@@ -54,9 +54,10 @@ static ci_status add_branch(ci_subject *s, const ci_perturbation *p, int *branch
 /* Rows that a perturbation adds, as bytes in the subject's run. */
 static size_t cost_of(const ci_subject *s, const ci_perturbation *p) {
   size_t begin = p->space == CI_ENCODER ? 0 : p->first, source = p->space == CI_ENCODER ? s->source_count : 0;
-  return (s->row_count - begin) * ci_run_row_bytes(s->graph, CI_DECODER, s->run->keep) +
-         source * ci_run_row_bytes(s->graph, CI_ENCODER, s->run->keep) +
-         s->target_count * (ci_run_row_bytes(s->graph, CI_OUTPUT, s->run->keep) + ci_adjoint_row_bytes(s->graph));
+  size_t scratch = ci_run_scratch_bytes(s->graph);
+  return (s->row_count - begin) * (ci_run_row_bytes(s->graph, CI_DECODER, s->run->keep) + scratch) +
+         source * (ci_run_row_bytes(s->graph, CI_ENCODER, s->run->keep) + scratch) +
+         s->target_count * ci_adjoint_output_bytes(s->graph);
 }
 
 static bool sees(const ci_subject *s, size_t begin, size_t target) { return s->first_target + target - 1 >= begin; }

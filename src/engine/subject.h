@@ -50,7 +50,7 @@ typedef struct {
   size_t point_count;
 } ci_path;
 
-/* gradients[space][target_count, rows(space), width of the input node] = sum over points of weight x gradient of the
+/* gradients[space][rows(space), target_count, width of the input node] = sum over points of weight x gradient of the
  * objective by the input node. Decoder positions that a target cannot see are 0. */
 ci_status ci_subject_gradients(ci_subject *subject, const ci_path *path, const ci_objective *objective,
                                float *gradients[CI_SPACES], ci_error *err);

@@ -16,7 +16,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { TILE = 32 };
+/* Queries of a tile, and of a part's stretch of a long text. */
+enum { TILE = 32, STRETCH = 8 * TILE };
 
 /* The keys and values of a branch for one key/value head: [count, head_dim] with leading dimensions, in place when the
  * branch's rows lie together, else gathered. */
@@ -59,7 +60,7 @@ static void transpose(const float *in, size_t ld, size_t rows, size_t columns, f
     for (size_t c = 0; c < columns; c++) out[c * rows + r] = in[r * ld + c];
 }
 
-/* A stretch of new rows that are consecutive positions of one branch. */
+/* A stretch of new rows that are consecutive positions of one branch, STRETCH of them at most. */
 typedef struct {
   int branch;
   size_t row, position, count;
@@ -69,6 +70,7 @@ typedef struct {
   const ci_forward_call *call;
   const ci_attention_params *params;
   const segment *segments;
+  size_t parts;
 } forward_job;
 
 /* Keys [low, high). */
@@ -136,8 +138,9 @@ static void forward_part(void *context, size_t part, int thread) {
   const forward_job *job = context;
   const ci_forward_call *call = job->call;
   const ci_attention_params *params = job->params;
-  const segment *s = &job->segments[part / params->kv_heads];
-  size_t kv_head = part % params->kv_heads, group = params->heads / params->kv_heads, dim = params->head_dim;
+  size_t backwards = job->parts - 1 - part; /* the end of a long text first: it sees most keys */
+  const segment *s = &job->segments[backwards / params->kv_heads];
+  size_t kv_head = backwards % params->kv_heads, group = params->heads / params->kv_heads, dim = params->head_dim;
   const ci_branch *keys = key_branch(call->run, call->node, s->branch);
   size_t count = keys_seen(params, keys, s->position + s->count - 1).high;
   float *room = ci_compute_scratch(call->run->compute, thread, 3 * count * dim + TILE * count);
@@ -161,7 +164,8 @@ static size_t find_segments(const ci_space *space, size_t first, size_t count, s
   for (size_t row = first; row < first + count; row++) {
     segment *last = n ? &out[n - 1] : NULL;
     size_t position = (size_t)space->positions[row];
-    if (last && last->branch == space->branch_of[row] && last->position + last->count == position) last->count++;
+    bool goes_on = last && last->branch == space->branch_of[row] && last->position + last->count == position;
+    if (goes_on && last->count < STRETCH) last->count++;
     else out[n++] = (segment){space->branch_of[row], row, position, 1};
   }
   return n;
@@ -181,16 +185,17 @@ static void forward(const ci_forward_call *call) {
     atomic_store(&call->run->compute->no_memory, true);
     return;
   }
-  forward_job job = {call, params, segments};
+  forward_job job = {call, params, segments, 0};
   size_t count = find_segments(&call->run->spaces[call->node->space], call->first, call->count, segments);
   double cost = 0;
   for (size_t i = 0; i < count; i++)
     cost += 4.0 * (double)segments[i].count * (double)(segments[i].position + segments[i].count) * (double)call->node->width;
-  run_parts(call->run->compute, count * params->kv_heads, cost, forward_part, &job);
+  job.parts = count * params->kv_heads;
+  run_parts(call->run->compute, job.parts, cost, forward_part, &job);
   ci_free(segments);
 }
 
-/* The groups (targets) of one branch: [first, last) of the adjoint's. */
+/* Groups (targets) of one branch: [first, last) of the adjoint's. */
 typedef struct {
   size_t first, last;
   size_t queries; /* positions 0..queries-1 have adjoint rows */
@@ -353,15 +358,32 @@ static void backward_part(void *context, size_t part, int thread) {
     }
 }
 
+/* How many targets of a branch go into a part. They share P, whose making costs about as much as 3/8 of a target's share; but few
+ * branches with few heads are parts that do not divide among the threads. What a target gives does not depend on it. */
+static size_t targets_at_once(const ci_backward_call *call) {
+  const ci_attention_params *params = call->node->params;
+  const ci_adjoint *adjoint = call->adjoint;
+  size_t branches = 1, threads = (size_t)ci_pool_threads(call->run->compute->pool), best = adjoint->count;
+  for (size_t g = 1; g < adjoint->count; g++) branches += adjoint->groups[g].branch != adjoint->groups[g - 1].branch;
+  size_t each = (adjoint->count + branches - 1) / branches, least = SIZE_MAX;
+  for (size_t cuts = 1; cuts <= threads && cuts <= each; cuts++) {
+    size_t targets = (each + cuts - 1) / cuts, parts = branches * params->kv_heads * cuts;
+    size_t cost = (parts + threads - 1) / threads * (8 * targets + 3);
+    if (cost < least) best = targets;
+    if (cost < least) least = cost;
+  }
+  return best;
+}
+
 /* Groups come sorted by branch; source branches that several decoder branches share are not contiguous in general, but
  * groups of one decoder branch are what shares P, which is enough. */
 static size_t find_branches(const ci_backward_call *call, branch_groups *out) {
   const ci_adjoint *adjoint = call->adjoint;
-  size_t n = 0;
+  size_t n = 0, most = targets_at_once(call);
   for (size_t g = 0; g < adjoint->count; g++) {
     const ci_adjoint_group *group = &adjoint->groups[g];
     size_t queries = call->set == CI_SET_SOURCE ? group->source_count : group->predictor + 1;
-    if (n && adjoint->groups[out[n - 1].first].branch == group->branch) {
+    if (n && adjoint->groups[out[n - 1].first].branch == group->branch && g - out[n - 1].first < most) {
       out[n - 1].last = g + 1;
       if (out[n - 1].queries < queries) out[n - 1].queries = queries;
     } else {

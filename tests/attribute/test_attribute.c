@@ -63,7 +63,8 @@ static void integrated_gradients_are_complete(void **state) {
   assert_int_equal(ci_subject_perturb(&s, &all, 1, &objective, at_baseline, &err), CI_OK);
   for (size_t t = 0; t < TARGETS; t++) {
     double sum = 0, difference = logit(&context, ci_run_logits(s.run, rows[t]), t, NULL) - at_baseline[t];
-    for (size_t i = 0; i < ROWS * width; i++) sum += (double)g[t * ROWS * width + i] * (double)(x[i] - base[i]);
+    for (size_t i = 0; i < ROWS * width; i++)
+      sum += (double)g[(i / width * TARGETS + t) * width + i % width] * (double)(x[i] - base[i]);
     if (fabs(sum - difference) > 0.01 * fabs(difference) + 0.02) fail_msg("target %zu: sum %g, difference %g", t, sum, difference);
     assert_true(fabs(difference) > 0.1); /* else the test proves nothing */
   }

@@ -194,8 +194,8 @@ static void sections_are_rebuilt(void **state) {
     forward(runs[i]);
   }
   for (int section = model.graph.sections - 1; section >= 0; section--) {
-    assert_int_equal(ci_run_load_section(few, section, &err), CI_OK);
-    assert_int_equal(ci_run_load_section(all, section, &err), CI_OK);
+    assert_int_equal(ci_run_load_section(few, section, true, &err), CI_OK);
+    assert_int_equal(ci_run_load_section(all, section, true, &err), CI_OK);
     for (int i = 0; i < model.graph.count; i++) {
       const ci_node *node = &model.graph.nodes[i];
       if (node->section != section) continue;
