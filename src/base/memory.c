@@ -1,5 +1,6 @@
 /* See memory.h. */
 #include "base/memory.h"
+#include "base/cgroup.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -116,7 +117,8 @@ size_t ci_memory_available(void) {
   while (fgets(line, sizeof line, file))
     if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1) break;
   fclose(file);
-  return (size_t)kilobytes * 1024;
+  size_t machine = (size_t)kilobytes * 1024, group = ci_cgroup_available("/proc/self/cgroup", "/sys/fs/cgroup");
+  return group < machine ? group + !group : machine;
 }
 
 size_t ci_memory_peak(void) {

@@ -22,7 +22,7 @@ void *ci_arena_alloc(ci_arena *arena, size_t count, size_t size); /* zeroed, 64-
 char *ci_arena_text(ci_arena *arena, const char *text);
 void ci_arena_close(ci_arena *arena);
 
-/* Bytes of memory free for use now (MemAvailable); 0 when unknown. Resident peak of this process in bytes. */
+/* Bytes of memory free for use now (MemAvailable, or what the limit of a container leaves); 0 when unknown. Resident peak of this process in bytes. */
 size_t ci_memory_available(void);
 size_t ci_memory_peak(void);
 
