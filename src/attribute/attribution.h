@@ -73,14 +73,7 @@ size_t ci_attribution_width(const ci_attribution *a, ci_space_id space);
 ci_status ci_attribution_array(ci_attribution *a, ci_space_id space, int rank, size_t third, size_t fourth, ci_array **array,
                                ci_error *err);
 
-/* What becomes of a gradient g [n] at an input x with baseline b (NULL when the path has none): in place. */
-typedef void ci_reduction(const float *x, const float *b, float *g, size_t n);
-ci_reduction ci_as_it_is, ci_times_difference; /* g; g (x - b) */
-/* The shared body of gradient methods: gradients along the points (NULL: at the text itself), reduced, as granular scores. */
-ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_point *points, size_t count, ci_reduction *reduce, ci_error *err);
-
 /* "a warning on one line" to the caller's hook. */
 void ci_job_warn(const ci_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 
 #endif

@@ -1,6 +1,7 @@
-/* The shared body of gradient methods. See attribution.h. */
-#include "attribute/attribution.h"
+/* The shared body of gradient methods. See gradient.h. */
+#include "attribute/gradient.h"
 #include <math.h>
+#include <string.h>
 
 void ci_as_it_is(const float *x, const float *b, float *g, size_t n) { (void)x, (void)b, (void)g, (void)n; }
 
@@ -8,18 +9,81 @@ void ci_times_difference(const float *x, const float *b, float *g, size_t n) {
   for (size_t i = 0; i < n; i++) g[i] *= x[i] - b[i];
 }
 
+void ci_times_input(const float *x, const float *b, float *g, size_t n) {
+  (void)b;
+  for (size_t i = 0; i < n; i++) g[i] *= x[i];
+}
+
+void ci_leaves_of(const ci_attribution *a, int layer, ci_leaves *leaves) {
+  const ci_graph *graph = a->subject.graph;
+  for (ci_space_id space = CI_ENCODER; space < CI_SPACES; space++) {
+    bool here = layer >= 0 && graph->nodes[layer].space == space;
+    leaves->nodes[space] = layer >= 0 ? (here ? layer : -1) : a->wants[space] ? graph->input_node[space] : -1;
+  }
+}
+
+/* A forward of other ids in the text's place, that leaves the whole section of a node behind. */
+static ci_status forward_aside(ci_subject *aside, int node, ci_error *err) {
+  aside->run = NULL;
+  aside->target_count = 0;
+  ci_status status = ci_subject_forward(aside, CI_KEEP_BOUNDARIES, err);
+  return status ? status : ci_run_load_section(aside->run, aside->graph->nodes[node].section, true, err);
+}
+
+/* values[rows, width] of a node for the text, or for its baseline in the spaces that are attributed. */
+static ci_status layer_values(ci_attribution *a, int node, bool baseline, float *values, ci_error *err) {
+  const ci_node *n = &a->subject.graph->nodes[node];
+  ci_subject aside = a->subject;
+  int32_t *ids[CI_SPACES] = {0};
+  ci_status status = CI_OK;
+  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && baseline && !status; space++) {
+    if (!a->wants[space]) continue;
+    ids[space] = ci_alloc(ci_subject_rows(&a->subject, space), sizeof **ids);
+    if (ids[space]) ci_attribution_baseline_ids(a, space, ids[space]);
+    else status = ci_fail_memory(err);
+    *(space == CI_ENCODER ? &aside.source : &aside.ids) = ids[space];
+  }
+  if (!status) status = forward_aside(&aside, node, err);
+  if (!status) {
+    const ci_branch *branch = &aside.run->spaces[CI_DECODER].branches[aside.branch];
+    if (n->space == CI_ENCODER) branch = &aside.run->spaces[CI_ENCODER].branches[branch->source_branch];
+    for (size_t r = 0; r < branch->length; r++)
+      memcpy(values + r * n->width, ci_run_row(aside.run, node, (size_t)branch->rows[r]), n->width * sizeof *values);
+  }
+  ci_run_close(aside.run);
+  ci_free(ids[CI_ENCODER]);
+  ci_free(ids[CI_DECODER]);
+  return status;
+}
+
+ci_status ci_leaf_values(ci_attribution *a, int node, bool baseline, float **values, ci_error *err) {
+  const ci_graph *graph = a->subject.graph;
+  ci_space_id space = graph->nodes[node].space;
+  size_t rows = ci_subject_rows(&a->subject, space), floats;
+  bool whole = !__builtin_mul_overflow(rows, graph->nodes[node].width, &floats);
+  const float *known;
+  if (node == graph->input_node[space] && !baseline) return ci_attribution_values(a, space, values, err);
+  *values = whole ? ci_alloc(floats, sizeof(float)) : NULL;
+  if (!*values) return ci_fail_memory(err);
+  if (node != graph->input_node[space]) return layer_values(a, node, baseline, *values, err);
+  ci_status status = ci_attribution_baseline(a, space, &known, err);
+  if (!status) memcpy(*values, known, floats * sizeof(float));
+  return status;
+}
+
 /* In place: gradients[row, target, :] reduced; rows that a target cannot see, and the last token's, are NaN. */
-static ci_status finish(ci_attribution *a, ci_space_id space, float *gradients, bool has_baseline, ci_reduction *reduce,
+static ci_status finish(ci_attribution *a, int node, const ci_gradient_request *q, const float *baseline, float *gradients,
                         ci_error *err) {
-  size_t width = ci_attribution_width(a, space), rows = ci_subject_rows(&a->subject, space), targets = a->subject.target_count;
+  ci_space_id space = a->subject.graph->nodes[node].space;
+  size_t width = a->subject.graph->nodes[node].width, rows = ci_subject_rows(&a->subject, space);
+  size_t targets = a->subject.target_count;
   float *x = NULL;
-  const float *b = NULL;
-  ci_status status = ci_attribution_values(a, space, &x, err);
-  if (!status && has_baseline) status = ci_attribution_baseline(a, space, &b, err);
+  ci_status status = ci_leaf_values(a, node, false, &x, err);
   for (size_t r = 0; r < rows && !status; r++)
     for (size_t t = 0; t < targets; t++) {
       float *g = gradients + (r * targets + t) * width;
-      if (space == CI_ENCODER || r < a->start + t) reduce(x + r * width, b ? b + r * width : NULL, g, width);
+      if (q->skip && q->skip[t]) continue;
+      if (space == CI_ENCODER || r < a->start + t) q->reduce(x + r * width, baseline ? baseline + r * width : NULL, g, width);
       else
         for (size_t i = 0; i < width; i++) g[i] = NAN;
     }
@@ -27,20 +91,34 @@ static ci_status finish(ci_attribution *a, ci_space_id space, float *gradients, 
   return status;
 }
 
-ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_point *points, size_t count, ci_reduction *reduce, ci_error *err) {
-  ci_path path = {.points = points, .point_count = count};
-  float *gradients[CI_SPACES] = {0};
+/* The array that the scores of a node go to. */
+static ci_status open_array(ci_attribution *a, int node, float **data, ci_error *err) {
+  const ci_node *n = &a->subject.graph->nodes[node];
+  ci_array *array = n->space == CI_ENCODER ? &a->out->source_attributions : &a->out->target_attributions;
+  ci_status status = array->data ? CI_OK : ci_attribution_array(a, n->space, 3, n->width, 1, &array, err);
+  *data = array->data;
+  return status;
+}
+
+ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_gradient_request *q, ci_error *err) {
+  bool needs_baseline = q->points || q->rescale;
+  ci_leaves leaves;
+  ci_leaves_of(a, q->layer, &leaves);
+  ci_path path = {.nodes = leaves.nodes, .points = q->points, .point_count = q->point_count, .rescale = q->rescale, .skip = q->skip};
+  float *gradients[CI_SPACES] = {0}, *baseline[CI_SPACES] = {0};
   ci_status status = CI_OK;
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++) {
-    if (!a->wants[space]) continue;
+    if (q->rescale && a->wants[space]) status = ci_attribution_baseline(a, space, &path.reference[space], err);
+    if (status || leaves.nodes[space] < 0) continue;
     path.wanted[space] = true;
-    ci_array *array;
-    status = ci_attribution_array(a, space, 3, ci_attribution_width(a, space), 1, &array, err);
-    if (!status) gradients[space] = array->data;
-    if (!status && points) status = ci_attribution_baseline(a, space, &path.baseline[space], err);
+    status = open_array(a, leaves.nodes[space], &gradients[space], err);
+    if (!status && needs_baseline) status = ci_leaf_values(a, leaves.nodes[space], true, &baseline[space], err);
+    path.baseline[space] = baseline[space];
   }
   if (!status) status = ci_subject_gradients(&a->subject, &path, &a->objective, gradients, err);
-  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++)
-    if (a->wants[space]) status = finish(a, space, gradients[space], points != NULL, reduce, err);
+  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {
+    if (!status && leaves.nodes[space] >= 0) status = finish(a, leaves.nodes[space], q, baseline[space], gradients[space], err);
+    ci_free(baseline[space]);
+  }
   return status;
 }

@@ -1,7 +1,7 @@
 /* (x - x') E[d f / d x at x' + a (x - x')], a uniform on [0, 1], by the mean of n_samples draws (Lundberg and Lee 2017,
  * as Captum's GradientShap). One draw of points serves all targets: each column has the distribution that it has in
  * Inseq, where every step draws anew, but the columns of one run are correlated. */
-#include "attribute/attribution.h"
+#include "attribute/gradient.h"
 #include "base/random.h"
 
 typedef struct {
@@ -30,8 +30,9 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   if (!points) return ci_fail_memory(err);
   for (size_t i = 0; i < count; i++)
     points[i] = (ci_point){ci_random_uniform((uint64_t)arg->seed, 0, i), 1 / (double)count};
-  ci_status status =
-      ci_attribute_by_gradient(a, points, count, arg->multiply_by_inputs ? ci_times_difference : ci_as_it_is, err);
+  ci_gradient_request request = {.layer = -1, .points = points, .point_count = count};
+  request.reduce = arg->multiply_by_inputs ? ci_times_difference : ci_as_it_is;
+  ci_status status = ci_attribute_by_gradient(a, &request, err);
   ci_free(points);
   return status;
 }

@@ -1,14 +1,9 @@
 /* x * d f / d x (Shrikumar et al. 2016). */
-#include "attribute/attribution.h"
-
-static void times_input(const float *x, const float *b, float *g, size_t n) {
-  (void)b;
-  for (size_t i = 0; i < n; i++) g[i] *= x[i];
-}
+#include "attribute/gradient.h"
 
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
   (void)options;
-  return ci_attribute_by_gradient(a, NULL, 0, times_input, err);
+  return ci_attribute_by_gradient(a, &(ci_gradient_request){.layer = -1, .reduce = ci_times_input}, err);
 }
 
 extern const ci_method ci_method_input_x_gradient;

@@ -1,6 +1,6 @@
 /* (x - x') * integral over a in [0, 1] of d f / d x at x' + a (x - x') (Sundararajan et al. 2017), by one of Captum's five
  * quadratures. All points serve all targets: the baseline of a position is the same for every step. */
-#include "attribute/attribution.h"
+#include "attribute/gradient.h"
 #include <math.h>
 
 typedef struct {
@@ -75,8 +75,9 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   ci_point *points = ci_alloc((size_t)arg->n_steps, sizeof *points);
   if (!points) return ci_fail_memory(err);
   fill(arg, points);
-  ci_status status =
-      ci_attribute_by_gradient(a, points, (size_t)arg->n_steps, arg->multiply_by_inputs ? ci_times_difference : ci_as_it_is, err);
+  ci_gradient_request request = {.layer = -1, .points = points, .point_count = (size_t)arg->n_steps};
+  request.reduce = arg->multiply_by_inputs ? ci_times_difference : ci_as_it_is;
+  ci_status status = ci_attribute_by_gradient(a, &request, err);
   ci_free(points);
   return status;
 }

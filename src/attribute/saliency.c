@@ -1,5 +1,5 @@
 /* |d f / d x| (Simonyan et al. 2014). */
-#include "attribute/attribution.h"
+#include "attribute/gradient.h"
 #include <math.h>
 
 typedef struct {
@@ -15,7 +15,8 @@ static void magnitude(const float *x, const float *b, float *g, size_t n) {
 }
 
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
-  return ci_attribute_by_gradient(a, NULL, 0, ((const arguments *)options)->abs ? magnitude : ci_as_it_is, err);
+  ci_gradient_request request = {.layer = -1, .reduce = ((const arguments *)options)->abs ? magnitude : ci_as_it_is};
+  return ci_attribute_by_gradient(a, &request, err);
 }
 
 extern const ci_method ci_method_saliency;

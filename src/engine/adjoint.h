@@ -14,12 +14,16 @@ enum { CI_SET_NONE = -1, CI_SET_OUTPUT, CI_SET_TOP, CI_SET_FULL, CI_SET_SOURCE, 
 typedef struct {
   int branch;           /* in CI_DECODER */
   size_t target;        /* the caller's number of the target */
+  size_t point;         /* the caller's number of what the branch is */
   size_t predictor;     /* position of the row that predicts it */
   size_t first;         /* lowest position whose gradient is wanted */
   size_t output_row;    /* row of CI_OUTPUT with its logits */
   size_t full;          /* where its rows begin in CI_SET_FULL; predictor - first + 1 of them */
   size_t source, source_count; /* the same in CI_SET_SOURCE */
   int source_branch;    /* in CI_ENCODER, -1: none */
+  bool rescales;        /* by the rescale rule, against the rows of another branch; the same for all groups of a block */
+  int reference;        /* that branch */
+  size_t reference_output_row;
 } ci_adjoint_group;
 
 typedef struct ci_adjoint {
@@ -27,6 +31,7 @@ typedef struct ci_adjoint {
   size_t count;
   size_t rows[CI_SETS];          /* how many rows a set has */
   int32_t *forward[CI_SETS];     /* the forward row of each */
+  int32_t *reference[CI_SETS];   /* the forward row of its reference; NULL: the rule is the gradient */
   int32_t *top_in_full;          /* [count] row of CI_SET_FULL that is the group's row of CI_SET_TOP */
 } ci_adjoint;
 

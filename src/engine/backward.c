@@ -4,6 +4,7 @@
  * which adjoint rows (the top of the last block has one row a target, everything below its attention has all of them). */
 #include "engine/buffers.h"
 #include "engine/run.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -14,6 +15,7 @@ typedef struct {
   bool *needed;     /* [nodes] a leaf lies at or above this node */
   int *sets;        /* [nodes] adjoint rows of the node's gradient */
   float **gradient; /* [nodes] NULL: nothing has arrived yet */
+  bool find_broken; /* gradients are looked at, not given away */
 } pass;
 
 static const ci_leaf *leaf_at(const pass *p, int node) {
@@ -41,8 +43,6 @@ static void trace(pass *p) {
   for (int i = graph->logits; i >= 0; i--) {
     const ci_node *node = &graph->nodes[i];
     if (p->sets[i] == CI_SET_NONE || !p->needed[i]) continue;
-    /* a leaf's rows are all of its branch's, wherever it stands */
-    if (leaf_at(p, i) && p->sets[i] == CI_SET_TOP) p->sets[i] = CI_SET_FULL;
     for (int j = 0; j < node->input_count; j++) {
       int set = input_set(graph, node, j, p->sets[i]);
       if (set > p->sets[node->inputs[j]]) p->sets[node->inputs[j]] = set; /* TOP is part of FULL */
@@ -88,9 +88,13 @@ static ci_status run_vjp(pass *p, int number, ci_error *err) {
   ci_run *run = p->run;
   const ci_node *node = &run->graph->nodes[number];
   int set = p->sets[number];
-  if (!node->op->vjp) return ci_fail(err, CI_EMODEL, node->name, "the op \"%s\" has no gradient rule", node->op->id);
+  const int32_t *reference = p->adjoint->reference[set];
+  void (*rule)(const ci_backward_call *call) = reference ? node->op->rescale : node->op->vjp;
+  if (!rule)
+    return ci_fail(err, CI_EMODEL, node->name, "the op \"%s\" has no %s rule", node->op->id, reference ? "rescale" : "gradient");
   ci_backward_call call = {.run = run, .node = node, .adjoint = p->adjoint, .set = set, .count = p->adjoint->rows[set]};
   call.rows = p->adjoint->forward[set];
+  call.reference = reference;
   call.dy = p->gradient[number];
   bool first[CI_MOST_INPUTS] = {0};
   ci_status status = CI_OK;
@@ -108,7 +112,7 @@ static ci_status run_vjp(pass *p, int number, ci_error *err) {
       call.accumulate[i] = false;
     }
   }
-  if (!status) node->op->vjp(&call);
+  if (!status) rule(&call);
   for (int i = 0; i < node->input_count; i++) {
     if (!call.dx[i] || call.dx[i] == p->gradient[node->inputs[i]]) continue;
     if (!status) scatter(p, node->inputs[i], call.dx[i], first[i]);
@@ -123,15 +127,52 @@ static bool goes_on(const pass *p, const ci_node *node) {
   return false;
 }
 
+/* The group that row `row` of a set belongs to. */
+static size_t group_of(const ci_adjoint *a, int set, size_t row) {
+  size_t g = 0;
+  if (set == CI_SET_OUTPUT || set == CI_SET_TOP) return row;
+  while (g + 1 < a->count && row >= (set == CI_SET_FULL ? a->groups[g + 1].full : a->groups[g + 1].source)) g++;
+  return g;
+}
+
+static ci_status check_finite(const pass *p, int number, ci_error *err) {
+  const ci_node *node = &p->run->graph->nodes[number];
+  for (size_t row = 0; row < p->adjoint->rows[p->sets[number]]; row++)
+    for (size_t i = 0; i < node->width; i++)
+      if (!isfinite(p->gradient[number][row * node->width + i]))
+        return ci_fail(err, CI_EMODEL, node->name, "step %zu: the gradient by this node is not finite",
+                       p->adjoint->groups[group_of(p->adjoint, p->sets[number], row)].target + 1);
+  return CI_OK;
+}
+
+/* A leaf gets all rows of its branches, those above the last block's attention with zeros beside the rows that predict. */
+static ci_status give(pass *p, const ci_leaf *leaf, ci_error *err) {
+  int set = p->sets[leaf->node];
+  size_t width = p->run->graph->nodes[leaf->node].width, rows = p->adjoint->rows[set == CI_SET_TOP ? CI_SET_FULL : set];
+  float *top = p->gradient[leaf->node];
+  if (set == CI_SET_TOP) {
+    ci_status status = take(p, rows, width, &p->gradient[leaf->node], err);
+    if (!status) scatter(p, leaf->node, top, true);
+    if (status) p->gradient[leaf->node] = top;
+    if (status) return status;
+  }
+  leaf->take(leaf->context, p->gradient[leaf->node], rows * width);
+  if (set == CI_SET_TOP) {
+    ci_buffers_give(p->run->buffers, p->gradient[leaf->node]);
+    p->gradient[leaf->node] = top;
+  }
+  return CI_OK;
+}
+
 static ci_status descend(pass *p, ci_error *err) {
   const ci_graph *graph = p->run->graph;
   ci_status status = CI_OK;
   for (int i = graph->logits; i >= 0 && !status; i--) {
     if (!p->gradient[i]) continue;
     const ci_leaf *leaf = leaf_at(p, i);
-    if (leaf)
-      memcpy(leaf->gradient, p->gradient[i], p->adjoint->rows[p->sets[i]] * graph->nodes[i].width * sizeof(float));
-    if (goes_on(p, &graph->nodes[i])) {
+    if (p->find_broken) status = check_finite(p, i, err);
+    else if (leaf) status = give(p, leaf, err);
+    if (!status && goes_on(p, &graph->nodes[i])) {
       if (p->run->touched[i]) mask(p, i, p->gradient[i]);
       status = run_vjp(p, i, err);
     }
@@ -142,32 +183,51 @@ static ci_status descend(pass *p, ci_error *err) {
 }
 
 /* Leaves that nothing reaches have a gradient of zero. */
-static void clear_unreached(const pass *p) {
-  for (size_t i = 0; i < p->leaf_count; i++) {
-    const ci_node *node = &p->run->graph->nodes[p->leaves[i].node];
-    int set = node->space == CI_ENCODER ? CI_SET_SOURCE : CI_SET_FULL;
-    if (p->sets[p->leaves[i].node] == CI_SET_NONE)
-      memset(p->leaves[i].gradient, 0, p->adjoint->rows[set] * node->width * sizeof(float));
+static ci_status give_unreached(pass *p, ci_error *err) {
+  ci_status status = CI_OK;
+  for (size_t i = 0; i < p->leaf_count && !status && !p->find_broken; i++) {
+    const ci_leaf *leaf = &p->leaves[i];
+    const ci_node *node = &p->run->graph->nodes[leaf->node];
+    size_t rows = p->adjoint->rows[node->space == CI_ENCODER ? CI_SET_SOURCE : CI_SET_FULL];
+    float *zeros;
+    if (p->sets[leaf->node] != CI_SET_NONE) continue;
+    status = take(p, rows, node->width, &zeros, err);
+    if (status) break;
+    memset(zeros, 0, rows * node->width * sizeof(float));
+    leaf->take(leaf->context, zeros, rows * node->width);
+    ci_buffers_give(p->run->buffers, zeros);
   }
+  return status;
 }
 
-ci_status ci_run_backward(ci_run *run, const ci_adjoint *adjoint, float *seeds, const ci_leaf *leaves, size_t leaf_count,
-                          ci_error *err) {
+static ci_status run_pass(pass p, float *seeds, ci_error *err) {
+  ci_run *run = p.run;
   size_t nodes = (size_t)run->graph->count;
-  pass p = {.run = run, .adjoint = adjoint, .leaves = leaves, .leaf_count = leaf_count};
   p.needed = ci_alloc_zeroed(nodes, sizeof *p.needed);
   p.sets = ci_alloc_zeroed(nodes, sizeof *p.sets);
   p.gradient = ci_alloc_zeroed(nodes, sizeof *p.gradient);
   ci_status status = p.needed && p.sets && p.gradient ? CI_OK : ci_fail_memory(err);
   if (!status) {
     trace(&p);
-    clear_unreached(&p);
+    status = give_unreached(&p, err);
     p.gradient[run->graph->logits] = seeds;
-    status = descend(&p, err);
+    if (!status) status = descend(&p, err);
     for (size_t i = 0; i < nodes; i++) ci_buffers_give(run->buffers, p.gradient[i]);
   }
   ci_free(p.needed);
   ci_free(p.sets);
   ci_free(p.gradient);
   return status;
+}
+
+ci_status ci_run_backward(ci_run *run, const ci_adjoint *adjoint, float *seeds, const ci_leaf *leaves, size_t leaf_count,
+                          ci_error *err) {
+  return run_pass((pass){.run = run, .adjoint = adjoint, .leaves = leaves, .leaf_count = leaf_count}, seeds, err);
+}
+
+ci_status ci_run_find_broken(ci_run *run, const ci_adjoint *adjoint, float *seeds, const ci_leaf *leaves, size_t leaf_count,
+                             ci_error *err) {
+  pass p = {.run = run, .adjoint = adjoint, .leaves = leaves, .leaf_count = leaf_count, .find_broken = true};
+  ci_status status = run_pass(p, seeds, err);
+  return status ? status : ci_fail(err, CI_EMODEL, "gradient", "is not finite");
 }

@@ -125,16 +125,21 @@ size_t ci_adjoint_output_bytes(const ci_graph *graph);
 ci_status ci_adjoint_open(const ci_run *run, ci_adjoint_group *groups, size_t count, ci_adjoint *adjoint, ci_error *err);
 void ci_adjoint_close(ci_adjoint *adjoint);
 
-/* Where gradients are wanted: a node and where they go. */
+/* Where gradients are wanted: a node, and who gets them, once: gradient[rows of the node's set, width], CI_SET_FULL for decoder
+ * nodes, CI_SET_SOURCE for encoder nodes. */
 typedef struct {
   int node;
-  float *gradient; /* [rows of the node's set, width]: CI_SET_FULL for decoder nodes, CI_SET_SOURCE for encoder nodes */
+  void (*take)(void *context, const float *gradient, size_t floats);
+  void *context;
 } ci_leaf;
 
 /* One reverse pass for all groups: seeds [groups, vocabulary] are the gradients of what is attributed by the logits (changed by the
- * call). Writes the gradients of all leaves. */
+ * call). Gives the gradients of all leaves, from the logits' side on. Groups that rescale go by their ops' rescale rules. */
 ci_status ci_run_backward(ci_run *run, const ci_adjoint *adjoint, float *seeds, const ci_leaf *leaves, size_t leaf_count,
                           ci_error *err);
+/* The same pass, whose gradients are not finite, to name the first node and the target where that is so; gives nothing. */
+ci_status ci_run_find_broken(ci_run *run, const ci_adjoint *adjoint, float *seeds, const ci_leaf *leaves, size_t leaf_count,
+                             ci_error *err);
 
 /* Rebuilds what the memory plan did not keep of a section, for all rows: the whole of it for readers of nodes, else only what
  * vjps read. */

@@ -38,20 +38,24 @@ ci_keep ci_subject_plan(const ci_subject *subject, size_t branches, ci_keep want
 /* One forward over the text in a new run, if there is none yet. */
 ci_status ci_subject_forward(ci_subject *subject, ci_keep keep, ci_error *err);
 
-/* A point of a path: the input nodes' values are baseline + alpha (value - baseline), in the spaces that move. */
+/* A point of a path: the nodes' values are baseline + alpha (value - baseline), in the spaces that move. */
 typedef struct {
   double alpha, weight;
 } ci_point;
 
 typedef struct {
   bool wanted[CI_SPACES];            /* whose gradients are wanted; these also move */
-  const float *baseline[CI_SPACES];  /* [rows, width] of the input node */
+  const int *nodes;                  /* [CI_SPACES] which node; NULL: the input nodes */
+  const float *baseline[CI_SPACES];  /* [rows, width] of the node */
   const ci_point *points;            /* NULL: the text itself, once, with weight 1 */
   size_t point_count;
+  const float *reference[CI_SPACES]; /* [rows, width] of the input nodes where wanted: the rule is rescale, against these */
+  bool rescale;
+  const bool *skip;                  /* [target_count] targets that are not wanted and stay as they are; NULL: none */
 } ci_path;
 
-/* gradients[space][rows(space), target_count, width of the input node] = sum over points of weight x gradient of the
- * objective by the input node. Decoder positions that a target cannot see are 0. */
+/* gradients[space][rows(space), target_count, width of the node] = sum over points of weight x gradient of the
+ * objective by the node. Decoder positions that a target cannot see are 0. */
 ci_status ci_subject_gradients(ci_subject *subject, const ci_path *path, const ci_objective *objective,
                                float *gradients[CI_SPACES], ci_error *err);
 

@@ -86,20 +86,20 @@ static void quick_gelu_gradient(const ci_kernels *k, const float *x, const float
 }
 
 static const ci_activation rows[] = {
-    {"silu", silu, silu_gradient},
-    {"swish", silu, silu_gradient},
-    {"gelu_new", gelu_tanh, gelu_tanh_gradient},
-    {"gelu_pytorch_tanh", gelu_tanh, gelu_tanh_gradient},
-    {"gelu_fast", gelu_tanh, gelu_tanh_gradient},
-    {"gelu_python_tanh", gelu_tanh, gelu_tanh_gradient},
-    {"gelu_accurate", gelu_tanh, gelu_tanh_gradient},
-    {"gelu", gelu, gelu_gradient},
-    {"gelu_python", gelu, gelu_gradient},
-    {"quick_gelu", quick_gelu, quick_gelu_gradient},
-    {"relu", relu, relu_gradient},
-    {"relu2", relu2, relu2_gradient},
-    {"sigmoid", sigmoid, sigmoid_gradient},
-    {"tanh", tanh_value, tanh_gradient},
+    {"silu", silu, silu_gradient, false},
+    {"swish", silu, silu_gradient, false},
+    {"gelu_new", gelu_tanh, gelu_tanh_gradient, false},
+    {"gelu_pytorch_tanh", gelu_tanh, gelu_tanh_gradient, false},
+    {"gelu_fast", gelu_tanh, gelu_tanh_gradient, false},
+    {"gelu_python_tanh", gelu_tanh, gelu_tanh_gradient, false},
+    {"gelu_accurate", gelu_tanh, gelu_tanh_gradient, false},
+    {"gelu", gelu, gelu_gradient, false},
+    {"gelu_python", gelu, gelu_gradient, false},
+    {"quick_gelu", quick_gelu, quick_gelu_gradient, false},
+    {"relu", relu, relu_gradient, true},
+    {"relu2", relu2, relu2_gradient, false},
+    {"sigmoid", sigmoid, sigmoid_gradient, true},
+    {"tanh", tanh_value, tanh_gradient, true},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -146,4 +146,35 @@ static void vjp(const ci_backward_call *call) {
   ci_compute_rows(call->run->compute, call->count, 12.0 * (double)call->node->width, gradient_rows, (void *)call);
 }
 
-const ci_op ci_op_activation = {.id = "activation", .help = "a function of each element", .vjp_reads = true, .forward = forward, .vjp = vjp};
+/* dx = dy (f(x) - f(x')) / (x - x'), or the vjp where x and x' are nearer than Captum's 1e-10. */
+static void rescale_rows(void *context, size_t first, size_t last) {
+  const ci_backward_call *call = context;
+  size_t width = call->node->width;
+  const ci_kernels *kernels = call->run->compute->kernels;
+  const ci_activation *f = function(call->node);
+  enum { PIECE = 512 };
+  float slope[PIECE], y[PIECE], y0[PIECE];
+  for (size_t r = first; r < last; r++) {
+    const float *x = ci_run_row(call->run, call->node->inputs[0], (size_t)call->rows[r]);
+    const float *x0 = ci_run_row(call->run, call->node->inputs[0], (size_t)call->reference[r]);
+    for (size_t at = 0; at < width; at += PIECE) {
+      size_t n = width - at < PIECE ? width - at : PIECE;
+      const float *dy = call->dy + r * width + at;
+      float *dx = call->dx[0] + r * width + at;
+      f->gradient(kernels, x + at, dy, slope, n);
+      f->value(kernels, x + at, y, n);
+      f->value(kernels, x0 + at, y0, n);
+      for (size_t i = 0; i < n; i++) {
+        float step = x[at + i] - x0[at + i], d = fabsf(step) < 1e-10f ? slope[i] : dy[i] * (y[i] - y0[i]) / step;
+        dx[i] = call->accumulate[0] ? dx[i] + d : d;
+      }
+    }
+  }
+}
+
+static void rescale(const ci_backward_call *call) {
+  if (!function(call->node)->rescales) vjp(call);
+  else ci_compute_rows(call->run->compute, call->count, 24.0 * (double)call->node->width, rescale_rows, (void *)call);
+}
+
+const ci_op ci_op_activation = {.id = "activation", .help = "a function of each element", .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = rescale};

@@ -32,4 +32,4 @@ static void vjp(const ci_backward_call *call) {
   }
 }
 
-const ci_op ci_op_add = {.id = "add", .help = "a + b", .forward = forward, .vjp = vjp};
+const ci_op ci_op_add = {.id = "add", .help = "a + b", .forward = forward, .vjp = vjp, .rescale = vjp};

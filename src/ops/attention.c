@@ -446,4 +446,4 @@ void ci_attention_without(const ci_run *run, int node_number, int branch, size_t
 }
 
 const ci_op ci_op_attention = {
-    .id = "attention", .help = "scaled dot-product attention", .mixes_rows = true, .vjp_reads = true, .forward = forward, .vjp = vjp};
+    .id = "attention", .help = "scaled dot-product attention", .mixes_rows = true, .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = vjp};

@@ -33,4 +33,4 @@ static void vjp(const ci_backward_call *call) {
   ci_compute_rows(call->run->compute, call->count, 3.0 * (double)call->node->width, gradient_rows, (void *)call);
 }
 
-const ci_op ci_op_clip = {.id = "clip", .help = "x moved into a range", .vjp_reads = true, .forward = forward, .vjp = vjp};
+const ci_op ci_op_clip = {.id = "clip", .help = "x moved into a range", .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = vjp};

@@ -36,4 +36,4 @@ static void vjp(const ci_backward_call *call) {
   ci_compute_rows(call->run->compute, call->count, inputs, gradient_rows, (void *)call);
 }
 
-const ci_op ci_op_columns = {.id = "columns", .help = "some of the columns of x", .forward = forward, .vjp = vjp};
+const ci_op ci_op_columns = {.id = "columns", .help = "some of the columns of x", .forward = forward, .vjp = vjp, .rescale = vjp};

@@ -51,4 +51,4 @@ static void vjp(const ci_backward_call *call) {
 }
 
 const ci_op ci_op_expert_linear = {
-    .id = "expert_linear", .help = "x W^T + b with the matrices of each row's experts", .forward = forward, .vjp = vjp};
+    .id = "expert_linear", .help = "x W^T + b with the matrices of each row's experts", .forward = forward, .vjp = vjp, .rescale = vjp};

@@ -99,4 +99,4 @@ const ci_op ci_op_expert_sum = {.id = "expert_sum",
                                 .help = "the weighted sum of the experts' outputs",
                                 .vjp_reads = true,
                                 .forward = forward,
-                                .vjp = vjp};
+                                .vjp = vjp, .rescale = vjp};

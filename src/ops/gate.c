@@ -35,4 +35,4 @@ static void vjp(const ci_backward_call *call) {
 }
 
 const ci_op ci_op_gate = {
-    .id = "gate", .help = "each row times a number of its own", .vjp_reads = true, .forward = forward, .vjp = vjp};
+    .id = "gate", .help = "each row times a number of its own", .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = vjp};

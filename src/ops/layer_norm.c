@@ -59,4 +59,4 @@ static void vjp(const ci_backward_call *call) {
   ci_compute_rows(call->run->compute, call->count, 16.0 * (double)call->node->width, gradient_rows, (void *)call);
 }
 
-const ci_op ci_op_layer_norm = {.id = "layer_norm", .help = "layer normalisation", .vjp_reads = true, .forward = forward, .vjp = vjp};
+const ci_op ci_op_layer_norm = {.id = "layer_norm", .help = "layer normalisation", .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = vjp};

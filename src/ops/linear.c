@@ -14,4 +14,4 @@ static void vjp(const ci_backward_call *call) {
                      ci_weight_inputs(&node->weight), call->accumulate[0]);
 }
 
-const ci_op ci_op_linear = {.id = "linear", .help = "x W^T + b", .forward = forward, .vjp = vjp};
+const ci_op ci_op_linear = {.id = "linear", .help = "x W^T + b", .forward = forward, .vjp = vjp, .rescale = vjp};

@@ -38,4 +38,4 @@ static void vjp(const ci_backward_call *call) {
   }
 }
 
-const ci_op ci_op_multiply = {.id = "multiply", .help = "a * b, element by element", .vjp_reads = true, .forward = forward, .vjp = vjp};
+const ci_op ci_op_multiply = {.id = "multiply", .help = "a * b, element by element", .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = vjp};

@@ -28,6 +28,7 @@ typedef struct {
   int set; /* which rows of the adjoint dy has: see adjoint.h */
   size_t count;
   const int32_t *rows;
+  const int32_t *reference; /* the same of the reference, for the rescale rule; NULL in the vjp */
   const float *dy;
   float *dx[CI_MOST_INPUTS];
   bool accumulate[CI_MOST_INPUTS];
@@ -40,6 +41,9 @@ struct ci_op {
   bool vjp_reads; /* the vjp reads the values of the op's inputs */
   void (*forward)(const ci_forward_call *call);
   void (*vjp)(const ci_backward_call *call); /* NULL: no gradient flows through */
+  /* DeepLift's rescale rule (Shrikumar et al. 2017): dx = dy (y - y') / (x - x'), x' and y' being the reference's. What is linear, and
+   * what Captum leaves to the gradient, says its vjp here. */
+  void (*rescale)(const ci_backward_call *call);
 };
 
 #define CI_OP(member) extern const ci_op ci_op_##member;

@@ -49,4 +49,4 @@ static void vjp(const ci_backward_call *call) {
 }
 
 const ci_op ci_op_pair_gate = {
-    .id = "pair_gate", .help = "clamped gated pairs of columns", .vjp_reads = true, .forward = forward, .vjp = vjp};
+    .id = "pair_gate", .help = "clamped gated pairs of columns", .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = vjp};

@@ -66,6 +66,7 @@ typedef struct {
   const char *id; /* transformers' ACT2FN name */
   void (*value)(const ci_kernels *kernels, const float *x, float *y, size_t n);
   void (*gradient)(const ci_kernels *kernels, const float *x, const float *dy, float *dx, size_t n);
+  bool rescales; /* transformers makes it of a class that Captum's DeepLift knows: nn.ReLU, nn.Tanh, nn.Sigmoid */
 } ci_activation;
 const ci_activation *ci_activation_named(const char *id); /* NULL: unknown */
 const ci_activation *ci_activation_at(size_t index);      /* rows; NULL past the end */

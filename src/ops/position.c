@@ -21,4 +21,4 @@ static void vjp(const ci_backward_call *call) {
   else memcpy(call->dx[0], call->dy, n * sizeof(float));
 }
 
-const ci_op ci_op_position = {.id = "position", .help = "x plus the position's row of a table", .forward = forward, .vjp = vjp};
+const ci_op ci_op_position = {.id = "position", .help = "x plus the position's row of a table", .forward = forward, .vjp = vjp, .rescale = vjp};

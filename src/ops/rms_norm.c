@@ -46,4 +46,4 @@ static void vjp(const ci_backward_call *call) {
   ci_compute_rows(call->run->compute, call->count, 12.0 * (double)call->node->width, gradient_rows, (void *)call);
 }
 
-const ci_op ci_op_rms_norm = {.id = "rms_norm", .help = "root mean square normalisation", .vjp_reads = true, .forward = forward, .vjp = vjp};
+const ci_op ci_op_rms_norm = {.id = "rms_norm", .help = "root mean square normalisation", .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = vjp};

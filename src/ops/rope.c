@@ -127,4 +127,4 @@ static void vjp(const ci_backward_call *call) {
   turn(call->run, call->node, &j, call->count);
 }
 
-const ci_op ci_op_rope = {.id = "rope", .help = "rotary positions", .forward = forward, .vjp = vjp};
+const ci_op ci_op_rope = {.id = "rope", .help = "rotary positions", .forward = forward, .vjp = vjp, .rescale = vjp};

@@ -134,4 +134,4 @@ static void vjp(const ci_backward_call *call) {
 }
 
 const ci_op ci_op_route = {
-    .id = "route", .help = "the experts of a row and their weights", .vjp_reads = true, .forward = forward, .vjp = vjp};
+    .id = "route", .help = "the experts of a row and their weights", .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = vjp};

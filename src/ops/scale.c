@@ -17,4 +17,4 @@ static void vjp(const ci_backward_call *call) {
   }
 }
 
-const ci_op ci_op_scale = {.id = "scale", .help = "a constant times x", .forward = forward, .vjp = vjp};
+const ci_op ci_op_scale = {.id = "scale", .help = "a constant times x", .forward = forward, .vjp = vjp, .rescale = vjp};

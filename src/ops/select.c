@@ -18,4 +18,4 @@ static void vjp(const ci_backward_call *call) {
 }
 
 const ci_op ci_op_select = {
-    .id = "select", .help = "the rows whose logits are wanted", .mixes_rows = true, .forward = forward, .vjp = vjp};
+    .id = "select", .help = "the rows whose logits are wanted", .mixes_rows = true, .forward = forward, .vjp = vjp, .rescale = vjp};

@@ -40,4 +40,4 @@ static void vjp(const ci_backward_call *call) {
 }
 
 const ci_op ci_op_soft_cap = {
-    .id = "soft_cap", .help = "c tanh(x / c)", .vjp_reads = true, .forward = forward, .vjp = vjp};
+    .id = "soft_cap", .help = "c tanh(x / c)", .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = vjp};

@@ -207,7 +207,7 @@ static void check_cost(const cost_case *c, const ci_model *model, size_t target_
     if (!(space == CI_ENCODER ? c->source : c->target)) continue;
     size_t rows = space == CI_ENCODER ? source : full;
     gradients[space] = ci_alloc(rows * graph->nodes[graph->input_node[space]].width, sizeof(float));
-    leaves[leaf_count++] = (ci_leaf){graph->input_node[space], gradients[space]};
+    leaves[leaf_count++] = leaf_into(graph->input_node[space], gradients[space]);
   }
   size_t rows = compute.gemm_rows, calls = compute.gemm_calls;
   assert_int_equal(ci_run_backward(g.subject.run, &adjoint, seeds, leaves, leaf_count, &err), CI_OK);

@@ -3,6 +3,7 @@
  * test_op.c. */
 #include "ops/routing.h"
 #include "engine/run.h"
+#include "support/leaf.h"
 #include "support/tiny_graph.h"
 #include <math.h>
 #include <stdlib.h>
@@ -158,7 +159,8 @@ static float *bits(const shape *s, int threads, size_t *count) {
   ci_adjoint_group group = {.predictor = s->rows - 1, .output_row = row};
   ci_adjoint adjoint;
   assert_int_equal(ci_adjoint_open(run, &group, 1, &adjoint, &err), CI_OK);
-  assert_int_equal(ci_run_backward(run, &adjoint, seeds, &(ci_leaf){m.x, out + n}, 1, &err), CI_OK);
+  ci_leaf leaf = leaf_into(m.x, out + n);
+  assert_int_equal(ci_run_backward(run, &adjoint, seeds, &leaf, 1, &err), CI_OK);
   ci_adjoint_close(&adjoint);
   ci_run_close(run);
   tiny_close(&m.t);

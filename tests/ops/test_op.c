@@ -429,6 +429,7 @@ static void every_op_is_covered(void **state) {
       if (strcmp(others[i].id, op->id) == 0) covered = true, expected = others[i].has_gradient;
     if (!covered) fail_msg("op %s: no case proves its gradient", op->id);
     if (expected != (op->vjp != NULL)) fail_msg("op %s: %s a gradient rule", op->id, expected ? "lacks" : "has");
+    if ((op->rescale != NULL) != (op->vjp != NULL)) fail_msg("op %s: it does not say its rescale rule", op->id);
     assert_non_null(op->forward);
     assert_non_null(op->help);
   }
@@ -476,7 +477,7 @@ static void missing_rule_is_an_error(void **state) {
   assert_int_equal(ci_adjoint_open(run, groups, single.target_count, &adjoint, &err), CI_OK);
   float seeds[MOST_TARGETS * TINY_VOCABULARY], gradient[256];
   for (size_t i = 0; i < MOST_TARGETS * TINY_VOCABULARY; i++) seeds[i] = 1;
-  ci_leaf leaf = {x, gradient};
+  ci_leaf leaf = leaf_into(x, gradient);
   assert_int_equal(ci_run_backward(run, &adjoint, seeds, &leaf, 1, &err), CI_EMODEL);
   assert_string_equal(err.where, "block.blind");
   assert_non_null(strstr(err.message, "\"blind\""));
@@ -486,8 +487,62 @@ static void missing_rule_is_an_error(void **state) {
   tiny_close(&t);
 }
 
+/* f(x) - f(x') and the sum of (x - x') times the multipliers, for one logit of linear, activation, linear. */
+static void sum_of_multipliers(const char *activation, bool rescales, double *difference, double *sum) {
+  tiny_graph t;
+  ci_error err = {0};
+  ci_compute compute;
+  ci_run *run;
+  enum { WIDTH = 4 };
+  tiny_open(&t);
+  ci_build_section(&t.b, CI_DECODER, "block.", 0);
+  int x = tiny_tokens(&t, "x", WIDTH), h = ci_add_scale(&t.b, "h", tiny_linear(&t, "l", x, 40), 3);
+  tiny_finish(&t, tiny_linear(&t, "y", ci_add_activation(&t.b, "op", h, activation), 3));
+  assert_int_equal(ci_compute_open(&compute, 1, "auto", NULL, &err), CI_OK);
+  assert_int_equal(ci_run_open(&t.model.graph, &compute, CI_KEEP_ALL, &run, &err), CI_OK);
+  ci_adjoint_group group = {.branch = 0, .reference = 1, .rescales = rescales};
+  const int32_t ids[2] = {3, 8};
+  for (int i = 0; i < 2; i++) {
+    int branch = ci_run_branch(run, CI_DECODER, -1, 0, -1);
+    assert_int_equal(ci_run_append(run, CI_DECODER, branch, &ids[i], 1, &err), CI_OK);
+    assert_int_equal(ci_run_want_logits(run, branch, 0, i ? &group.reference_output_row : &group.output_row, &err), CI_OK);
+  }
+  assert_int_equal(ci_run_forward(run, &err), CI_OK);
+  float seeds[TINY_VOCABULARY] = {[5] = 1}, multipliers[WIDTH];
+  ci_leaf leaf = leaf_into(x, multipliers);
+  ci_adjoint adjoint;
+  *difference = (double)ci_run_logits(run, group.output_row)[5] - (double)ci_run_logits(run, group.reference_output_row)[5];
+  assert_int_equal(ci_adjoint_open(run, &group, 1, &adjoint, &err), CI_OK);
+  assert_int_equal(ci_run_backward(run, &adjoint, seeds, &leaf, 1, &err), CI_OK);
+  *sum = 0;
+  for (size_t i = 0; i < WIDTH; i++)
+    *sum += (double)multipliers[i] * ((double)ci_run_row(run, x, 0)[i] - (double)ci_run_row(run, x, 1)[i]);
+  ci_adjoint_close(&adjoint);
+  ci_run_close(run);
+  ci_compute_close(&compute);
+  tiny_close(&t);
+}
+
+/* DeepLift's summation to delta: what the rescale rule traces back is the whole difference of the output. */
+static void rescaled_activations_sum_to_the_difference(void **state) {
+  (void)state;
+  size_t rescaled = 0;
+  const ci_activation *f;
+  for (size_t i = 0; (f = ci_activation_at(i)) != NULL; i++) {
+    double difference, sum, by_gradient;
+    sum_of_multipliers(f->id, true, &difference, &sum);
+    sum_of_multipliers(f->id, false, &difference, &by_gradient);
+    assert_true(!f->rescales || fabs(by_gradient - difference) > 1e-3); /* else nothing is shown */
+    if (f->rescales ? fabs(sum - difference) > 1e-5 : fabs(sum - by_gradient) > 1e-6)
+      fail_msg("%s: sum %g, difference %g, by the gradient %g", f->id, sum, difference, by_gradient);
+    rescaled += f->rescales;
+  }
+  assert_int_equal(rescaled, 3);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(rescaled_activations_sum_to_the_difference),
       {"position", check_op, NULL, NULL, (void *)"position"},
       {"scale", check_op, NULL, NULL, (void *)"scale"},
       {"linear", check_op, NULL, NULL, (void *)"linear"},

@@ -6,6 +6,7 @@
 #ifndef CI_TESTS_DIFFERENCES_H
 #define CI_TESTS_DIFFERENCES_H
 #include "engine/run.h"
+#include "support/leaf.h"
 #include "support/random.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -184,7 +185,7 @@ static inline double along(const difference_case *c, const difference_state *s, 
     size_t from = set == CI_SET_SOURCE ? group->source : group->full, width = c->graph->nodes[c->leaves[i]].width;
     size_t n = set == CI_SET_SOURCE ? group->source_count : group->predictor + 1 - group->first;
     for (size_t r = from; r < from + n; r++) {
-      const float *v = s->direction[i] + (size_t)a->forward[set][r] * width, *x = leaves[i].gradient + r * width;
+      const float *v = s->direction[i] + (size_t)a->forward[set][r] * width, *x = (const float *)leaves[i].context + r * width;
       for (size_t j = 0; j < width; j++) {
         sum += (double)v[j] * (double)x[j];
         *square += (double)x[j] * (double)x[j];
@@ -207,7 +208,7 @@ static inline void choose_direction(const difference_case *c, difference_state *
       memset(v, 0, s->sizes[i] * sizeof *v);
       for (size_t r = 0; r < a->rows[set]; r++)
         for (size_t j = 0; j < width; j++)
-          v[(size_t)a->forward[set][r] * width + j] += leaves[i].gradient[r * width + j];
+          v[(size_t)a->forward[set][r] * width + j] += ((const float *)leaves[i].context)[r * width + j];
       for (size_t j = 0; j < s->sizes[i]; j++) top = fmaxf(top, fabsf(v[j]));
       for (size_t j = 0; j < s->sizes[i] && top > 0; j++) v[j] /= top;
     }
@@ -252,8 +253,9 @@ static inline void check_differences(const difference_case *c) {
   assert_int_equal(ci_adjoint_open(s.run, s.groups, c->layout->target_count, &adjoint, &err), CI_OK);
   for (size_t i = 0; i < s.leaf_count; i++) {
     size_t n = adjoint.rows[gradient_set(c, i)] * c->graph->nodes[c->leaves[i]].width;
-    leaves[i] = (ci_leaf){c->leaves[i], ci_alloc(n, sizeof(float))};
-    for (size_t j = 0; j < n; j++) leaves[i].gradient[j] = NAN; /* all must be written */
+    float *room = ci_alloc(n, sizeof(float));
+    leaves[i] = leaf_into(c->leaves[i], room);
+    for (size_t j = 0; j < n; j++) room[j] = NAN; /* all must be written */
   }
   size_t n = c->layout->target_count * c->graph->nodes[c->graph->logits].width;
   float *seeds = ci_alloc(n, sizeof *seeds), *used_up = ci_alloc(n, sizeof *seeds);
@@ -262,7 +264,7 @@ static inline void check_differences(const difference_case *c) {
   if (ci_run_backward(s.run, &adjoint, used_up, leaves, s.leaf_count, &err))
     fail_msg("%s: backward: %s %s", c->what, err.where, err.message);
   compare_slopes(c, &s, &adjoint, leaves, seeds);
-  for (size_t i = 0; i < s.leaf_count; i++) ci_free(leaves[i].gradient);
+  for (size_t i = 0; i < s.leaf_count; i++) ci_free(leaves[i].context);
   ci_free(seeds);
   ci_free(used_up);
   ci_adjoint_close(&adjoint);
