@@ -1,16 +1,15 @@
-/* (x - x') m, m being DeepLift's multipliers by the rescale rule (Shrikumar et al. 2017), as Captum has them: the ratio of
- * differences at activations that transformers makes of torch's ReLU, Tanh and Sigmoid, the gradient at x everywhere else. The
- * input and its baseline are two branches of one forward; each op says its rule. */
+/* (x - x') m, m being DeepLift's multipliers by the rescale rule (Shrikumar et al. 2017), as Captum has them: the ratio
+ * of differences at activations that transformers makes of torch's ReLU, Tanh and Sigmoid, the gradient at x everywhere
+ * else. The input and its baseline are two branches of one forward; each op says its rule. */
 #include "attribute/gradient.h"
 
 typedef struct {
   bool multiply_by_inputs;
 } arguments;
 
-static const ci_option options_table[] = {
-    {"multiply_by_inputs", NULL, CI_BOOL, offsetof(arguments, multiply_by_inputs), "true", 0, 0, NULL,
-     "Multiply the multipliers by input minus baseline."},
-    CI_OPTIONS_END};
+static const ci_option options_table[] = {{"multiply_by_inputs", NULL, CI_BOOL, offsetof(arguments, multiply_by_inputs),
+                                           "true", 0, 0, NULL, "Multiply the multipliers by input minus baseline."},
+                                          CI_OPTIONS_END};
 
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
   const arguments *arg = options;

@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-void ci_as_it_is(const float *x, const float *b, float *g, size_t n) { (void)x, (void)b, (void)g, (void)n; }
+void ci_as_it_is(const float *x, const float *b, float *g, size_t n) {
+  (void)x, (void)b, (void)g, (void)n;
+}
 
 void ci_times_difference(const float *x, const float *b, float *g, size_t n) {
   for (size_t i = 0; i < n; i++) g[i] *= x[i] - b[i];
@@ -39,8 +41,10 @@ static ci_status layer_values(ci_attribution *a, int node, bool baseline, float 
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && baseline && !status; space++) {
     if (!a->wants[space]) continue;
     ids[space] = ci_alloc(ci_subject_rows(&a->subject, space), sizeof **ids);
-    if (ids[space]) ci_attribution_baseline_ids(a, space, ids[space]);
-    else status = ci_fail_memory(err);
+    if (ids[space])
+      ci_attribution_baseline_ids(a, space, ids[space]);
+    else
+      status = ci_fail_memory(err);
     *(space == CI_ENCODER ? &aside.source : &aside.ids) = ids[space];
   }
   if (!status) status = forward_aside(&aside, node, err);
@@ -72,8 +76,8 @@ ci_status ci_leaf_values(ci_attribution *a, int node, bool baseline, float **val
 }
 
 /* In place: gradients[row, target, :] reduced; rows that a target cannot see, and the last token's, are NaN. */
-static ci_status finish(ci_attribution *a, int node, const ci_gradient_request *q, const float *baseline, float *gradients,
-                        ci_error *err) {
+static ci_status finish(ci_attribution *a, int node, const ci_gradient_request *q, const float *baseline,
+                        float *gradients, ci_error *err) {
   ci_space_id space = a->subject.graph->nodes[node].space;
   size_t width = a->subject.graph->nodes[node].width, rows = ci_subject_rows(&a->subject, space);
   size_t targets = a->subject.target_count;
@@ -83,7 +87,8 @@ static ci_status finish(ci_attribution *a, int node, const ci_gradient_request *
     for (size_t t = 0; t < targets; t++) {
       float *g = gradients + (r * targets + t) * width;
       if (q->skip && q->skip[t]) continue;
-      if (space == CI_ENCODER || r < a->start + t) q->reduce(x + r * width, baseline ? baseline + r * width : NULL, g, width);
+      if (space == CI_ENCODER || r < a->start + t)
+        q->reduce(x + r * width, baseline ? baseline + r * width : NULL, g, width);
       else
         for (size_t i = 0; i < width; i++) g[i] = NAN;
     }
@@ -104,7 +109,11 @@ ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_gradient_request 
   bool needs_baseline = q->points || q->rescale;
   ci_leaves leaves;
   ci_leaves_of(a, q->layer, &leaves);
-  ci_path path = {.nodes = leaves.nodes, .points = q->points, .point_count = q->point_count, .rescale = q->rescale, .skip = q->skip};
+  ci_path path = {.nodes = leaves.nodes,
+                  .points = q->points,
+                  .point_count = q->point_count,
+                  .rescale = q->rescale,
+                  .skip = q->skip};
   float *gradients[CI_SPACES] = {0}, *baseline[CI_SPACES] = {0};
   ci_status status = CI_OK;
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++) {
@@ -117,7 +126,8 @@ ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_gradient_request 
   }
   if (!status) status = ci_subject_gradients(&a->subject, &path, &a->objective, gradients, err);
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {
-    if (!status && leaves.nodes[space] >= 0) status = finish(a, leaves.nodes[space], q, baseline[space], gradients[space], err);
+    if (!status && leaves.nodes[space] >= 0)
+      status = finish(a, leaves.nodes[space], q, baseline[space], gradients[space], err);
     ci_free(baseline[space]);
   }
   return status;

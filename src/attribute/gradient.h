@@ -1,4 +1,5 @@
-/* What methods that work by gradients share: where gradients are taken, along which points, and what becomes of them. */
+/* What methods that work by gradients share: where gradients are taken, along which points, and what becomes of them.
+ */
 #ifndef CI_ATTRIBUTE_GRADIENT_H
 #define CI_ATTRIBUTE_GRADIENT_H
 #include "attribute/attribution.h"
@@ -14,17 +15,17 @@ typedef struct {
 } ci_leaves;
 /* layer -1: the input nodes of the spaces that are wanted. */
 void ci_leaves_of(const ci_attribution *a, int layer, ci_leaves *leaves);
-/* values[rows, width] of a node for the text, or for the baseline in the spaces that are wanted; the caller's, also after an
- * error. */
+/* values[rows, width] of a node for the text, or for the baseline in the spaces that are wanted; the caller's, also
+ * after an error. */
 ci_status ci_leaf_values(ci_attribution *a, int node, bool baseline, float **values, ci_error *err);
 
 typedef struct {
   int layer;              /* node; -1: the input nodes */
   const ci_point *points; /* of the straight line from the baseline; NULL: the text itself */
   size_t point_count;
-  bool rescale;           /* by the rescale rule, against the baseline */
+  bool rescale; /* by the rescale rule, against the baseline */
   ci_reduction *reduce;
-  const bool *skip;       /* [targets] whose scores are there already; NULL: none */
+  const bool *skip; /* [targets] whose scores are there already; NULL: none */
 } ci_gradient_request;
 
 /* Gradients, summed over the points and reduced, as granular scores of the result. */

@@ -1,5 +1,5 @@
-/* (x - x') * integral over a in [0, 1] of d f / d x at x' + a (x - x') (Sundararajan et al. 2017), by one of Captum's five
- * quadratures. All points serve all targets: the baseline of a position is the same for every step. */
+/* (x - x') * integral over a in [0, 1] of d f / d x at x' + a (x - x') (Sundararajan et al. 2017), by one of Captum's
+ * five quadratures. All points serve all targets: the baseline of a position is the same for every step. */
 #include "attribute/gradient.h"
 #include <math.h>
 
@@ -20,7 +20,8 @@ static const ci_option options_table[] = {
      "Accepted as Inseq's; the work is cut by the memory budget, and the scores do not depend on it."},
     CI_OPTIONS_END};
 
-/* Nodes and weights on [-1, 1]: roots of the Legendre polynomial P_n by Newton's method, w = 2 / ((1 - x^2) P_n'(x)^2). */
+/* Nodes and weights on [-1, 1]: roots of the Legendre polynomial P_n by Newton's method, w = 2 / ((1 - x^2) P_n'(x)^2).
+ */
 static void gauss_legendre(ci_point *points, size_t n) {
   for (size_t i = 0; i < n; i++) {
     double x = -cos(M_PI * ((double)i + 0.75) / ((double)n + 0.5)), slope = 1;
@@ -58,11 +59,21 @@ static void fill(const arguments *arg, ci_point *points) {
   size_t n = (size_t)arg->n_steps;
   double step = 1.0 / (double)n;
   switch (arg->method[0] == 'g' ? 'g' : arg->method[8]) { /* the word after "riemann_" */
-  case 'g': gauss_legendre(points, n); break;
-  case 'l': riemann(points, n, 0, 1 - step); break;
-  case 'r': riemann(points, n, step, 1); break;
-  case 'm': riemann(points, n, step / 2, 1 - step / 2); break;
-  case 't': trapezoid(points, n); break;
+  case 'g':
+    gauss_legendre(points, n);
+    break;
+  case 'l':
+    riemann(points, n, 0, 1 - step);
+    break;
+  case 'r':
+    riemann(points, n, step, 1);
+    break;
+  case 'm':
+    riemann(points, n, step / 2, 1 - step / 2);
+    break;
+  case 't':
+    trapezoid(points, n);
+    break;
   }
 }
 
@@ -70,8 +81,8 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   const arguments *arg = options;
   enum { MOST_LEGENDRE = 10000 }; /* finding the roots takes the square of their number */
   if (arg->method[0] == 'g' && arg->n_steps > MOST_LEGENDRE)
-    return ci_fail(err, CI_EINVAL, "n_steps", "%lld are more than gausslegendre's %d: take a Riemann sum", (long long)arg->n_steps,
-                   MOST_LEGENDRE);
+    return ci_fail(err, CI_EINVAL, "n_steps", "%lld are more than gausslegendre's %d: take a Riemann sum",
+                   (long long)arg->n_steps, MOST_LEGENDRE);
   ci_point *points = ci_alloc((size_t)arg->n_steps, sizeof *points);
   if (!points) return ci_fail_memory(err);
   fill(arg, points);

@@ -7,7 +7,8 @@ typedef struct {
 } arguments;
 
 static const ci_option options_table[] = {
-    {"abs", NULL, CI_BOOL, offsetof(arguments, abs), "true", 0, 0, NULL, "Absolute values of the gradient."}, CI_OPTIONS_END};
+    {"abs", NULL, CI_BOOL, offsetof(arguments, abs), "true", 0, 0, NULL, "Absolute values of the gradient."},
+    CI_OPTIONS_END};
 
 static void magnitude(const float *x, const float *b, float *g, size_t n) {
   (void)x, (void)b;

@@ -10,7 +10,9 @@ typedef struct {
   int nodes[CI_SPACES];
 } job;
 
-static size_t width_of(const job *j, size_t leaf) { return j->subject->graph->nodes[j->nodes[leaf]].width; }
+static size_t width_of(const job *j, size_t leaf) {
+  return j->subject->graph->nodes[j->nodes[leaf]].width;
+}
 
 /* gradients += weight x the gradient of one point */
 static void collect(void *context, const ci_gradient *g) {
@@ -49,16 +51,19 @@ static size_t reference(void *context, size_t point, ci_intervention *moves) {
 
 /* gradients := 0 for the targets that are wanted */
 static void clear(const job *j, size_t leaf) {
-  size_t width = width_of(j, leaf), targets = j->subject->target_count, rows = ci_subject_rows(j->subject, j->spaces[leaf]);
+  size_t width = width_of(j, leaf), targets = j->subject->target_count,
+         rows = ci_subject_rows(j->subject, j->spaces[leaf]);
   float *g = j->gradients[j->spaces[leaf]];
   for (size_t t = 0; t < targets; t++)
-    for (size_t r = 0; r < rows && !(j->path->skip && j->path->skip[t]); r++) memset(g + (r * targets + t) * width, 0, width * sizeof *g);
+    for (size_t r = 0; r < rows && !(j->path->skip && j->path->skip[t]); r++)
+      memset(g + (r * targets + t) * width, 0, width * sizeof *g);
 }
 
-ci_status ci_subject_gradients(ci_subject *s, const ci_path *path, const ci_objective *objective, float *gradients[CI_SPACES],
-                               ci_error *err) {
+ci_status ci_subject_gradients(ci_subject *s, const ci_path *path, const ci_objective *objective,
+                               float *gradients[CI_SPACES], ci_error *err) {
   job j = {.subject = s, .path = path, .gradients = gradients, .nodes = {-1, -1, -1}};
-  ci_walk walk = {.nodes = j.nodes, .points = path->points ? path->point_count : 0, .move = move, .take = collect, .context = &j};
+  ci_walk walk = {
+      .nodes = j.nodes, .points = path->points ? path->point_count : 0, .move = move, .take = collect, .context = &j};
   walk.skip = path->skip;
   if (path->rescale) walk.reference = reference;
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {

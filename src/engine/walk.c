@@ -1,12 +1,13 @@
-/* See walk.h. A block of points is one forward: each point is a branch. All (point, target) pairs of the block are then groups of
- * adjoint rows, taken through backward as many at a time as the budget allows. */
+/* See walk.h. A block of points is one forward: each point is a branch. All (point, target) pairs of the block are then
+ * groups of adjoint rows, taken through backward as many at a time as the budget allows. */
 #include "engine/walk.h"
 #include "engine/buffers.h"
 #include <math.h>
 #include <string.h>
 
-/* Beyond this many adjoint rows a product gains nothing from more, and the gradients fall out of the caches. But the targets of
- * a long text share attention probabilities, and what is rebuilt of a section: some are taken together whatever their rows. */
+/* Beyond this many adjoint rows a product gains nothing from more, and the gradients fall out of the caches. But the
+ * targets of a long text share attention probabilities, and what is rebuilt of a section: some are taken together
+ * whatever their rows. */
 enum { MOST_ADJOINT_ROWS = 1536, SHARING_TARGETS = 8, MOST_FORWARD_ROWS = 512 };
 
 typedef struct {
@@ -17,10 +18,12 @@ typedef struct {
   int text, text_source;    /* branches of the text itself in the run that others share rows of; -1: not there */
   ci_adjoint_group *groups; /* of the block */
   size_t group_count, group_capacity;
-  size_t done, total;       /* (point, target) pairs */
+  size_t done, total; /* (point, target) pairs */
 } job;
 
-static bool is_wanted(const job *j, size_t target) { return !j->walk->skip || !j->walk->skip[target]; }
+static bool is_wanted(const job *j, size_t target) {
+  return !j->walk->skip || !j->walk->skip[target];
+}
 
 /* ---- branches ---- */
 
@@ -42,8 +45,10 @@ static size_t begin_of(const job *j, const ci_intervention *moves, size_t count,
   size_t begin = j->subject->row_count - 1;
   *own_source = false;
   for (size_t i = 0; i < count; i++) {
-    if (j->run->graph->nodes[moves[i].node].space == CI_ENCODER) *own_source = true;
-    else if (moves[i].first < begin) begin = moves[i].first;
+    if (j->run->graph->nodes[moves[i].node].space == CI_ENCODER)
+      *own_source = true;
+    else if (moves[i].first < begin)
+      begin = moves[i].first;
   }
   return *own_source || !count ? 0 : begin;
 }
@@ -114,7 +119,8 @@ static void take(void *context, const float *rows, size_t floats) {
 }
 
 /* One pass; a second one when there is something to find. */
-static ci_status backward(job *j, const ci_adjoint *adjoint, float *seeds, taker *takers, ci_leaf *leaves, ci_error *err) {
+static ci_status backward(job *j, const ci_adjoint *adjoint, float *seeds, taker *takers, ci_leaf *leaves,
+                          ci_error *err) {
   seed_job seeding = {j, adjoint->groups, seeds, j->run->graph->nodes[j->run->graph->logits].width};
   size_t count = j->walk->node_count;
   bool broken = false;
@@ -180,8 +186,12 @@ static ci_status run_groups(job *j, ci_error *err) {
 
 /* The group of a target of a branch that differs from the text from `begin` on. */
 static ci_status add_group(job *j, int branch, size_t point, size_t target, size_t begin, ci_error *err) {
-  if (ci_reserve((void **)&j->groups, &j->group_capacity, j->group_count + 1, sizeof *j->groups)) return ci_fail_memory(err);
-  j->groups[j->group_count++] = (ci_adjoint_group){.branch = branch, .point = point, .target = target, .first = begin,
+  if (ci_reserve((void **)&j->groups, &j->group_capacity, j->group_count + 1, sizeof *j->groups))
+    return ci_fail_memory(err);
+  j->groups[j->group_count++] = (ci_adjoint_group){.branch = branch,
+                                                   .point = point,
+                                                   .target = target,
+                                                   .first = begin,
                                                    .predictor = j->subject->first_target + target - 1};
   return CI_OK;
 }
@@ -320,7 +330,8 @@ static ci_status read_values(job *j, ci_error *err) {
   return ci_compute_check(j->subject->compute, err);
 }
 
-ci_status ci_subject_values(ci_subject *s, const ci_walk *walk, const ci_objective *objective, double *out, ci_error *err) {
+ci_status ci_subject_values(ci_subject *s, const ci_walk *walk, const ci_objective *objective, double *out,
+                            ci_error *err) {
   values_job v = {{.subject = s, .walk = walk, .objective = objective, .text = -1, .text_source = -1}, out};
   for (size_t i = 0; i < walk->points * s->target_count; i++) out[i] = NAN;
   ci_status status = along_points(&v.job, CI_KEEP_KEYS, read_values, err);

@@ -52,7 +52,7 @@ static ci_status prepare(work *w, ci_error *err) {
   const ci_graph *graph = run->graph;
   const ci_zeroing *z = w->zeroing;
   const ci_branch *branch = &run->spaces[w->space].branches[w->branch];
-  ci_status status = ci_run_load_section(run, graph->nodes[z->attention].section, err);
+  ci_status status = ci_run_load_section(run, graph->nodes[z->attention].section, true, err);
   bool *read = ci_alloc_zeroed((size_t)graph->count, sizeof *read);
   if (!status && !read) status = ci_fail_memory(err);
   for (int i = z->attention; i <= z->output && !status; i++) {
