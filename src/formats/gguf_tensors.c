@@ -246,7 +246,6 @@ static ci_status open_shards(const char *first, const ci_gguf *head, ci_tensors 
   size_t stem, length = strlen(first) + 1;
   unsigned number, count;
   if (!is_shard(first, &stem, &number, &count)) return CI_OK;
-  if (number != 1) return ci_fail(err, CI_EINVAL, first, "is shard %u of %u: name the first", number, count);
   char *path = ci_alloc(length, 1);
   ci_status status = path ? CI_OK : ci_fail_memory(err);
   for (unsigned i = 2; i <= count && !status; i++) {
@@ -270,6 +269,10 @@ static ci_status check_count(const ci_gguf *head, size_t found, ci_error *err) {
 
 ci_status ci_gguf_open(const char *path, ci_tensors *tensors, ci_error *err) {
   ci_gguf head = {0};
+  size_t stem;
+  unsigned number, count;
+  if (is_shard(path, &stem, &number, &count) && number != 1) /* the metadata is in the first */
+    return ci_fail(err, CI_EINVAL, path, "is shard %u of %u: name the first", number, count);
   ci_status status = open_one(path, NULL, &head, tensors, err);
   if (!status) status = open_shards(path, &head, tensors, err);
   if (!status) status = check_count(&head, ci_tensors_count(tensors), err);
