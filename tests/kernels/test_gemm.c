@@ -58,6 +58,8 @@ static void back_ends(void **state) {
       check(g, way & 1, 17, 70, 3400, way >> 1);
       check(g, way & 1, 3, 9000, 40, way >> 1);
       check(g, way & 1, 33, 100, 1665, way >> 1);
+      check(g, way & 1, 128, 150, 300, way >> 1);
+      check(g, way & 1, 131, 128, 257, way >> 1);
     }
   }
   assert_true(count >= 2);
