@@ -35,3 +35,9 @@ install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/cinseq/models PAT
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE CHANGELOG.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# What the Python package carries beside its modules (python/pyproject.toml).
+if(CINSEQ_PYTHON)
+  install(FILES $<TARGET_FILE:cinseq_shared> DESTINATION cinseq/lib RENAME $<TARGET_SONAME_FILE_NAME:cinseq_shared> COMPONENT python)
+  install(DIRECTORY models DESTINATION cinseq/share/cinseq COMPONENT python PATTERN "*.py" EXCLUDE)
+endif()

@@ -4,7 +4,7 @@
 set -u
 
 # What is looked for, and the Debian package that brings it. command NAME, module NAME (pkg-config), header NAME, fuzzer
-# COMPILER (its libFuzzer).
+# COMPILER (its libFuzzer), import NAME (of Python).
 needs() {
   cat <<'ROWS'
 command cc build-essential
@@ -32,6 +32,7 @@ command man man-db
 command mandoc mandoc
 command zsh zsh
 command fish fish
+import numpy python3-numpy
 ROWS
 }
 
@@ -40,6 +41,7 @@ is_there() {
     command) command -v "$2" >/dev/null 2>&1 ;;
     module) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "$2" ;;
     fuzzer) ls "$("$2" -print-resource-dir 2>/dev/null)"/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ;;
+    import) command -v python3 >/dev/null 2>&1 && python3 -c "import $2" 2>/dev/null ;;
     header) command -v cc >/dev/null 2>&1 && echo "#include <$2>" | cc -E - >/dev/null 2>&1 ;;
   esac
 }

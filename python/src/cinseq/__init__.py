@@ -1,0 +1,70 @@
+"""cinseq: which input tokens did each generated token come from? Inseq's interface over a native library, without PyTorch.
+
+    import cinseq
+    model = cinseq.load_model("zh-en-mini", "saliency")
+    model.attribute("今天学到了很多，我很开心。", step_scores=["probability"]).show()
+"""
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from . import attr, data, utils
+from ._library import describe, library, take
+from .attr import list_feature_attribution_methods, list_step_functions
+from .data import FeatureAttributionOutput, merge_attributions, show_attributions
+from .data.aggregator import list_aggregation_functions, list_aggregators
+from .models import AttributionModel, load_model
+
+__version__: str = library.version().decode()
+
+
+def list_supported_frameworks() -> list[str]:
+    """Inseq's: which libraries models may come from."""
+    return ["hf_transformers"]
+
+
+def explain(identifier: str) -> None:
+    """Prints what a method, step function, aggregator or aggregation function of that id does."""
+    for kind in ("methods", "scores", "aggregators", "functions"):
+        for row in describe(kind):
+            if row["id"] == identifier:
+                print(f"{identifier}: {row['help']}")
+                for option in row.get("options", ()):
+                    print(f"  {option['name']} = {option['default']!r}: {option['help']}")
+                return
+    raise ValueError(f"there is no method, step function or aggregator {identifier!r}")
+
+
+def install_as(name: str) -> None:
+    """Makes `import NAME` find cinseq, with the modules that there are: install_as("inseq")."""
+    for path, module in list(sys.modules.items()):
+        if path == __name__ or path.startswith(__name__ + "."):
+            sys.modules[name + path[len(__name__):]] = module
+
+
+def build_info() -> dict[str, Any]:
+    """Version, CPU features in use, libraries."""
+    info: dict[str, Any] = json.loads(take(library.build_info()))
+    return info
+
+
+__all__ = [
+    "AttributionModel",
+    "FeatureAttributionOutput",
+    "attr",
+    "build_info",
+    "data",
+    "explain",
+    "install_as",
+    "list_aggregation_functions",
+    "list_aggregators",
+    "list_feature_attribution_methods",
+    "list_step_functions",
+    "list_supported_frameworks",
+    "load_model",
+    "merge_attributions",
+    "show_attributions",
+    "utils",
+]

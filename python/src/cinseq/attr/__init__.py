@@ -1,0 +1,13 @@
+"""Inseq's module inseq.attr."""
+from __future__ import annotations
+
+from .._library import describe
+from .step_functions import list_step_functions
+
+
+def list_feature_attribution_methods() -> list[str]:
+    """The ids that method= takes."""
+    return [row["id"] for row in describe("methods")]
+
+
+__all__ = ["list_feature_attribution_methods", "list_step_functions"]

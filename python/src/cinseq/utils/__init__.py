@@ -1,0 +1,5 @@
+"""Inseq's module inseq.utils: what is public of it."""
+from ..errors import LengthMismatchError, MissingAttributionMethodError, UnknownAttributionMethodError
+from .typing import TokenWithId
+
+__all__ = ["LengthMismatchError", "MissingAttributionMethodError", "TokenWithId", "UnknownAttributionMethodError"]
