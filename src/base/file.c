@@ -176,6 +176,30 @@ bool ci_folder_exists(const char *path) {
   return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
+bool ci_path_stays_inside(const char *path) {
+  for (const char *part = path;;) {
+    size_t length = strcspn(part, "/");
+    if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.'))
+      return false;
+    if (!part[length]) return true;
+    part += length + 1;
+  }
+}
+
+ci_status ci_make_folders(const char *path, ci_error *err) {
+  char *folder = ci_duplicate(path);
+  if (!folder) return ci_fail_memory(err);
+  int failed = 0;
+  for (size_t at = 1; !failed && at <= strlen(path); at++) {
+    if (path[at] && path[at] != '/') continue;
+    folder[at] = 0;
+    if (mkdir(folder, 0777) && !ci_folder_exists(folder)) failed = errno;
+    folder[at] = path[at];
+  }
+  ci_free(folder);
+  return failed ? ci_fail(err, CI_EFILE, path, "cannot be made: %s", strerror(failed)) : CI_OK;
+}
+
 char *ci_join_path(const char *folder, const char *name) {
   size_t length = strlen(folder);
   while (length > 1 && folder[length - 1] == '/') length--;

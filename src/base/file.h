@@ -21,6 +21,10 @@ ci_status ci_write_file(const char *path, const void *bytes, size_t length, ci_e
 
 bool ci_file_exists(const char *path);
 bool ci_folder_exists(const char *path);
+/* Whether a relative path reaches only what lies below: no empty part, no "." or "..". */
+bool ci_path_stays_inside(const char *path);
+/* Makes a folder and those above it, where they are missing. */
+ci_status ci_make_folders(const char *path, ci_error *err);
 /* folder/name in memory of the caller's (ci_free); NULL when memory is out. */
 char *ci_join_path(const char *folder, const char *name);
 

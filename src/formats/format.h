@@ -39,6 +39,7 @@ typedef struct {
   const char *single, *index;
   ci_status (*parse)(const char *file, const uint8_t *bytes, size_t length, ci_tensors *tensors, ci_error *err);
 } ci_layout;
+extern const ci_layout ci_safetensors_layout, ci_torch_layout;
 bool ci_layout_applies(const ci_layout *layout, const char *folder);
 ci_status ci_layout_open(const ci_layout *layout, const char *folder, ci_tensors *tensors, ci_error *err);
 

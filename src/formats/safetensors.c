@@ -159,12 +159,12 @@ ci_status ci_safetensors_parse(const char *file, const uint8_t *bytes, size_t le
   return status;
 }
 
-static const ci_layout LAYOUT = {"model.safetensors", "model.safetensors.index.json", ci_safetensors_parse};
+const ci_layout ci_safetensors_layout = {"model.safetensors", "model.safetensors.index.json", ci_safetensors_parse};
 
 bool ci_safetensors_applies(const char *folder) {
-  return ci_layout_applies(&LAYOUT, folder);
+  return ci_layout_applies(&ci_safetensors_layout, folder);
 }
 
 ci_status ci_safetensors_open(const char *folder, ci_tensors *tensors, ci_error *err) {
-  return ci_layout_open(&LAYOUT, folder, tensors, err);
+  return ci_layout_open(&ci_safetensors_layout, folder, tensors, err);
 }

@@ -7,17 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A shard lies in the model's folder or below it: an index from the network must not reach other files. */
-static bool stays_inside(const char *name) {
-  for (const char *part = name;;) {
-    size_t length = strcspn(part, "/");
-    if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.'))
-      return false;
-    if (!part[length]) return true;
-    part += length + 1;
-  }
-}
-
 static ci_status open_file(const ci_layout *layout, const char *folder, const char *name, ci_tensors *tensors,
                            ci_error *err) {
   ci_mapping mapping;
@@ -35,7 +24,7 @@ static bool holds(const char *folder, const char *name) {
 
 static ci_status open_shard(const ci_layout *layout, const char *folder, const char *index, const char *shard,
                             ci_tensors *tensors, ci_error *err) {
-  if (!stays_inside(shard))
+  if (!ci_path_stays_inside(shard)) /* an index from the network must not reach other files */
     return ci_fail(err, CI_EFILE, index, "names the shard \"%s\", which does not lie in the model's folder", shard);
   if (!holds(folder, shard)) return ci_fail(err, CI_EFILE, index, "names the shard \"%s\", which is missing", shard);
   return open_file(layout, folder, shard, tensors, err);
