@@ -98,6 +98,7 @@ double cli_peak_bytes(void); /* resident memory of this process */
 typedef struct {
   double start, drawn; /* seconds; drawn 0: no bar stands on the screen */
   bool terminal, quiet;
+  bool told; /* how much is downloaded */
   cinseq_hooks hooks;
 } cli_progress;
 void cli_progress_start(cli_progress *progress, bool quiet); /* quiet: neither bar nor warnings */
@@ -125,7 +126,9 @@ void cli_close_model(cinseq_model *model);
 #define CLI_MODEL_OPTION                                                                                               \
   {                                                                                                                    \
     "model_name_or_path", "-m", "word", "null", "@installed",                                                          \
-        "A folder in the Hugging Face layout, a .gguf file, or zh-en-mini or stories260K.", "Model"                                  \
+        "A folder in the Hugging Face layout, a .gguf file, zh-en-mini or stories260K, or a name of the hub: gpt2, "      \
+        "OWNER/NAME, OWNER/NAME:Q4_K_M.",                                                                              \
+        "Model"                                                                                                        \
   }
 #define CLI_VERBOSE_OPTIONS                                                                                            \
   {"verbose", "-v", "bool", "false", NULL, "Say more about the run on stderr.", "Output"}, {                           \

@@ -38,7 +38,10 @@ static int run(const cli_command *command, const json_t *values) {
   if (json_array_size(arguments) > 1) return cli_usage_error(command, "expected one model");
   if (path) json_object_set(json_object_get(values, "cli"), "model_name_or_path", (json_t *)path);
   cinseq_model *model = NULL;
-  int code = cli_open_model(command, values, NULL, &model);
+  cli_progress progress;
+  cli_progress_start(&progress, false);
+  int code = cli_open_model(command, values, &progress.hooks, &model);
+  cli_progress_end(&progress);
   if (code) return code;
   char *text = cinseq_model_info(model);
   json_t *info = text ? json_loads(text, 0, NULL) : NULL;

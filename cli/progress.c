@@ -1,4 +1,4 @@
-/* A bar on stderr that counts tokens, once a run takes over a second and stderr is a terminal; SIGINT ends the run
+/* A bar on stderr that counts tokens, or bytes of a download, once a run takes over a second and stderr is a terminal; SIGINT ends the run
  * through the library's cancel hook, a second one ends the process. */
 #include "cli.h"
 #include <signal.h>
@@ -21,20 +21,36 @@ static void clear_bar(cli_progress *progress) {
   progress->drawn = 0;
 }
 
+/* What the stages count; others count tokens. */
+static const struct {
+  const char *stage, *unit;
+  double size; /* of a unit, 0: nothing is counted */
+  int digits;
+} units[] = {{"downloading", "MB", 1e6, 1}, {"connecting", "", 0, 0}, {NULL, "tokens", 1, 0}};
+
 static void draw_bar(const char *stage, size_t done, size_t total, double seconds) {
-  if (total == 0) {
-    fprintf(stderr, "\r\033[K%s %zu tokens, %.0f s", stage, done, seconds);
-    return;
-  }
-  if (done > total) done = total;
-  int filled = (int)(BAR * done / total);
-  fprintf(stderr, "\r\033[K%s [%.*s%*s] %zu/%zu tokens, %.0f s", stage, filled, "##############################",
-          BAR - filled, "", done, total, seconds);
+  size_t u = 0;
+  while (units[u].stage && strcmp(units[u].stage, stage) != 0) u++;
+  if (done > total && total) done = total;
+  double counted = units[u].size > 0 ? (double)done / units[u].size : 0, all = units[u].size > 0 ? (double)total / units[u].size : 0;
+  int filled = total ? (int)(BAR * ((double)done / (double)total)) : 0, digits = units[u].digits;
+  fprintf(stderr, "\r\033[K%s", stage);
+  if (total)
+    fprintf(stderr, " [%.*s%*s] %.*f/%.*f %s", filled, "##############################", BAR - filled, "", digits, counted, digits, all,
+            units[u].unit);
+  else if (units[u].size > 0)
+    fprintf(stderr, " %.*f %s", digits, counted, units[u].unit);
+  fprintf(stderr, ", %.0f s", seconds);
 }
 
 static int on_progress(void *context, const char *stage, size_t done, size_t total) {
   cli_progress *progress = context;
   double now = cli_seconds();
+  if (!progress->quiet && !progress->told && strcmp(stage, "downloading") == 0) {
+    clear_bar(progress);
+    fprintf(stderr, "downloading %.1f MB\n", (double)total / 1e6);
+    progress->told = true; /* a user who pays for each of them can still stop it */
+  }
   if (progress->terminal && now - progress->start > patience && now - progress->drawn > interval) {
     draw_bar(stage, done, total, now - progress->start);
     progress->drawn = now;

@@ -55,11 +55,11 @@ typedef struct cinseq_result cinseq_result;
 typedef struct cinseq_sequence cinseq_sequence;
 
 /* What happens during a call; every member may be NULL. Both functions are called from the thread that made the call,
- * which is then in the locale "C".
- */
+ * which is then in the locale "C". */
 typedef struct {
-  /* Called now and then. stage is a word ("generating", "attributing"), done and total count target tokens (total 0:
-   * unknown). A value other than 0 ends the call with CINSEQ_ECANCEL. */
+  /* Called now and then. stage is a word ("generating", "attributing", "connecting", "downloading"), done and total count
+   * target tokens, bytes where it is "downloading" (total 0: unknown). A value other than 0 ends the call with
+   * CINSEQ_ECANCEL. */
   int (*progress)(void *context, const char *stage, size_t done, size_t total);
   /* Something that the user should know, in one line. NULL: dropped. */
   void (*warning)(void *context, const char *message);
@@ -77,7 +77,7 @@ CINSEQ_API char *cinseq_build_info(void);
  * "choices", "kind", "min", "max", "help"}], ...}; "choices", "kind" (the choices are the ids of that kind), "min" and
  * "max" only where there are some. kind: "methods", "scores", "models" (architectures), "aggregators", "functions",
  * "formats", "tokenizers", "outputs" (with "endings", those of their files' names), "installed" (models by name, with
- * their folder as help) "kinds" (all of these) or "commands": the options of "open", "attribute", "generate" and "show"
+ * their folder as help) "kinds" (all of these) or "commands": the options of "open", "download", "attribute", "generate" and "show"
  * there are the keys of those requests. NULL: no such kind, or no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_describe(const char *kind);
 /* Frees a text that a function of this header has returned. text may be NULL. */
@@ -85,14 +85,22 @@ CINSEQ_API void cinseq_free(void *text);
 
 /* ---- models ---- */
 
-/* Opens a model. path: a folder in the Hugging Face layout, a .gguf file, or the name of an installed model ("zh-en-mini"), which is
- * looked for in share/cinseq/models of the prefix that the library (or the program it is linked into) lies in.
- * options_json: {"model_kwargs": {}, "tokenizer_kwargs": {}}, values that replace those of config.json and
- * tokenizer_config.json, or NULL. hooks (warnings) may be NULL. *model is closed with cinseq_model_close. The files
+/* Opens a model. path: a folder in the Hugging Face layout, a .gguf file, the name of an installed model ("zh-en-mini"), which is
+ * looked for in share/cinseq/models of the prefix that the library (or the program it is linked into) lies in, or a name of the
+ * Hugging Face hub ("gpt2", "owner/name", "owner/name:Q4_K_M"), which is looked for in the hub's cache and else downloaded there:
+ * the environment says where and how (HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE, ...).
+ * options_json: {"model_kwargs": {}, "tokenizer_kwargs": {}, "revision": text}, values that replace those of config.json and
+ * tokenizer_config.json, and the hub's branch, tag or commit; or NULL. hooks (warnings, progress of a download) may be NULL. *model is closed with cinseq_model_close. The files
  * are mapped and must not be changed while it is open: where one becomes shorter, the system raises SIGBUS (see
  * cinseq_model_file_at). */
 CINSEQ_API int cinseq_model_open(const char *path, const char *options_json, const cinseq_hooks *hooks,
                                  cinseq_model **model, cinseq_error *error);
+/* Downloads a model of the Hugging Face hub, or what of it the cache lacks. request_json: {"files": [names, patterns],
+ * "revision": text, "cache_dir": text}, the keys of "download"; NULL: what the model needs, of main, into the usual cache. hooks
+ * may be NULL. *report: {"path": of the model (or of the one file), "commit": text or null, "files": n, "bytes": n}, what was
+ * downloaded, as JSON. Free with cinseq_free. */
+CINSEQ_API int cinseq_model_download(const char *name, const char *request_json, const cinseq_hooks *hooks, char **report,
+                                     cinseq_error *error);
 /* What was opened, as a JSON object: path, architecture, class, parameters, layers, heads, width, vocabulary,
  * positions, the checkpoint's format, files' bytes and types, and the tokenizer's class, kind, size and special ids.
  * NULL: no memory. Free with cinseq_free. */
@@ -134,7 +142,7 @@ CINSEQ_API int cinseq_generate(const cinseq_model *model, const char *request_js
                                char **lines, cinseq_error *error);
 
 /* Says of a request, without a model, what cinseq_attribute ("attribute"), cinseq_generate ("generate"),
- * cinseq_model_open ("open") or cinseq_result_render ("show") would refuse of it: unknown keys, methods and scores,
+ * cinseq_model_open ("open"), cinseq_model_download ("download") or cinseq_result_render ("show") would refuse of it: unknown keys, methods and scores,
  * wrong types and ranges. What depends on the model is found when it runs. request_json may be NULL: all defaults. */
 CINSEQ_API int cinseq_request_check(const char *command, const char *request_json, cinseq_error *error);
 

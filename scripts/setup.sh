@@ -19,6 +19,8 @@ module libpcre2-8 libpcre2-dev
 module libutf8proc libutf8proc-dev
 module sentencepiece libsentencepiece-dev
 module zlib zlib1g-dev
+module libcurl libcurl4-openssl-dev
+module libcrypto libssl-dev
 module cmocka libcmocka-dev
 module openblas libopenblas-dev
 header oneapi/dnnl/dnnl.h libdnnl-dev
@@ -61,7 +63,7 @@ if ! command -v apt-get >/dev/null 2>&1; then
   {
     echo "cinseq needs these, which are not here:$names"
     echo "Install them with your system's package manager. On Debian their packages are called:$missing"
-    echo "(C and C++ compilers, CMake 3.20, Ninja, pkg-config, oneDNN, SentencePiece, PCRE2, utf8proc, Jansson, OpenBLAS;"
+    echo "(C and C++ compilers, CMake 3.20, Ninja, pkg-config, oneDNN, SentencePiece, PCRE2, utf8proc, Jansson, OpenBLAS, libcurl, OpenSSL;"
     echo "cmocka and Python 3 for the tests.)"
   } >&2
   exit 1

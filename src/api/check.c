@@ -13,6 +13,14 @@ static ci_status check_open(const char *json, ci_error *err) {
   return status;
 }
 
+static ci_status check_download(const char *json, ci_error *err) {
+  ci_download_request request;
+  json_t *owner = NULL;
+  ci_status status = ci_download_request_read(json, &request, &owner, err);
+  json_decref(owner);
+  return status;
+}
+
 static ci_status check_job(const char *json, bool attribute, ci_error *err) {
   ci_job *job = NULL;
   ci_status status = ci_job_open(NULL, json, attribute, NULL, &job, err);
@@ -38,7 +46,11 @@ static ci_status check_show(const char *json, ci_error *err) {
 static const struct {
   const char *id;
   ci_status (*check)(const char *json, ci_error *err);
-} checks[] = {{"open", check_open}, {"attribute", check_attribute}, {"generate", check_generate}, {"show", check_show}};
+} checks[] = {{"open", check_open},
+              {"download", check_download},
+              {"attribute", check_attribute},
+              {"generate", check_generate},
+              {"show", check_show}};
 
 int cinseq_request_check(const char *command, const char *request_json, cinseq_error *err) {
   for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

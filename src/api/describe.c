@@ -5,6 +5,7 @@
 #include "api/request.h"
 #include "attribute/method.h"
 #include "formats/format.h"
+#include "hub/http.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
 #include "models/model.h"
@@ -136,6 +137,7 @@ static void describe_commands(json_t *rows) {
     const ci_option *options;
   } commands[] = {
       {"open", "Open a model.", ci_open_options},
+      {"download", "Download a model of the Hugging Face hub.", ci_download_options},
       {"attribute", "Say which input tokens each generated token came from.", ci_attribute_options},
       {"generate", "Generate text.", ci_generate_options},
       {"show", "Draw the tables of a result.", ci_show_option_table},
@@ -203,6 +205,7 @@ static json_t *describe_libraries(void) {
   json_object_set_new(libraries, "oneDNN", json_sprintf("%d.%d.%d", v->major, v->minor, v->patch));
   json_object_set_new(libraries, "jansson", json_string(jansson_version_str()));
   json_object_set_new(libraries, "PCRE2", json_string(pcre));
+  if (ci_http_version()) json_object_set_new(libraries, "libcurl", json_string(ci_http_version()));
   json_object_set_new(libraries, "utf8proc", json_string(utf8proc_version()));
   return libraries;
 }

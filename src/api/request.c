@@ -22,9 +22,21 @@
 
 const ci_option ci_open_options[] = {
     {"model_kwargs", NULL, CI_TABLE, offsetof(ci_open_request, model_kwargs), "{}", 0, 0, NULL,
-     "Values that replace those of the model's config.json."},
+     "Values that replace those of the model's config.json, and from_pretrained's arguments for the hub: revision, cache_dir, "
+     "token, local_files_only."},
     {"tokenizer_kwargs", NULL, CI_TABLE, offsetof(ci_open_request, tokenizer_kwargs), "{}", 0, 0, NULL,
      "Values that replace those of the model's tokenizer_config.json."},
+    {"revision", NULL, CI_WORD, offsetof(ci_open_request, revision), "null", 0, 0, NULL,
+     "Branch, tag or commit of a model of the Hugging Face hub; none: main."},
+    CI_OPTIONS_END};
+
+const ci_option ci_download_options[] = {
+    {"files", NULL, CI_WORDS, offsetof(ci_download_request, files), "[]", 0, 0, NULL,
+     "Files to download, or patterns with stars; none: those that the model needs."},
+    {"revision", NULL, CI_WORD, offsetof(ci_download_request, revision), "null", 0, 0, NULL,
+     "Branch, tag or commit; none: main."},
+    {"cache_dir", NULL, CI_WORD, offsetof(ci_download_request, cache_dir), "null", 0, 0, NULL,
+     "Folder that models are kept in; none: as HF_HUB_CACHE, HF_HOME or XDG_CACHE_HOME say, ~/.cache/huggingface/hub."},
     CI_OPTIONS_END};
 /* clang-format on */
 
@@ -197,10 +209,53 @@ static ci_status finish(ci_status status, json_t **owner) {
   return status;
 }
 
+/* Arguments of from_pretrained that say where a model is looked for: no values of its config.json. */
+typedef struct {
+  const char *revision, *cache_dir;
+  json_t *token;
+  bool local_files_only;
+} hub_kwargs;
+static const ci_option hub_kwargs_table[] = {
+    {"revision", NULL, CI_WORD, offsetof(hub_kwargs, revision), "null", 0, 0, NULL, NULL},
+    {"cache_dir", NULL, CI_WORD, offsetof(hub_kwargs, cache_dir), "null", 0, 0, NULL, NULL},
+    {"token", NULL, CI_JSON, offsetof(hub_kwargs, token), "null", 0, 0, NULL, NULL},
+    {"local_files_only", NULL, CI_BOOL, offsetof(hub_kwargs, local_files_only), "false", 0, 0, NULL, NULL},
+    CI_OPTIONS_END};
+
+/* Moves those of model_kwargs into request->hub; what is left is a copy of owner's. */
+static ci_status take_hub_kwargs(ci_open_request *request, json_t *owner, ci_error *err) {
+  hub_kwargs kwargs = {0};
+  json_t *others = json_array(), *rest = json_copy(request->model_kwargs);
+  ci_status status = others && rest ? CI_OK : ci_fail_memory(err);
+  if (!status) status = ci_options_parse(hub_kwargs_table, "model_kwargs", request->model_kwargs, &kwargs, owner, others, err);
+  json_decref(others);
+  for (const ci_option *o = hub_kwargs_table; o->name && rest; o++) json_object_del(rest, o->name);
+  if (!rest || json_array_append_new(owner, rest)) return status ? status : ci_fail_memory(err);
+  request->model_kwargs = rest;
+  if (status) return status;
+  if (kwargs.token && !json_is_string(kwargs.token) && !json_is_boolean(kwargs.token) && !json_is_null(kwargs.token))
+    return ci_fail(err, CI_EINVAL, "model_kwargs", "\"token\": expected a string or a boolean");
+  request->hub = (ci_hub_request){.revision = request->revision ? request->revision : kwargs.revision,
+                                  .cache_dir = kwargs.cache_dir,
+                                  .token = json_is_false(kwargs.token) ? "" : json_string_value(kwargs.token),
+                                  .local_only = kwargs.local_files_only};
+  return CI_OK;
+}
+
 ci_status ci_open_request_read(const char *request_json, ci_open_request *request, json_t **owner, ci_error *err) {
   json_t *object;
   memset(request, 0, sizeof *request);
-  return finish(read_request(ci_open_options, request_json, request, &object, owner, err), owner);
+  ci_status status = read_request(ci_open_options, request_json, request, &object, owner, err);
+  if (!status) status = take_hub_kwargs(request, *owner, err);
+  return finish(status, owner);
+}
+
+ci_status ci_download_request_read(const char *request_json, ci_download_request *request, json_t **owner, ci_error *err) {
+  json_t *object;
+  memset(request, 0, sizeof *request);
+  ci_status status = read_request(ci_download_options, request_json, request, &object, owner, err);
+  if (!status) request->hub = (ci_hub_request){.revision = request->revision, .cache_dir = request->cache_dir};
+  return finish(status, owner);
 }
 
 static bool is_given(const json_t *object, const char *key) {

@@ -4,6 +4,7 @@
 #ifndef CI_API_REQUEST_H
 #define CI_API_REQUEST_H
 #include "base/options.h"
+#include "hub/hub.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +23,15 @@ typedef struct {
 typedef struct {
   json_t *model_kwargs;     /* keys put on top of config.json */
   json_t *tokenizer_kwargs; /* keys put on top of tokenizer_config.json */
+  const char *revision;
+  ci_hub_request hub;       /* where to look for a name, without the name */
 } ci_open_request;
+
+typedef struct {
+  json_t *files; /* array of names and patterns; empty: what the model needs */
+  const char *revision, *cache_dir;
+  ci_hub_request hub; /* the same, as the hub takes it; without the name */
+} ci_download_request;
 
 typedef struct {
   const char *attribution_method;   /* id of a method; not checked here */
@@ -56,12 +65,13 @@ typedef struct {
   ci_run_request run;
 } ci_generate_request;
 
-extern const ci_option ci_open_options[], ci_attribute_options[], ci_generate_options[];
+extern const ci_option ci_open_options[], ci_download_options[], ci_attribute_options[], ci_generate_options[];
 
 /* Reads request_json (NULL: all defaults) and checks what can be checked without a model. Everything that *request
  * points to belongs to *owner, which is closed with json_decref; *owner is NULL after a failure. Errors: CI_EINVAL with
  * the key. */
 ci_status ci_open_request_read(const char *request_json, ci_open_request *request, json_t **owner, ci_error *err);
+ci_status ci_download_request_read(const char *request_json, ci_download_request *request, json_t **owner, ci_error *err);
 ci_status ci_attribute_request_read(const char *request_json, ci_attribute_request *request, json_t **owner,
                                     ci_error *err);
 ci_status ci_generate_request_read(const char *request_json, ci_generate_request *request, json_t **owner,

@@ -1,11 +1,11 @@
 /* The public functions that open models and run requests. */
 #include "api/c_locale.h"
-#include "api/installed.h"
-#include "formats/gguf.h"
+#include "api/find.h"
+#include "api/request.h"
 #include "api/session.h"
 #include "attribute/job.h"
-#include "base/file.h"
-#include "formats/gguf.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -19,30 +19,6 @@ static void forward_warning(void *context, const char *message) {
   hooks->warning(hooks->context, line);
 }
 
-/* The error for a name that is neither a folder nor an installed model, with the nearest of those. */
-static ci_status unknown_model(const char *name, ci_error *err) {
-  const char *names[64];
-  json_t *rows = json_array(), *row;
-  size_t i, count = 0;
-  ci_installed_describe(rows);
-  json_array_foreach(rows, i, row) if (count < sizeof names / sizeof *names) names[count++] =
-      json_string_value(json_object_get(row, "id"));
-  const char *nearest = ci_nearest(name, names, count);
-  ci_status status = ci_fail(err, CI_EINVAL, name, "is no model folder and no installed model%s%s%s",
-                             nearest ? ": did you mean \"" : " (see: cinseq list installed)", nearest ? nearest : "",
-                             nearest ? "\"?" : "");
-  json_decref(rows);
-  return status;
-}
-
-/* A folder or .gguf file as it is; else an installed model of that name. *folder: ci_free. */
-static ci_status find_folder(const char *path, char **folder, ci_error *err) {
-  bool there = ci_folder_exists(path) || ci_gguf_named(path);
-  *folder = there ? ci_duplicate(path) : ci_installed_model(path);
-  if (*folder) return CI_OK;
-  return there ? ci_fail_memory(err) : unknown_model(path, err);
-}
-
 int cinseq_model_open(const char *path, const char *options_json, const cinseq_hooks *hooks, cinseq_model **out,
                       cinseq_error *err) {
   ci_open_request request;
@@ -52,15 +28,17 @@ int cinseq_model_open(const char *path, const char *options_json, const cinseq_h
   ci_status status = ci_open_request_read(options_json, &request, &owner, err);
   cinseq_model *handle = ci_alloc_zeroed(1, sizeof *handle);
   char *folder = NULL;
+  bool hub_name = false;
   if (!status && !handle) status = ci_fail_memory(err);
-  if (!status) status = find_folder(path, &folder, err);
+  if (!status) status = ci_find_model(path, request.hub, hooks, &folder, &hub_name, err);
   if (!status)
     status = ci_model_open(folder, request.model_kwargs, request.tokenizer_kwargs, forward_warning, (void *)hooks,
                            &handle->model, err);
+  if (!status && hub_name) status = ci_model_set_name(handle->model, path, err);
   ci_free(folder);
   json_decref(owner);
   if (status)
-    ci_free(handle);
+    cinseq_model_close(handle);
   else
     *out = handle;
   ci_locale_leave(before);

@@ -193,6 +193,11 @@ ci_status ci_model_open(const char *folder, const json_t *model_kwargs, const js
   return status;
 }
 
+ci_status ci_model_set_name(ci_model *model, const char *name, ci_error *err) {
+  model->name = ci_duplicate(name);
+  return model->name ? CI_OK : ci_fail_memory(err);
+}
+
 void ci_model_close(ci_model *model) {
   if (!model) return;
   ci_tokenizer_close(model->tokenizer);
@@ -202,6 +207,7 @@ void ci_model_close(ci_model *model) {
   ci_free(model->graph.nodes);
   ci_arena_close(model->arena);
   ci_free(model->path);
+  ci_free(model->name);
   ci_free(model);
 }
 

@@ -25,6 +25,7 @@ const ci_architecture *ci_architecture_at(size_t index);
 
 typedef struct {
   char *path;
+  char *name; /* what results call it where that is not the path: a name of the hub; or NULL */
   const ci_architecture *architecture;
   json_t *config;            /* config.json, with model_kwargs on top */
   json_t *generation_config; /* generation_config.json, or NULL */
@@ -43,6 +44,7 @@ typedef void ci_warn(void *context, const char *message);
 /* Opens a folder in the Hugging Face layout, a .gguf file, or a folder that holds one. warn may be NULL. */
 ci_status ci_model_open(const char *folder, const json_t *model_kwargs, const json_t *tokenizer_kwargs, ci_warn *warn,
                         void *context, ci_model **model, ci_error *err);
+ci_status ci_model_set_name(ci_model *model, const char *name, ci_error *err);
 void ci_model_close(ci_model *model);
 /* Number of weights, tied ones once. */
 size_t ci_model_parameters(const ci_model *model);
