@@ -209,7 +209,7 @@ class Program:
         arguments += [f"--{k}" for k in ("attribute_target", "include_eos_baseline") if case.get(k)]
         if "tokenizer_kwargs" in case:
             arguments += ["--tokenizer_kwargs", json.dumps(case["tokenizer_kwargs"])]
-        kwargs = {k: case[k] for k in ("n_steps", "contrast_targets", "step_scores_args") if k in case}
+        kwargs = {k: case[k] for k in ("n_steps", "contrast_targets", "step_scores_args") if k in case} | case.get("attribution_kwargs", {})
         if kwargs:
             arguments += ["--attribution_kwargs", json.dumps(kwargs)]
         self.run(*arguments, *flags, "--hide_attributions", "--save_path", out)
