@@ -346,24 +346,34 @@ static inline __attribute__((always_inline)) void tile_rows(size_t m, size_t vec
   for (; i < m; i++) tile(1, vectors, k, a + i * a_row, a_row, a_column, b, ldb, c + i * ldc, ldc, beta);
 }
 
+/* n < LANES columns: against a copy of b that is padded to a vector, made for all rows; out of a copy of c. */
+static void last_columns(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b,
+                         size_t ldb, float *c, size_t ldc, int beta) {
+  enum { DEPTH = 128, ROWS = 32 };
+  float wide[DEPTH * LANES], sums[ROWS * LANES];
+  for (size_t l = 0; l < k || l == 0; l += DEPTH) {
+    size_t depth = k - l < DEPTH ? k - l : DEPTH;
+    for (size_t r = 0; r < depth; r++)
+      for (size_t q = 0; q < LANES; q++) wide[r * LANES + q] = q < n ? b[(l + r) * ldb + q] : 0;
+    for (size_t i = 0; i < m; i += ROWS) {
+      size_t rows = m - i < ROWS ? m - i : ROWS;
+      tile_rows(rows, 1, depth, a + i * a_row + l * a_column, a_row, a_column, wide, LANES, sums, LANES, 0);
+      for (size_t r = 0; r < rows; r++)
+        for (size_t q = 0; q < n; q++) {
+          float *out = c + (i + r) * ldc + q;
+          *out = (beta || l > 0 ? *out : 0) + sums[r * LANES + q];
+        }
+    }
+  }
+}
+
 static void matmul(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b,
                    size_t ldb, float *c, size_t ldc, int beta) {
   size_t j = 0;
   for (; j + 4 * LANES <= n; j += 4 * LANES) tile_rows(m, 4, k, a, a_row, a_column, b + j, ldb, c + j, ldc, beta);
   for (; j + 2 * LANES <= n; j += 2 * LANES) tile_rows(m, 2, k, a, a_row, a_column, b + j, ldb, c + j, ldc, beta);
   for (; j + LANES <= n; j += LANES) tile_rows(m, 1, k, a, a_row, a_column, b + j, ldb, c + j, ldc, beta);
-  if (j == n) return;
-  size_t rest = n - j; /* fewer columns than a vector has lanes: through a padded copy of b's last columns */
-  for (size_t i = 0; i < m; i++) {
-    vf s = {0};
-    for (size_t l = 0; l < k; l++) {
-      vf v = {0};
-      memcpy(&v, b + l * ldb + j, rest * sizeof(float));
-      s += splat(a[i * a_row + l * a_column]) * v;
-    }
-    float *out = c + i * ldc + j;
-    for (size_t q = 0; q < rest; q++) out[q] = (beta ? out[q] : 0) + s[q];
-  }
+  if (j < n) last_columns(m, n - j, k, a, a_row, a_column, b + j, ldb, c + j, ldc, beta);
 }
 
 /* NaN stays NaN. exp by range reduction to [-ln2/2, ln2/2] and a polynomial of degree 6 (Cephes' expf coefficients):
