@@ -107,7 +107,7 @@ static ci_status bind_score(ci_job *job, ci_bound_score *bound, const json_t *ar
 static ci_status find_scores(ci_job *job, ci_error *err) {
   const ci_attribute_request *r = job->request;
   ci_status status = ci_score_named(r->attributed_fn ? r->attributed_fn : "probability", "attributed_fn", &job->objective.score, err);
-  if (!status && !job->objective.score->gradient && job->method->kind == CI_GRANULAR)
+  if (!status && !job->objective.score->gradient && job->method->kind == CI_GRANULAR && !job->method->forward_only)
     status = ci_fail(err, CI_EINVAL, "attributed_fn", "\"%s\" has no gradient", job->objective.score->id);
   job->step_score_count = 0;
   size_t count = json_array_size(r->step_scores);

@@ -18,6 +18,7 @@ typedef struct {
   int n_dimensions;  /* of CI_MULTIDIMENSIONAL: extra dimensions that default aggregation takes the mean of */
   ci_keep keep;      /* what it reads of the forward that generation leaves behind */
   bool deterministic;
+  bool forward_only; /* of CI_GRANULAR: takes no gradient of the attributed function */
   ci_status (*attribute)(struct ci_attribution *a, const void *options, ci_error *err);
 } ci_method;
 

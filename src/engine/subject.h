@@ -71,4 +71,16 @@ typedef struct {
 ci_status ci_subject_perturb(ci_subject *subject, const ci_perturbation *perturbations, size_t count,
                              const ci_objective *objective, double *out, ci_error *err);
 
+/* The text with rows of the input nodes replaced here and there, on both sides at once, asked about some targets. */
+typedef struct {
+  const unsigned char *chosen[CI_SPACES]; /* [rows] not 0: replaced; NULL: the side stays */
+  const float *values[CI_SPACES];         /* [rows, width of the input node] */
+  size_t first_target, target_count;
+} ci_variant;
+
+/* out[count, targets of the subject]: the objective of each variant's targets; NaN for others, and for those that nothing changes
+ * before. A variant costs the rows from its first change on to its last target's predictor. */
+ci_status ci_subject_vary(ci_subject *subject, const ci_variant *variants, size_t count, const ci_objective *objective, double *out,
+                          ci_error *err);
+
 #endif

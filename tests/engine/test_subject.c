@@ -94,6 +94,64 @@ static void perturbations_are_fresh_runs(void **state) {
   golden_close(&model);
 }
 
+/* Rows replaced here and there, on one side or both, for all targets or one: as a fresh run has it. */
+static void variants_are_fresh_runs(void **state) {
+  ci_model model;
+  golden_open(&model, *state);
+  const ci_graph *graph = &model.graph;
+  static const unsigned char chosen[3][GOLDEN_ROWS] = {{1, 0, 1, 1, 0, 0, 1}, {0, 0, 0, 1, 0, 1, 0, 1}, {0}};
+  golden_subject g;
+  golden_subject_open(&g, &model, &compute);
+  bool pair = g.subject.source_count > 0;
+  size_t targets = g.subject.target_count, width = width_of(&model, CI_DECODER);
+  float *values = ci_alloc(GOLDEN_ROWS * width, sizeof *values);
+  uint64_t random = 9;
+  random_floats(&random, values, GOLDEN_ROWS * width, 1);
+  for (int cut = 0; cut < 2; cut++) {
+    ci_variant v[6];
+    size_t count = 0;
+    for (size_t a = 0; a < 3; a++)
+      for (size_t b = pair ? 0 : 2; b < 3 && count < 6; b++)
+        v[count++] = (ci_variant){.chosen = {b < 2 ? chosen[b] : NULL, chosen[a]}, .values = {values, values}, .first_target = a == 1 ? 2 : 0,
+                                  .target_count = a == 1 ? 2 : targets};
+    double out[6 * GOLDEN_ROWS];
+    ci_error err = {0};
+    g.subject.budget = cut ? 1 : (size_t)1 << 30;
+    assert_int_equal(ci_subject_vary(&g.subject, v, count, &g.objective, out, &err), CI_OK);
+    for (size_t i = 0; i < count; i++) {
+      ci_run *run;
+      assert_int_equal(ci_run_open(graph, &compute, CI_KEEP_KEYS, &run, &err), CI_OK);
+      int source = pair ? ci_run_branch(run, CI_ENCODER, -1, 0, -1) : -1;
+      if (pair) assert_int_equal(ci_run_append(run, CI_ENCODER, source, golden_source, GOLDEN_SOURCE, &err), CI_OK);
+      int branch = ci_run_branch(run, CI_DECODER, -1, 0, source);
+      assert_int_equal(ci_run_append(run, CI_DECODER, branch, golden_text, GOLDEN_ROWS, &err), CI_OK);
+      size_t first_change = GOLDEN_ROWS, rows[GOLDEN_ROWS];
+      for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++)
+        for (size_t p = 0; v[i].chosen[space] && p < ci_subject_rows(&g.subject, space); p++) {
+          ci_intervention set = {.kind = CI_SET, .node = graph->input_node[space], .branch = space == CI_ENCODER ? source : branch, .first = p,
+                                 .count = 1, .values = values + p * width};
+          if (!v[i].chosen[space][p]) continue;
+          assert_int_equal(ci_run_intervene(run, &set, &err), CI_OK);
+          if (space == CI_ENCODER) first_change = 0;
+          else if (p < first_change) first_change = p;
+        }
+      for (size_t t = 0; t < targets; t++)
+        assert_int_equal(ci_run_want_logits(run, branch, g.subject.first_target + t - 1, &rows[t], &err), CI_OK);
+      assert_int_equal(ci_run_forward(run, &err), CI_OK);
+      for (size_t t = 0; t < targets; t++) {
+        double x = out[i * targets + t], expected = golden_value(&g.context, ci_run_logits(run, rows[t]), t, NULL);
+        bool asked = t >= v[i].first_target && t < v[i].first_target + v[i].target_count;
+        if (!asked || g.subject.first_target + t - 1 < first_change) assert_true(isnan(x));
+        else if (!(fabs(x - expected) <= 1e-5 * fmax(1, fabs(expected)))) fail_msg("variant %zu, target %zu: %g, expected %g", i, t, x, expected);
+      }
+      ci_run_close(run);
+    }
+  }
+  ci_free(values);
+  golden_subject_close(&g);
+  golden_close(&model);
+}
+
 static int stop_at(void *context, size_t done, size_t total) {
   size_t *calls = context;
   assert_true(done <= total);
@@ -145,6 +203,7 @@ static void the_text_is_computed_once(void **state) {
 int main(void) {
   static golden_list list;
   golden_add(&list, "perturbations_are_fresh_runs", perturbations_are_fresh_runs);
+  golden_add(&list, "variants are fresh runs", variants_are_fresh_runs);
   golden_add(&list, "progress_cancels", progress_cancels);
   golden_add(&list, "the_text_is_computed_once", the_text_is_computed_once);
   return golden_run(&list, set_up, tear_down);
