@@ -14,35 +14,35 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+enum { PARTS = 512, PART_ROWS = 256, ROW = 1024, MOST_THREADS = 64, N = 1536 };
+
 typedef struct {
   const ci_kernels *kernels;
-  const float *data;
-  size_t part;
-  double sum[64];
+  const float *data; /* [PARTS, PART_ROWS, ROW] */
+  float sums[MOST_THREADS][PART_ROWS];
 } read_job;
 
+/* Read as decoding reads, which is the fastest that we know. */
 static void read_part(void *context, size_t part, int thread) {
   read_job *job = context;
-  job->sum[thread % 64] +=
-      (double)job->kernels->dot(job->data + part * job->part, job->data + part * job->part, job->part);
+  job->kernels->dot_rows(1, job->data, ROW, job->data + part * PART_ROWS * ROW, ROW, PART_ROWS, ROW,
+                         job->sums[thread % MOST_THREADS], PART_ROWS);
 }
-
-enum { PARTS = 512, PART = 256 * 1024, N = 1536 };
 
 /* What the machine can do at this moment. */
 typedef struct {
   ci_compute compute;
-  float *data;      /* [PARTS, PART], far beyond the caches */
+  float *data;      /* [PARTS, PART_ROWS, ROW], far beyond the caches */
   float *x, *y, *w; /* [N, N] */
 } machine;
 
 static bool machine_open(machine *m) {
-  m->data = ci_alloc((size_t)PARTS * PART, sizeof *m->data);
+  m->data = ci_alloc((size_t)PARTS * PART_ROWS * ROW, sizeof *m->data);
   m->x = ci_alloc_zeroed(N * N, sizeof *m->x);
   m->y = ci_alloc_zeroed(N * N, sizeof *m->y);
   m->w = ci_alloc_zeroed(N * N, sizeof *m->w);
   if (!m->data || !m->x || !m->y || !m->w || ci_compute_open(&m->compute, 0, "auto", NULL, NULL)) return false;
-  memset(m->data, 0, (size_t)PARTS * PART * sizeof *m->data);
+  memset(m->data, 0, (size_t)PARTS * PART_ROWS * ROW * sizeof *m->data);
   for (size_t i = 0; i < N * N; i++) m->x[i] = m->w[i] = (float)(i % 17) * 0.1f;
   return true;
 }
@@ -57,10 +57,10 @@ static void machine_close(machine *m) {
 
 /* Bytes a second that all threads read from memory. */
 static double bandwidth(machine *m) {
-  read_job job = {.kernels = m->compute.kernels, .data = m->data, .part = PART};
+  read_job job = {.kernels = m->compute.kernels, .data = m->data};
   double begin = now();
   ci_pool_run(m->compute.pool, PARTS, read_part, &job);
-  return (double)PARTS * PART * sizeof *m->data / (now() - begin);
+  return (double)PARTS * PART_ROWS * ROW * sizeof *m->data / (now() - begin);
 }
 
 /* Floating point operations a second of a product of a comfortable size. */

@@ -5,16 +5,14 @@
  * table (AVX-512), the formula is worked out once for all codes and numbers are looked up; elsewhere it is worked out
  * for each. block_TYPE(p, take, to) reads the block at p and gives 32 numbers at a time to take(to, v). */
 
-enum { GROUP = 32, GROUP_VECTORS = GROUP / LANES };
-
-#define INLINE static inline __attribute__((always_inline))
+enum { GROUP = 32, GROUP_VECTORS = GROUP / LANES, SUMS = 2 };
 
 /* One take's destination: 32 numbers are stored, or multiplied with rows of x and added up. */
 typedef struct {
   float *out;
   const float *x;
   size_t ldx;
-  vf sums[CI_FEW_ROWS][GROUP_VECTORS];
+  vf sums[CI_FEW_ROWS][SUMS];
 } taker;
 typedef void take_group(taker *to, const vf *v);
 
@@ -110,8 +108,7 @@ INLINE void take_fives(const uint8_t *high, const uint8_t *p, formula *number, v
   for (int j = 0; j < GROUP_VECTORS; j++) {
     int half = j / (GROUP_VECTORS / 2), first = j * LANES;
     vi q = shifted(load_bytes(p + j % (GROUP_VECTORS / 2) * LANES), half * 4);
-    vi fifth = lane_bits(first < 4 ? word << 4 : word >> (first - 4));
-    v[j] = look_up(&b, number, 5, (q & 15) | (fifth & 16));
+    v[j] = look_up(&b, number, 5, (q & 15) | fifth_bits(word, first));
   }
   take(to, v);
 }
@@ -273,7 +270,7 @@ INLINE void store_group(taker *to, const vf *v) {
 
 INLINE void dot_group(taker *to, const vf *v, size_t rows) {
   for (size_t r = 0; r < rows; r++)
-    for (int j = 0; j < GROUP_VECTORS; j++) to->sums[r][j] += load(to->x + r * to->ldx + j * LANES) * v[j];
+    for (int j = 0; j < GROUP_VECTORS; j++) to->sums[r][j % SUMS] += load(to->x + r * to->ldx + j * LANES) * v[j];
   to->x += GROUP;
 }
 
@@ -292,25 +289,29 @@ INLINE void dot_4(taker *to, const vf *v) {
 
 typedef void read_block(const uint8_t *p, take_group *take, taker *to);
 
-/* out[r * ldout + o] = x[r, :] . w[o, :] */
-INLINE void dot_blocks(size_t m, const float *x, size_t ldx, const uint8_t *w, size_t bytes, size_t rows, size_t blocks,
-                       size_t size, read_block *read, take_group *take, float *out, size_t ldout) {
-  for (size_t o = 0; o < rows; o++) {
-    const uint8_t *p = w + o * bytes;
-    taker to;
-    to.x = x;
-    to.ldx = ldx;
-    for (size_t r = 0; r < m; r++)
-      for (int j = 0; j < GROUP_VECTORS; j++) to.sums[r][j] = (vf){0};
-    for (size_t i = 0; i < blocks; i++, p += size) {
-      for (size_t line = 0; line < size; line += 64) __builtin_prefetch(p + 1024 + line);
-      read(p, take, &to);
+/* out[r*ldout + o] = x[r, :] . w[o, :] for r < m, o < rows; m, streams, size, read and take are constants. */
+INLINE void dot_rows_of_blocks(size_t m, size_t streams, const float *x, size_t ldx, const uint8_t *w, size_t bytes,
+                               size_t rows, size_t blocks, size_t size, read_block *read, take_group *take, float *out,
+                               size_t ldout) {
+  size_t length = (rows + streams - 1) / streams;
+  for (size_t o = 0; o < length; o++) {
+    taker to[STREAMS];
+    const uint8_t *p[STREAMS];
+    for (size_t s = 0; s < streams; s++) {
+      p[s] = w + (stream_start(s, length, rows) + o) * bytes;
+      to[s].x = x;
+      to[s].ldx = ldx;
+      for (size_t r = 0; r < m; r++) to[s].sums[r][0] = to[s].sums[r][1] = (vf){0};
     }
-    for (size_t r = 0; r < m; r++) {
-      vf sum = to.sums[r][0];
-      for (int j = 1; j < GROUP_VECTORS; j++) sum += to.sums[r][j];
-      out[r * ldout + o] = lanes_sum(sum);
-    }
+    for (size_t i = 0; i < blocks; i++)
+      for (size_t s = 0; s < streams; s++) {
+        const uint8_t *block = p[s] + i * size;
+        for (size_t line = 0; line < size; line += 64) __builtin_prefetch(block + FETCH_AHEAD + line);
+        read(block, take, &to[s]);
+      }
+    for (size_t s = 0; s < streams; s++)
+      for (size_t r = 0; r < m; r++)
+        out[r * ldout + stream_start(s, length, rows) + o] = lanes_sum(to[s].sums[r][0] + to[s].sums[r][1]);
   }
 }
 
@@ -322,10 +323,15 @@ INLINE void dot_blocks(size_t m, const float *x, size_t ldx, const uint8_t *w, s
   }                                                                                                                    \
   static void dot_blocks_##member(size_t m, const float *x, size_t ldx, const uint8_t *w, size_t bytes, size_t rows,   \
                                   size_t n, float *out, size_t ldout) {                                                \
-    if (m == 1) dot_blocks(1, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_1, out, ldout);          \
-    if (m == 2) dot_blocks(2, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_2, out, ldout);          \
-    if (m == 3) dot_blocks(3, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_3, out, ldout);          \
-    if (m == 4) dot_blocks(4, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_4, out, ldout);          \
+    if (m == 1)                                                                                                        \
+      dot_rows_of_blocks(1, STREAMS, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_1, out, ldout);   \
+    if (m == 2)                                                                                                        \
+      dot_rows_of_blocks(2, (STREAMS + 1) / 2, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_2, out, \
+                         ldout);                                                                                       \
+    if (m == 3)                                                                                                        \
+      dot_rows_of_blocks(3, 1, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_3, out, ldout);         \
+    if (m == 4)                                                                                                        \
+      dot_rows_of_blocks(4, 1, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_4, out, ldout);         \
   }
 #include "formats/blocks.def"
 #undef CI_BLOCK

@@ -268,7 +268,7 @@ static void cut(product *p, bool is_across) {
   p->tile = p->m >= 2 * tile ? round_up(p->m / (p->m / tile), 16) : p->m;
   p->row_tiles = (p->m + p->tile - 1) / p->tile;
   size_t wanted = (size_t)(2.0 * (double)p->m * (double)outputs * (double)inner / LEAST_FLOP) / p->row_tiles;
-  if (p->m <= w->type->few) wanted = outputs * inner / w->type->block * w->type->size / (LEAST_PART * 16);
+  if (p->m <= w->type->few) wanted = outputs * inner / w->type->block * w->type->size / (LEAST_PART * 4);
   size_t parts = 1;
   while (parts * 2 <= wanted && parts * p->row_tiles < MOST_PARTS) parts *= 2;
   p->part = round_up((outputs + parts - 1) / parts, step);

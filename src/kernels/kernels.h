@@ -14,11 +14,14 @@ typedef struct {
   const char *id; /* "avx512", "avx2", "portable" */
   /* sum of x[i] y[i] */
   float (*dot)(const float *x, const float *y, size_t n);
-  /* out[r] = sum_i x[i] w[r*ld + i] for r < rows: the matrix is read once, in order */
-  void (*dot_rows)(const float *x, const float *w, size_t ld, size_t rows, size_t n, float *out);
-  /* the same with w stored in half precision or bfloat16 */
-  void (*dot_rows_f16)(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out);
-  void (*dot_rows_bf16)(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out);
+  /* out[i*ldout + r] = x[i, :] . w[r, :] for i < m <= CI_FEW_ROWS, r < rows, w in float32, half precision or bfloat16:
+   * the matrix is read once */
+  void (*dot_rows)(size_t m, const float *x, size_t ldx, const float *w, size_t ld, size_t rows, size_t n, float *out,
+                   size_t ldout);
+  void (*dot_rows_f16)(size_t m, const float *x, size_t ldx, const uint16_t *w, size_t ld, size_t rows, size_t n,
+                       float *out, size_t ldout);
+  void (*dot_rows_bf16)(size_t m, const float *x, size_t ldx, const uint16_t *w, size_t ld, size_t rows, size_t n,
+                        float *out, size_t ldout);
   /* y[i] += a x[i] */
   void (*axpy)(float a, const float *x, float *y, size_t n);
   /* y[i] += sum_r x[r] w[r*ld + i] for r < rows, i < n */

@@ -8,7 +8,6 @@
 enum { LANES = KERNELS_LANES };
 typedef float vf __attribute__((vector_size(4 * KERNELS_LANES)));
 typedef int32_t vi __attribute__((vector_size(4 * KERNELS_LANES)));
-typedef uint16_t vh __attribute__((vector_size(2 * KERNELS_LANES)));
 typedef uint32_t vu __attribute__((vector_size(4 * KERNELS_LANES)));
 
 static inline vf load(const float *p) {
@@ -52,7 +51,6 @@ static float dot(const float *x, const float *y, size_t n) {
   vf a = {0}, b = {0}, c = {0}, d = {0};
   size_t i = 0;
   for (; i + 4 * LANES <= n; i += 4 * LANES) {
-    for (size_t j = 0; j < 4 * LANES; j += 16) __builtin_prefetch(y + i + j + 2048);
     a += load(x + i) * load(y + i);
     b += load(x + i + LANES) * load(y + i + LANES);
     c += load(x + i + 2 * LANES) * load(y + i + 2 * LANES);
@@ -62,10 +60,6 @@ static float dot(const float *x, const float *y, size_t n) {
   float s = lanes_sum((a + b) + (c + d));
   for (; i < n; i++) s += x[i] * y[i];
   return s;
-}
-
-static void dot_rows(const float *x, const float *w, size_t ld, size_t rows, size_t n, float *out) {
-  for (size_t r = 0; r < rows; r++) out[r] = dot(x, w + r * ld, n);
 }
 
 /* IEEE half to float without hardware: the exponent is moved by a multiplication, which also handles subnormals. */
@@ -85,6 +79,31 @@ static inline float half_to_float(uint16_t h) {
 #include <immintrin.h>
 #endif
 
+#if KERNELS_LANES == 4
+/* Four shorts, or bytes, each in the lower part of a lane, with what every vector unit has. They come as words: a
+ * vector that is put together in memory is waited for. */
+static inline vi spread_shorts(uint64_t word) {
+  typedef uint64_t v2 __attribute__((vector_size(16)));
+  typedef uint16_t v8 __attribute__((vector_size(16)));
+  return (vi)__builtin_shufflevector((v8)(v2){word, 0}, (v8){0}, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+static inline vi load_shorts(const uint16_t *p) {
+  uint64_t word;
+  memcpy(&word, p, sizeof word);
+  return spread_shorts(word);
+}
+
+static inline vi spread_bytes(uint32_t word) {
+  typedef uint32_t v4 __attribute__((vector_size(16)));
+  typedef uint8_t v16 __attribute__((vector_size(16)));
+  typedef uint64_t v2 __attribute__((vector_size(16)));
+  v16 b = __builtin_shufflevector((v16)(v4){word, 0, 0, 0}, (v16){0}, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
+                                  7, 23);
+  return spread_shorts(((v2)b)[0]);
+}
+#endif
+
 static inline vf load_half(const uint16_t *p) {
 #if KERNELS_LANES == 16 && defined(__AVX512F__)
   __m256i h;
@@ -95,16 +114,25 @@ static inline vf load_half(const uint16_t *p) {
   memcpy(&h, p, sizeof h);
   return (vf)_mm256_cvtph_ps(h);
 #else
-  vf v;
-  for (int i = 0; i < LANES; i++) v[i] = half_to_float(p[i]);
-  return v;
+  vi bits = load_shorts(p), magnitude = (bits & 0x7fff) << 13; /* as half_to_float */
+  vf f = (vf)magnitude * splat(0x1p112f);
+  vi large = f >= splat(65536.0f);
+  return (vf)(((vi)f & ~large) | ((magnitude | 0x7f800000) & large) | (bits & 0x8000) << 16);
 #endif
 }
 
 static inline vf load_bfloat(const uint16_t *p) {
-  vh h;
-  memcpy(&h, p, sizeof h);
-  return (vf)(__builtin_convertvector(h, vu) << 16);
+#if KERNELS_LANES == 16 && defined(__AVX512F__)
+  __m256i b;
+  memcpy(&b, p, sizeof b);
+  return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(b), 16);
+#elif KERNELS_LANES == 8 && defined(__AVX2__)
+  __m128i b;
+  memcpy(&b, p, sizeof b);
+  return (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32(b), 16);
+#else
+  return (vf)(load_shorts(p) << 16);
+#endif
 }
 
 static inline float bfloat_to_float(uint16_t h) {
@@ -114,27 +142,90 @@ static inline float bfloat_to_float(uint16_t h) {
   return f;
 }
 
-/* x against a row stored in two bytes a value; load and widen are inlined. */
-static inline __attribute__((always_inline)) float
-dot_narrow(const float *x, const uint16_t *y, size_t n, vf (*load_row)(const uint16_t *), float (*widen)(uint16_t)) {
-  vf a = {0}, b = {0};
-  size_t i = 0;
-  for (; i + 2 * LANES <= n; i += 2 * LANES) {
-    __builtin_prefetch(y + i + 2048);
-    a += load(x + i) * load_row(y + i);
-    b += load(x + i + LANES) * load_row(y + i + LANES);
+static inline vf load_f32_at(const void *p) {
+  return load(p);
+}
+static inline vf load_f16_at(const void *p) {
+  return load_half(p);
+}
+static inline vf load_bf16_at(const void *p) {
+  return load_bfloat(p);
+}
+static inline float f32_at(const void *p) {
+  return *(const float *)p;
+}
+static inline float f16_at(const void *p) {
+  return half_to_float(*(const uint16_t *)p);
+}
+static inline float bf16_at(const void *p) {
+  return bfloat_to_float(*(const uint16_t *)p);
+}
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* A matrix is read as STREAMS rows side by side, each from a quarter of it: the processor fetches ahead along several
+ * streams faster than along one (docs/benchmarks.md). With more rows of x there are as many fewer, for want of
+ * registers. Where rows do not divide, streams overlap, and a row comes out twice. */
+enum { STREAMS = LANES > 4 ? 4 : 1, FETCH_AHEAD = 2048 /* bytes */ };
+
+INLINE size_t stream_start(size_t stream, size_t length, size_t rows) {
+  return stream * length < rows - length ? stream * length : rows - length;
+}
+
+/* out[r*ldout + o] = x[r, :] . w[o, :] for r < m, o < rows, w's numbers of `size` bytes; m and streams are constants.
+ */
+INLINE void dot_numbers(size_t m, size_t streams, const float *x, size_t ldx, const char *w, size_t size, size_t ld,
+                        size_t rows, size_t n, float *out, size_t ldout, vf (*load_row)(const void *),
+                        float (*widen)(const void *)) {
+  size_t length = (rows + streams - 1) / streams;
+  for (size_t o = 0; o < length; o++) {
+    const char *row[STREAMS];
+    vf a[STREAMS][CI_FEW_ROWS], b[STREAMS][CI_FEW_ROWS];
+    for (size_t s = 0; s < streams; s++) {
+      row[s] = w + (stream_start(s, length, rows) + o) * ld * size;
+      for (size_t r = 0; r < m; r++) a[s][r] = b[s][r] = (vf){0};
+    }
+    size_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES)
+      for (size_t s = 0; s < streams; s++) {
+        const char *p = row[s] + i * size;
+        for (size_t line = 0; line < 2 * LANES * size; line += 64) __builtin_prefetch(p + FETCH_AHEAD + line);
+        vf u = load_row(p), v = load_row(p + LANES * size);
+        for (size_t r = 0; r < m; r++) {
+          a[s][r] += load(x + r * ldx + i) * u;
+          b[s][r] += load(x + r * ldx + i + LANES) * v;
+        }
+      }
+    for (size_t s = 0; s < streams; s++)
+      for (size_t r = 0; r < m; r++) {
+        float sum = lanes_sum(a[s][r] + b[s][r]);
+        for (size_t k = i; k < n; k++) sum += x[r * ldx + k] * widen(row[s] + k * size);
+        out[r * ldout + stream_start(s, length, rows) + o] = sum;
+      }
   }
-  float s = lanes_sum(a + b);
-  for (; i < n; i++) s += x[i] * widen(y[i]);
-  return s;
 }
 
-static void dot_rows_f16(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out) {
-  for (size_t r = 0; r < rows; r++) out[r] = dot_narrow(x, w + r * ld, n, load_half, half_to_float);
+INLINE void dot_few(size_t m, const float *x, size_t ldx, const void *w, size_t size, size_t ld, size_t rows, size_t n,
+                    float *out, size_t ldout, vf (*load_row)(const void *), float (*widen)(const void *)) {
+  if (m == 1) dot_numbers(1, STREAMS, x, ldx, w, size, ld, rows, n, out, ldout, load_row, widen);
+  if (m == 2) dot_numbers(2, (STREAMS + 1) / 2, x, ldx, w, size, ld, rows, n, out, ldout, load_row, widen);
+  if (m == 3) dot_numbers(3, 1, x, ldx, w, size, ld, rows, n, out, ldout, load_row, widen);
+  if (m == 4) dot_numbers(4, 1, x, ldx, w, size, ld, rows, n, out, ldout, load_row, widen);
 }
 
-static void dot_rows_bf16(const float *x, const uint16_t *w, size_t ld, size_t rows, size_t n, float *out) {
-  for (size_t r = 0; r < rows; r++) out[r] = dot_narrow(x, w + r * ld, n, load_bfloat, bfloat_to_float);
+static void dot_rows(size_t m, const float *x, size_t ldx, const float *w, size_t ld, size_t rows, size_t n, float *out,
+                     size_t ldout) {
+  dot_few(m, x, ldx, w, sizeof *w, ld, rows, n, out, ldout, load_f32_at, f32_at);
+}
+
+static void dot_rows_f16(size_t m, const float *x, size_t ldx, const uint16_t *w, size_t ld, size_t rows, size_t n,
+                         float *out, size_t ldout) {
+  dot_few(m, x, ldx, w, sizeof *w, ld, rows, n, out, ldout, load_f16_at, f16_at);
+}
+
+static void dot_rows_bf16(size_t m, const float *x, size_t ldx, const uint16_t *w, size_t ld, size_t rows, size_t n,
+                          float *out, size_t ldout) {
+  dot_few(m, x, ldx, w, sizeof *w, ld, rows, n, out, ldout, load_bf16_at, bf16_at);
 }
 
 static inline vf floats(vi v) {
@@ -155,9 +246,9 @@ static inline vi load_bytes(const uint8_t *p) {
   __m128i b = _mm_loadu_si64(p);
   return (vi)_mm256_cvtepu8_epi32(b);
 #else
-  vi v;
-  for (int i = 0; i < LANES; i++) v[i] = p[i];
-  return v;
+  uint32_t word;
+  memcpy(&word, p, sizeof word);
+  return spread_bytes(word);
 #endif
 }
 
@@ -170,9 +261,7 @@ static inline vi bytes_of(const uint64_t words[2], int first) {
 #elif KERNELS_LANES == 8 && defined(__AVX2__)
   return (vi)_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)words[first / 8]));
 #else
-  vi v;
-  for (int i = 0; i < LANES; i++) v[i] = (int32_t)(words[(first + i) / 8] >> (first + i) % 8 * 8 & 255);
-  return v;
+  return spread_bytes((uint32_t)(words[first / 8] >> first % 8 * 8));
 #endif
 }
 
@@ -185,9 +274,7 @@ static inline vi load_signed(const uint8_t *p) {
   __m128i b = _mm_loadu_si64(p);
   return (vi)_mm256_cvtepi8_epi32(b);
 #else
-  vi v;
-  for (int i = 0; i < LANES; i++) v[i] = (int8_t)p[i];
-  return v;
+  return load_bytes(p) << 24 >> 24;
 #endif
 }
 
@@ -219,6 +306,8 @@ static inline vi pick_byte(const int8_t *values, vi code) {
   vi index = (code & 15) | (vi)splat_int((int32_t)0x80808000u); /* the other bytes become 0 */
   vi v = (vi)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), (__m256i)index);
   return v << 24 >> 24;
+#elif KERNELS_LANES == 4
+  return (vi){values[code[0] & 15], values[code[1] & 15], values[code[2] & 15], values[code[3] & 15]};
 #else
   vi v;
   for (int i = 0; i < LANES; i++) v[i] = values[code[i] & 15];
@@ -243,11 +332,16 @@ static inline vf halves(vf a, vf b) {
   return (vf)(((vi)a & first) | ((vi)b & ~first));
 }
 
-/* The word, down by the lane's number. */
-static inline vi lane_bits(uint32_t word) {
+/* Bits [first, first + LANES) of the word, one a lane, at bit 4. */
+static inline vi fifth_bits(uint32_t word, int first) {
+#if KERNELS_LANES == 4
+  return (((int32_t)(word >> first) & (vi){1, 2, 4, 8}) != 0) & 16;
+#else
   vu lane;
   for (uint32_t i = 0; i < LANES; i++) lane[i] = i;
-  return (vi)((vu)splat_int((int32_t)word) >> lane);
+  word = first ? word >> (first - 4) : word << 4;
+  return (vi)((vu)splat_int((int32_t)word) >> lane) & 16;
+#endif
 }
 
 #include "kernels/blocks_body.h"
@@ -286,25 +380,6 @@ static inline __attribute__((always_inline)) void axpy_rows_of(const float *x, c
     for (; i + LANES <= n; i += LANES) store(y + i, load(y + i) + splat(x[r]) * load_row(p + i * size));
     for (; i < n; i++) y[i] += x[r] * widen(p + i * size);
   }
-}
-
-static inline vf load_f32_at(const void *p) {
-  return load(p);
-}
-static inline vf load_f16_at(const void *p) {
-  return load_half(p);
-}
-static inline vf load_bf16_at(const void *p) {
-  return load_bfloat(p);
-}
-static inline float f32_at(const void *p) {
-  return *(const float *)p;
-}
-static inline float f16_at(const void *p) {
-  return half_to_float(*(const uint16_t *)p);
-}
-static inline float bf16_at(const void *p) {
-  return bfloat_to_float(*(const uint16_t *)p);
 }
 
 static void axpy_rows(const float *x, const float *w, size_t ld, size_t rows, size_t n, float *y) {

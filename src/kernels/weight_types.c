@@ -14,8 +14,7 @@ static void panel_f32(const ci_kernels *kernels, const ci_weight *w, size_t row0
 
 static void dot_f32(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t m, const float *x,
                     size_t ldx, float *y, size_t ldy) {
-  (void)m, (void)ldx, (void)ldy; /* one row */
-  kernels->dot_rows(x, (const float *)at(w, row0, 0), w->ld, rows, w->b, y);
+  kernels->dot_rows(m, x, ldx, (const float *)at(w, row0, 0), w->ld, rows, w->b, y, ldy);
 }
 
 static void axpy_f32(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x,
@@ -31,8 +30,7 @@ static void panel_f16(const ci_kernels *kernels, const ci_weight *w, size_t row0
 
 static void dot_f16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t m, const float *x,
                     size_t ldx, float *y, size_t ldy) {
-  (void)m, (void)ldx, (void)ldy; /* one row */
-  kernels->dot_rows_f16(x, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, y);
+  kernels->dot_rows_f16(m, x, ldx, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, y, ldy);
 }
 
 static void axpy_f16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x,
@@ -48,8 +46,7 @@ static void panel_bf16(const ci_kernels *kernels, const ci_weight *w, size_t row
 
 static void dot_bf16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t m, const float *x,
                      size_t ldx, float *y, size_t ldy) {
-  (void)m, (void)ldx, (void)ldy; /* one row */
-  kernels->dot_rows_bf16(x, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, y);
+  kernels->dot_rows_bf16(m, x, ldx, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, y, ldy);
 }
 
 static void axpy_bf16(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x,
@@ -93,9 +90,9 @@ static void widen_columns(const ci_weight *w, ci_widen_blocks *widen, size_t row
 #undef CI_BLOCK
 
 static const ci_weight_type rows[] = {
-    {"F32", 4, 1, true, panel_f32, 1, dot_f32, axpy_f32},
-    {"F16", 2, 1, false, panel_f16, 1, dot_f16, axpy_f16},
-    {"BF16", 2, 1, false, panel_bf16, 1, dot_bf16, axpy_bf16},
+    {"F32", 4, 1, true, panel_f32, CI_FEW_ROWS, dot_f32, axpy_f32},
+    {"F16", 2, 1, false, panel_f16, CI_FEW_ROWS, dot_f16, axpy_f16},
+    {"BF16", 2, 1, false, panel_bf16, CI_FEW_ROWS, dot_bf16, axpy_bf16},
 #define CI_BLOCK(member, type, name, id, elements, bytes)                                                              \
   {name, bytes, elements, false, panel_##member, CI_FEW_ROWS, dot_##member, NULL},
 #include "formats/blocks.def"

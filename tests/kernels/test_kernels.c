@@ -123,43 +123,51 @@ static void additions(void **state) {
   }
 }
 
+static const char *const dot_names[] = {"dot_rows", "dot_rows_f16", "dot_rows_bf16"};
+
+static void check_rows_of_dots(const ci_kernels *k, size_t n, size_t rows, size_t m, uint64_t *random) {
+  size_t ld = n + GAP, count = rows ? (rows - 1) * ld + n : 0, ldx = n + 2 * GAP, ldout = rows + GAP;
+  float *x = random_array(random, m * ldx), *w = random_array(random, count), *out = malloc(m * ldout * sizeof *out);
+  uint16_t *half = malloc(count * sizeof *half + 1), *bfloat = malloc(count * sizeof *bfloat + 1);
+  for (size_t i = 0; i < count; i++) half[i] = random_half(random), bfloat[i] = random_bfloat(random);
+  for (int type = 0; type < 3; type++) {
+    for (size_t i = 0; i < m * ldout; i++) out[i] = 77;
+    if (type == 0)
+      k->dot_rows(m, x, ldx, w, ld, rows, n, out, ldout);
+    else if (type == 1)
+      k->dot_rows_f16(m, x, ldx, half, ld, rows, n, out, ldout);
+    else
+      k->dot_rows_bf16(m, x, ldx, bfloat, ld, rows, n, out, ldout);
+    for (size_t i = 0; i < m * ldout; i++) {
+      size_t r = i % ldout;
+      if (r >= rows) {
+        assert_true(out[i] == 77); /* the gap */
+        continue;
+      }
+      double expected = 0, size = 0;
+      for (size_t j = 0; j < n; j++) {
+        size_t at = r * ld + j;
+        double a = (double)x[i / ldout * ldx + j];
+        double b = type == 0 ? (double)w[at] : type == 1 ? half_value(half[at]) : bfloat_value(bfloat[at]);
+        expected += a * b;
+        size += fabs(a * b);
+      }
+      near(k, dot_names[type], n, (double)out[i], expected, size);
+    }
+  }
+  free(x);
+  free(w);
+  free(out);
+  free(half);
+  free(bfloat);
+}
+
 static void rows_of_dots(void **state) {
   const ci_kernels *k = kernels(state);
   uint64_t random = 3;
   for (size_t n = 0; n <= LONGEST; n++)
-    for (size_t rows = 0; rows <= 9; rows++) {
-      size_t ld = n + GAP, count = rows ? (rows - 1) * ld + n : 0;
-      float *x = random_array(&random, n), *w = random_array(&random, count), *out = malloc(rows * sizeof *out + 1);
-      uint16_t *half = malloc(count * sizeof *half + 1), *bfloat = malloc(count * sizeof *bfloat + 1);
-      for (size_t i = 0; i < count; i++) half[i] = random_half(&random), bfloat[i] = random_bfloat(&random);
-      for (int type = 0; type < 3; type++) {
-        if (type == 0)
-          k->dot_rows(x, w, ld, rows, n, out);
-        else if (type == 1)
-          k->dot_rows_f16(x, half, ld, rows, n, out);
-        else
-          k->dot_rows_bf16(x, bfloat, ld, rows, n, out);
-        for (size_t r = 0; r < rows; r++) {
-          double expected = 0, size = 0;
-          for (size_t i = 0; i < n; i++) {
-            size_t at = r * ld + i;
-            double b = type == 0 ? (double)w[at] : type == 1 ? half_value(half[at]) : bfloat_value(bfloat[at]);
-            expected += (double)x[i] * b;
-            size += fabs((double)x[i] * b);
-          }
-          near(k,
-               type == 0   ? "dot_rows"
-               : type == 1 ? "dot_rows_f16"
-                           : "dot_rows_bf16",
-               n, (double)out[r], expected, size);
-        }
-      }
-      free(x);
-      free(w);
-      free(out);
-      free(half);
-      free(bfloat);
-    }
+    for (size_t rows = 0; rows <= 9; rows++)
+      for (size_t m = 1; m <= CI_FEW_ROWS; m++) check_rows_of_dots(k, n, rows, m, &random);
 }
 
 /* a by rows or by columns, with gaps between rows of b and c, added or written. */
