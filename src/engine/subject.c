@@ -94,27 +94,61 @@ static ci_status set_rows(ci_subject *s, const change *c, ci_space_id space, int
   return status;
 }
 
-/* A branch with the change in the run. */
-static ci_status add_branch(ci_subject *s, const change *c, int *branch, ci_error *err) {
+/* The values that a change has at a position, NULL: the text's. */
+static const float *values_at(const ci_subject *s, const change *c, ci_space_id space, size_t position) {
+  if (position < c->first[space] || position >= c->first[space] + c->count[space]) return NULL;
+  size_t i = position - c->first[space];
+  if (c->chosen[space] && !c->chosen[space][i]) return NULL;
+  return c->values[space] + i * s->graph->nodes[s->graph->input_node[space]].width;
+}
+
+/* The first position, up to `end`, at which two changes differ. */
+static size_t common(const ci_subject *s, const change *a, const change *b, ci_space_id space, size_t end) {
+  size_t p = 0;
+  while (p < end && values_at(s, a, space, p) == values_at(s, b, space, p)) p++;
+  return p;
+}
+
+/* What a change has in common with the one before it (NULL: there is none): the source, and decoder rows up to *rows.
+ */
+static bool shares(const ci_subject *s, const change *before, const change *c, size_t *rows) {
+  *rows = 0;
+  if (!before || common(s, before, c, CI_ENCODER, s->source_count) < s->source_count) return false;
+  size_t end = end_row(s, before) < end_row(s, c) ? end_row(s, before) : end_row(s, c);
+  *rows = common(s, before, c, CI_DECODER, end);
+  return true;
+}
+
+/* A branch with the change in the run; it begins where it parts from the text or, if that is later, from the change
+ * before it, whose branch *branch is. */
+static ci_status add_branch(ci_subject *s, const change *c, const change *before, int *branch, ci_error *err) {
   ci_run *run = s->run;
-  int source = run->spaces[CI_DECODER].branches[s->branch].source_branch;
-  size_t begin = first_row(s, c);
+  int source = run->spaces[CI_DECODER].branches[s->branch].source_branch, parent = s->branch;
+  size_t begin = first_row(s, c), rows;
   ci_status status = CI_OK;
-  if (c->count[CI_ENCODER]) {
+  bool shared = shares(s, before, c, &rows);
+  if (shared && rows > begin) begin = rows, parent = *branch;
+  if (shared && c->count[CI_ENCODER]) {
+    source = run->spaces[CI_DECODER].branches[*branch].source_branch;
+  } else if (c->count[CI_ENCODER]) {
     source = ci_run_branch(run, CI_ENCODER, -1, 0, -1);
     if (source < 0) return ci_fail_memory(err);
     status = ci_run_append(run, CI_ENCODER, source, s->source, s->source_count, err);
     if (!status) status = set_rows(s, c, CI_ENCODER, source, err);
   }
-  *branch = ci_run_branch(run, CI_DECODER, begin ? s->branch : -1, begin, source);
+  *branch = ci_run_branch(run, CI_DECODER, begin ? parent : -1, begin, source);
   if (*branch < 0) return ci_fail_memory(err);
   if (!status) status = ci_run_append(run, CI_DECODER, *branch, s->ids + begin, end_row(s, c) - begin, err);
   return status ? status : set_rows(s, c, CI_DECODER, *branch, err);
 }
 
-/* Rows that a change adds, as bytes in the subject's run. */
-static size_t cost_of(const ci_subject *s, const change *c) {
-  size_t rows = end_row(s, c) - first_row(s, c), source = c->count[CI_ENCODER] ? s->source_count : 0;
+/* Rows that a change adds, and their bytes in the subject's run. */
+static size_t cost_of(const ci_subject *s, const change *c, const change *before, size_t *rows_out) {
+  size_t begin = first_row(s, c), common_rows;
+  bool shared = shares(s, before, c, &common_rows);
+  if (common_rows > begin) begin = common_rows;
+  size_t rows = end_row(s, c) - begin, source = c->count[CI_ENCODER] && !shared ? s->source_count : 0;
+  *rows_out = rows + source;
   size_t scratch = ci_run_scratch_bytes(s->graph);
   return rows * (ci_run_row_bytes(s->graph, CI_DECODER, s->run->keep) + scratch) +
          source * (ci_run_row_bytes(s->graph, CI_ENCODER, s->run->keep) + scratch) +
@@ -132,8 +166,9 @@ static size_t block_size(const ci_subject *s, const change *c, size_t count) {
   enum { MOST_ROWS = 2048 };
   size_t bytes = 0, rows = 0, n = 0;
   for (; n < count; n++) {
-    bytes += cost_of(s, &c[n]);
-    rows += end_row(s, &c[n]) - first_row(s, &c[n]);
+    size_t added;
+    bytes += cost_of(s, &c[n], n ? &c[n - 1] : NULL, &added);
+    rows += added;
     if (n && (bytes > s->budget / 2 || rows > MOST_ROWS)) break;
   }
   return n;
@@ -179,10 +214,10 @@ static ci_status run_block(ci_subject *s, const change *c, size_t count, const c
                            ci_error *err) {
   ci_run_mark mark = ci_run_get_mark(s->run);
   ci_status status = CI_OK;
+  int branch = -1;
   for (size_t i = 0; i < count && !status; i++) {
-    int branch = -1;
     size_t row;
-    status = add_branch(s, &c[i], &branch, err);
+    status = add_branch(s, &c[i], i ? &c[i - 1] : NULL, &branch, err);
     for (size_t t = 0; t < s->target_count && !status; t++)
       if (sees(s, &c[i], t)) status = ci_run_want_logits(s->run, branch, s->first_target + t - 1, &row, err);
   }

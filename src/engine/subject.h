@@ -79,7 +79,8 @@ typedef struct {
 } ci_variant;
 
 /* out[count, targets of the subject]: the objective of each variant's targets; NaN for others, and for those that nothing changes
- * before. A variant costs the rows from its first change on to its last target's predictor. */
+ * before. A variant costs the rows from its first change on to its last target's predictor, but for those it has
+ * in common with the variant before it. */
 ci_status ci_subject_vary(ci_subject *subject, const ci_variant *variants, size_t count, const ci_objective *objective, double *out,
                           ci_error *err);
 

@@ -96,10 +96,11 @@ static void perturbations_are_fresh_runs(void **state) {
 
 /* Rows replaced here and there, on one side or both, for all targets or one: as a fresh run has it. */
 static void variants_are_fresh_runs(void **state) {
+  enum { MOST = 15 };
   ci_model model;
   golden_open(&model, *state);
   const ci_graph *graph = &model.graph;
-  static const unsigned char chosen[3][GOLDEN_ROWS] = {{1, 0, 1, 1, 0, 0, 1}, {0, 0, 0, 1, 0, 1, 0, 1}, {0}};
+  static const unsigned char chosen[5][GOLDEN_ROWS] = {{1, 0, 1, 1, 0, 0, 1}, {1, 0, 1, 1, 0, 1}, {1, 0, 1, 1, 0, 1, 0, 1}, {0, 0, 0, 1, 0, 1, 0, 1}, {0}};
   golden_subject g;
   golden_subject_open(&g, &model, &compute);
   bool pair = g.subject.source_count > 0;
@@ -108,13 +109,13 @@ static void variants_are_fresh_runs(void **state) {
   uint64_t random = 9;
   random_floats(&random, values, GOLDEN_ROWS * width, 1);
   for (int cut = 0; cut < 2; cut++) {
-    ci_variant v[6];
+    ci_variant v[MOST];
     size_t count = 0;
-    for (size_t a = 0; a < 3; a++)
-      for (size_t b = pair ? 0 : 2; b < 3 && count < 6; b++)
+    for (size_t b = pair ? 0 : 2; b < 3; b++)
+      for (size_t a = 0; a < 5; a++)
         v[count++] = (ci_variant){.chosen = {b < 2 ? chosen[b] : NULL, chosen[a]}, .values = {values, values}, .first_target = a == 1 ? 2 : 0,
                                   .target_count = a == 1 ? 2 : targets};
-    double out[6 * GOLDEN_ROWS];
+    double out[MOST * GOLDEN_ROWS];
     ci_error err = {0};
     g.subject.budget = cut ? 1 : (size_t)1 << 30;
     assert_int_equal(ci_subject_vary(&g.subject, v, count, &g.objective, out, &err), CI_OK);
