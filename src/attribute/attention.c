@@ -108,4 +108,5 @@ const ci_method ci_method_attention = {.id = "attention",
                                        .n_dimensions = 2,
                                        .keep = CI_KEEP_BOUNDARIES,
                                        .deterministic = true,
+                                       .conserves = true,
                                        .attribute = attribute};

@@ -96,13 +96,19 @@ static ci_status finish(ci_attribution *a, int node, const ci_gradient_request *
   return status;
 }
 
-/* The array that the scores of a node go to. */
-static ci_status open_array(ci_attribution *a, int node, float **data, ci_error *err) {
+ci_status ci_open_scores(ci_attribution *a, int node, float **data, ci_error *err) {
   const ci_node *n = &a->subject.graph->nodes[node];
   ci_array *array = n->space == CI_ENCODER ? &a->out->source_attributions : &a->out->target_attributions;
-  ci_status status = array->data ? CI_OK : ci_attribution_array(a, n->space, 3, n->width, 1, &array, err);
+  size_t targets = a->subject.target_count;
+  if (!array->data) {
+    ci_status status = ci_attribution_array(a, n->space, 3, n->width, 1, &array, err);
+    if (status) return status;
+    for (size_t r = 0; r < ci_subject_rows(&a->subject, n->space) && n->space == CI_DECODER; r++)
+      for (size_t t = 0; t < targets; t++)
+        if (r < a->start + t) memset(array->data + (r * targets + t) * n->width, 0, n->width * sizeof(float));
+  }
   *data = array->data;
-  return status;
+  return CI_OK;
 }
 
 ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_gradient_request *q, ci_error *err) {
@@ -120,7 +126,7 @@ ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_gradient_request 
     if (q->rescale && a->wants[space]) status = ci_attribution_baseline(a, space, &path.reference[space], err);
     if (status || leaves.nodes[space] < 0) continue;
     path.wanted[space] = true;
-    status = open_array(a, leaves.nodes[space], &gradients[space], err);
+    status = ci_open_scores(a, leaves.nodes[space], &gradients[space], err);
     if (!status && needs_baseline) status = ci_leaf_values(a, leaves.nodes[space], true, &baseline[space], err);
     path.baseline[space] = baseline[space];
   }

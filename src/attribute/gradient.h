@@ -19,6 +19,10 @@ void ci_leaves_of(const ci_attribution *a, int layer, ci_leaves *leaves);
  * after an error. */
 ci_status ci_leaf_values(ci_attribution *a, int node, bool baseline, float **values, ci_error *err);
 
+/* The array that granular scores of a node go to, [row, target, width]: zeros where a target sees the row, else NaN.
+ * Once made it stays. */
+ci_status ci_open_scores(ci_attribution *a, int node, float **data, ci_error *err);
+
 typedef struct {
   int layer;              /* node; -1: the input nodes */
   const ci_point *points; /* of the straight line from the baseline; NULL: the text itself */

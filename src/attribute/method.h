@@ -19,6 +19,10 @@ typedef struct {
   ci_keep keep;      /* what it reads of the forward that generation leaves behind */
   bool deterministic;
   bool forward_only; /* of CI_GRANULAR: takes no gradient of the attributed function */
+  /* What the scores promise, which tests/attribute/test_properties.c holds them to. */
+  const char *complete_with; /* arguments, as JSON, with which a column adds up to f(x) - f(x') within 1 %; NULL: no such promise */
+  bool conserves;            /* none is negative, and they add up to 1 over the tokens in every column and dimension beyond */
+  bool sparse;               /* a token that is its own baseline has 0 */
   ci_status (*attribute)(struct ci_attribution *a, const void *options, ci_error *err);
 } ci_method;
 

@@ -169,4 +169,5 @@ const ci_method ci_method_occlusion = {.id = "occlusion",
                                        .kind = CI_COARSE,
                                        .keep = CI_KEEP_KEYS,
                                        .deterministic = true,
+                                       .sparse = true,
                                        .attribute = attribute};

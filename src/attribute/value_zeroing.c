@@ -182,4 +182,5 @@ const ci_method ci_method_value_zeroing = {
     .n_dimensions = 1,
     .keep = CI_KEEP_BOUNDARIES,
     .deterministic = true,
+    .conserves = true,
     .attribute = attribute};

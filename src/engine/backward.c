@@ -50,7 +50,7 @@ static void trace(pass *p) {
   }
 }
 
-/* An intervened value does not depend on what it was before: no gradient passes (interpolation: alpha of it). */
+/* An intervened value does not depend on what it was before: no gradient passes (interpolation: alpha of it; noise: all). */
 static void mask(const pass *p, int number, float *gradient) {
   const ci_run *run = p->run;
   const ci_node *node = &run->graph->nodes[number];
@@ -58,6 +58,7 @@ static void mask(const pass *p, int number, float *gradient) {
   for (size_t i = 0; i < run->intervention_count; i++) {
     const ci_intervention *v = &run->interventions[i];
     if (v->node != number) continue;
+    if (v->kind == CI_NOISE) continue;
     float factor = v->kind == CI_INTERPOLATE ? v->alpha : 0;
     size_t column = v->columns ? v->column : 0, columns = v->columns ? v->columns : node->width;
     for (size_t row = 0; row < p->adjoint->rows[p->sets[number]]; row++) {

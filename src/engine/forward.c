@@ -1,5 +1,6 @@
 /* Forward: new rows through all nodes, in order; interventions at node boundaries. See run.h. */
 #include "engine/run.h"
+#include "base/random.h"
 #include <string.h>
 
 /* Room for rows [0, rows) of a node that is kept: half as much again is asked for, so that decoding seldom moves. */
@@ -35,6 +36,10 @@ ci_status ci_run_place(ci_run *run, int number, size_t first, size_t count, ci_e
   return CI_OK;
 }
 
+void ci_add_noise(const ci_intervention *v, size_t position, float *row, size_t width) {
+  for (size_t i = 0; i < width; i++) row[i] += v->alpha * (float)ci_random_normal(v->seed, v->stream, position * width + i);
+}
+
 static void intervene_row(const ci_run *run, const ci_intervention *v, size_t position, float *row) {
   size_t width = v->columns ? v->columns : run->graph->nodes[v->node].width;
   const float *values = v->values ? v->values + (position - v->first) * width : NULL;
@@ -45,6 +50,7 @@ static void intervene_row(const ci_run *run, const ci_intervention *v, size_t po
   case CI_INTERPOLATE:
     for (size_t i = 0; i < width; i++) x[i] = values[i] + v->alpha * (x[i] - values[i]);
     break;
+  case CI_NOISE: ci_add_noise(v, position, x, width); break;
   }
 }
 

@@ -38,6 +38,7 @@ typedef enum {
   CI_SET,         /* value := values */
   CI_ZERO,        /* value := 0 */
   CI_INTERPOLATE, /* value := values + alpha (value - values) */
+  CI_NOISE,       /* value := value + alpha n, n normal numbers of (seed, stream) by position and column */
 } ci_intervention_kind;
 
 typedef struct {
@@ -48,7 +49,10 @@ typedef struct {
   size_t column, columns;  /* of the row; columns 0: the whole row (heads are ranges of columns) */
   const float *values;     /* [count, columns], the caller's; lives as long as the intervention */
   float alpha;
+  uint64_t seed, stream;
 } ci_intervention;
+/* What a CI_NOISE intervention does to row[width] at a position. */
+void ci_add_noise(const ci_intervention *noise, size_t position, float *row, size_t width);
 
 typedef struct {
   float *data;      /* rows from `base` on */
