@@ -204,6 +204,15 @@ CINSEQ_API const cinseq_sequence *cinseq_result_sequence(const cinseq_result *re
 CINSEQ_API int cinseq_result_aggregate(const cinseq_result *result, const char *options_json,
                                        cinseq_result **aggregated, cinseq_error *error);
 
+/* The difference of two results of the same shape: other's scores less those of result, where tokens differ "a -> b".
+ * *difference is closed with cinseq_result_close. */
+CINSEQ_API int cinseq_result_pair(const cinseq_result *result, const cinseq_result *other, cinseq_result **difference,
+                                  cinseq_error *error);
+/* One result with the sequences of all, in order: of one model, method and kind of step scores. results: [count], count
+ * >= 1. *merged is closed with cinseq_result_close. */
+CINSEQ_API int cinseq_result_merge(const cinseq_result *const results[], size_t count, cinseq_result **merged,
+                                   cinseq_error *error);
+
 CINSEQ_API size_t cinseq_sequence_token_count(const cinseq_sequence *sequence, cinseq_side side);
 /* The token as the tokenizer writes it, and its id in *id (may be NULL). NULL past the end. */
 CINSEQ_API const char *cinseq_sequence_token(const cinseq_sequence *sequence, cinseq_side side, size_t index,

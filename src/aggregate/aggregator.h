@@ -7,20 +7,22 @@
 
 /* A row of aggregators.def.
  *   options: the keys that apply reads from `arguments`.
- *   apply:   *out is a new sequence, freed by the caller, empty after a failure. function: an id of ci_function_find;
- * NULL: the aggregator's default. arguments: an object or NULL; keys of other aggregators are passed over. */
+ *   apply:   *out is a new sequence, freed by the caller, empty after a failure. paired: what the sequence is compared
+ * with, after the same stages; NULL: nothing. function: an id of ci_function_find; NULL: the aggregator's default.
+ * arguments: an object or NULL; keys of other aggregators are passed over. Arrays of a result that was read from a file
+ * may have fewer rows and columns than there are tokens, or more. */
 typedef struct {
   const char *id;
   const char *help;
   const ci_option *options;
-  ci_status (*apply)(const ci_sequence *sequence, const char *function, const json_t *arguments, ci_sequence *out,
-                     ci_error *err);
+  ci_status (*apply)(const ci_sequence *sequence, const ci_sequence *paired, const char *function,
+                     const json_t *arguments, ci_sequence *out, ci_error *err);
 } ci_aggregator;
 
 #define CI_AGGREGATOR(id, help, options, apply)                                                                        \
   extern const ci_option options[];                                                                                    \
-  ci_status apply(const ci_sequence *sequence, const char *function, const json_t *arguments, ci_sequence *out,        \
-                  ci_error *err);
+  ci_status apply(const ci_sequence *sequence, const ci_sequence *paired, const char *function,                        \
+                  const json_t *arguments, ci_sequence *out, ci_error *err);
 #include "aggregate/aggregators.def"
 #undef CI_AGGREGATOR
 
@@ -31,22 +33,30 @@ const ci_aggregator *ci_aggregator_find(const char *id); /* NULL: unknown */
 typedef struct {
   const char *id;
   const char *help;
-  double (*reduce)(const float *values, size_t count); /* count >= 1 */
+  double (*reduce)(const float *values, size_t count, double order); /* count >= 1; order: of a norm */
 } ci_function;
 const ci_function *ci_functions(size_t *count);
 const ci_function *ci_function_find(const char *id); /* NULL: unknown */
 
-/* Whether all names are aggregators or functions: CI_EINVAL with the nearest. names: array of strings, or NULL. */
-ci_status ci_aggregators_check(const json_t *names, ci_error *err);
+/* Whether all names are aggregators or functions, and there are as many functions ("aggregate_fn") and indices
+ * ("attribution_selectors") as names: CI_EINVAL with the nearest. names: array of strings, or NULL. */
+ci_status ci_aggregators_check(const json_t *names, const json_t *arguments, ci_error *err);
+
+/* Reads an aggregator's own options among `arguments`. keep: what they borrow from, json_decref'd by the caller, also
+ * after a failure. */
+ci_status ci_aggregator_options(const char *id, const ci_option *table, const json_t *arguments, void *options,
+                                json_t **keep, ci_error *err);
 
 typedef struct {
   const char *aggregator;
   const char *function; /* NULL: the aggregator's default */
+  const json_t *select; /* in place of the arguments' "select_idx"; NULL: that */
 } ci_aggregate_stage;
 
-/* Applies the stages in order. No stages: a copy. */
-ci_status ci_sequence_pipeline(const ci_sequence *sequence, const ci_aggregate_stage *stages, size_t count,
-                               const json_t *arguments, ci_sequence *out, ci_error *err);
+/* Applies the stages in order, to `paired` (may be NULL) too. No stages: a copy. */
+ci_status ci_sequence_pipeline(const ci_sequence *sequence, const ci_sequence *paired,
+                               const ci_aggregate_stage *stages, size_t count, const json_t *arguments,
+                               ci_sequence *out, ci_error *err);
 
 /* *to: [count] in new memory. */
 ci_status ci_tokens_copy(const ci_token *from, size_t count, ci_token **to, size_t *to_count, ci_error *err);

@@ -3,31 +3,35 @@
 #include <math.h>
 #include <string.h>
 
-static double reduce_sum(const float *values, size_t count) {
+static double reduce_sum(const float *values, size_t count, double order) {
+  (void)order;
   double sum = 0;
   for (size_t i = 0; i < count; i++) sum += values[i];
   return sum;
 }
 
-static double reduce_mean(const float *values, size_t count) {
-  return reduce_sum(values, count) / (double)count;
+static double reduce_mean(const float *values, size_t count, double order) {
+  return reduce_sum(values, count, order) / (double)count;
 }
 
-static double reduce_max(const float *values, size_t count) {
+static double reduce_max(const float *values, size_t count, double order) {
+  (void)order;
   double largest = values[0];
   for (size_t i = 0; i < count && !isnan(largest); i++)
     if (isnan(values[i]) || values[i] > largest) largest = values[i];
   return largest;
 }
 
-static double reduce_min(const float *values, size_t count) {
+static double reduce_min(const float *values, size_t count, double order) {
+  (void)order;
   double smallest = values[0];
   for (size_t i = 0; i < count && !isnan(smallest); i++)
     if (isnan(values[i]) || values[i] < smallest) smallest = values[i];
   return smallest;
 }
 
-static double reduce_prod(const float *values, size_t count) {
+static double reduce_prod(const float *values, size_t count, double order) {
+  (void)order;
   double product = 1;
   for (size_t i = 0; i < count; i++) product *= values[i];
   return product;
@@ -35,7 +39,8 @@ static double reduce_prod(const float *values, size_t count) {
 
 /* The first member with the largest magnitude, with its sign. NaN counts as 0, so NaN comes out only of nothing else.
  */
-static double reduce_absmax(const float *values, size_t count) {
+static double reduce_absmax(const float *values, size_t count, double order) {
+  (void)order;
   size_t best = 0;
   float largest = isnan(values[0]) ? 0 : fabsf(values[0]);
   for (size_t i = 1; i < count; i++)
@@ -46,11 +51,12 @@ static double reduce_absmax(const float *values, size_t count) {
   return values[best];
 }
 
-/* ||x||_2 */
-static double reduce_vnorm(const float *values, size_t count) {
-  double squares = 0;
-  for (size_t i = 0; i < count; i++) squares += (double)values[i] * values[i];
-  return sqrt(squares);
+/* (sum |x|^order)^(1/order) */
+static double reduce_vnorm(const float *values, size_t count, double order) {
+  double sum = 0;
+  bool square = order > 1.999999 && order < 2.000001;
+  for (size_t i = 0; i < count; i++) sum += square ? (double)values[i] * values[i] : pow(fabs((double)values[i]), order);
+  return square ? sqrt(sum) : pow(sum, 1 / order);
 }
 
 static const ci_function functions[] = {
@@ -60,7 +66,7 @@ static const ci_function functions[] = {
     {"sum", "the sum", reduce_sum},
     {"prod", "the product", reduce_prod},
     {"absmax", "the value with the largest magnitude, with its sign", reduce_absmax},
-    {"vnorm", "the L2 norm", reduce_vnorm},
+    {"vnorm", "the norm: L2, or of another order (vnorm_ord)", reduce_vnorm},
 };
 
 const ci_function *ci_functions(size_t *count) {

@@ -97,6 +97,7 @@ ci_status ci_tokens_copy(const ci_token *from, size_t count, ci_token **to, size
   for (*to_count = 0; *to_count < count; ++*to_count) {
     ci_token *token = &(*to)[*to_count];
     token->id = from[*to_count].id;
+    token->word = from[*to_count].word;
     token->token = ci_duplicate(from[*to_count].token);
     if (!token->token) return ci_fail_memory(err);
   }

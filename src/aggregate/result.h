@@ -7,9 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where a token stands in its text, as far as that is known (files do not say). */
+typedef enum { CI_WORD_UNKNOWN, CI_WORD_BEGINS, CI_WORD_GOES_ON } ci_word_place;
+
 typedef struct {
   int32_t id;
   char *token;
+  ci_word_place word;
 } ci_token;
 
 /* A row-major float array; data NULL: None. Dimensions of attributions: [attributed tokens, generated tokens, ...]. */
@@ -69,16 +73,21 @@ ci_status ci_array_create(ci_array *array, int rank, const size_t *shape, ci_err
 void ci_array_free(ci_array *array);
 size_t ci_array_size(const ci_array *array); /* number of elements */
 
-/* A copy of `sequence`, aggregated. names: array of ids of aggregators, or of functions that the aggregator `scores`
+/* A copy of `sequence`, aggregated; paired: what the aggregator `pair` compares with, or NULL. names: array of ids of aggregators, or of functions that the aggregator `scores`
  * then uses, applied one after the other; arguments: an object with their options, or NULL. names NULL: Inseq's default
  * aggregation for its kind (spec 4.2): Granular vnorm over the last dimension then joint L1 normalisation of source and
  * target by column; MultiDimensional mean then normalise, n_dimensions times; Coarse as it is; the result is 2-D.
+ * arguments: "aggregate_fn" are functions of the aggregators, one for each; "attribution_selectors" indices likewise.
  * Errors: CI_EINVAL when fewer than two dimensions would be left. */
-ci_status ci_sequence_aggregate(const ci_sequence *sequence, const json_t *names, const json_t *arguments,
-                                ci_sequence *out, ci_error *err);
-/* The same of all sequences of a result; its steps stay as they are. */
+ci_status ci_sequence_aggregate(const ci_sequence *sequence, const ci_sequence *paired, const json_t *names,
+                                const json_t *arguments, ci_sequence *out, ci_error *err);
+/* The same of all sequences of a result; its steps stay as they are. "paired_attr" among the arguments is a file. */
 ci_status ci_result_aggregate(const ci_result *result, const json_t *names, const json_t *arguments, ci_result **out,
                               ci_error *err);
+/* other - result, sequence by sequence (Inseq's pair, in its order). */
+ci_status ci_result_pair(const ci_result *result, const ci_result *other, ci_result **out, ci_error *err);
+/* One result with the sequences of all, in order. They must be of one model, method and kind. */
+ci_status ci_result_merge(const ci_result *const results[], size_t count, ci_result **out, ci_error *err);
 void ci_sequence_free(ci_sequence *sequence); /* its members, not itself */
 
 /* What everything else relies on: rows are tokens (of the target, the last may have none), columns are the generated tokens,

@@ -123,12 +123,21 @@ static void describe_outputs(json_t *rows) {
   }
 }
 
+/* Whether the list has an option of that name: aggregators share some. */
+static bool is_described(const json_t *options, const char *name) {
+  size_t i;
+  const json_t *row;
+  json_array_foreach(options, i, row) if (strcmp(json_string_value(json_object_get(row, "name")), name) == 0) return true;
+  return false;
+}
+
 /* The options of aggregators are keys of "show". */
 static void add_aggregator_options(json_t *options) {
   size_t count;
   const ci_aggregator *a = ci_aggregators(&count);
   for (size_t i = 0; i < count; i++)
-    for (const ci_option *o = a[i].options; o && o->name; o++) json_array_append_new(options, describe_option(o));
+    for (const ci_option *o = a[i].options; o && o->name; o++)
+      if (!is_described(options, o->name)) json_array_append_new(options, describe_option(o));
 }
 
 static void describe_commands(json_t *rows) {

@@ -36,6 +36,21 @@ int cinseq_result_aggregate(const cinseq_result *result, const char *options_jso
   return (int)status;
 }
 
+int cinseq_result_pair(const cinseq_result *result, const cinseq_result *other, cinseq_result **difference,
+                       cinseq_error *err) {
+  locale_t before = ci_locale_enter();
+  ci_status status = ci_result_pair(result, other, difference, err);
+  ci_locale_leave(before);
+  return (int)status;
+}
+
+int cinseq_result_merge(const cinseq_result *const results[], size_t count, cinseq_result **merged, cinseq_error *err) {
+  locale_t before = ci_locale_enter();
+  ci_status status = ci_result_merge(results, count, merged, err);
+  ci_locale_leave(before);
+  return (int)status;
+}
+
 int cinseq_result_render(const cinseq_result *result, const char *output, const char *options_json, char **out,
                          cinseq_error *err) {
   const ci_output *row = NULL;

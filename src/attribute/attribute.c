@@ -1,5 +1,6 @@
 /* A request from its JSON to its result. See attribution.h. */
 #include "attribute/job.h"
+#include "attribute/words.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -124,12 +125,12 @@ static ci_status add_tokens(const ci_attribution *a, const int32_t *ids, size_t 
       ci_status status = ci_tokenizer_token_to_text(tokenizer, raw, &clean, err);
       if (status) return ci_text_free(&clean), status;
     }
-    (*tokens)[i] = (ci_token){ids[i], ci_duplicate(clean.length ? clean.data : raw ? raw : "")};
+    (*tokens)[i] = (ci_token){.id = ids[i], .token = ci_duplicate(clean.length ? clean.data : raw ? raw : "")};
     ci_text_free(&clean);
     if (!(*tokens)[i].token) return ci_fail_memory(err);
     *token_count = i + 1;
   }
-  return CI_OK;
+  return ci_words_mark(tokenizer, ids, *tokens, count, err);
 }
 
 static ci_status fill_frame(ci_attribution *a, ci_error *err) {

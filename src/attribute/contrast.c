@@ -214,7 +214,8 @@ ci_status ci_contrast_label(const ci_attribution *a, const ci_contrast *c, ci_er
       char *taken = ci_text_take(&label);
       if (!taken) return ci_text_free(&clean), ci_fail_memory(err);
       ci_free(token->token);
-      *token = (ci_token){-1, taken};
+      token->token = taken;
+      token->id = -1;
     }
     ci_text_free(&clean);
   }

@@ -21,6 +21,10 @@ const ci_option ci_show_option_table[] = {
      "How attributions are reduced to tokens by tokens: aggregators (cinseq list aggregators) or functions (cinseq "
      "list "
      "functions), one after the other; without it as suits the method. If given, files are saved aggregated."},
+    {"aggregate_fn", NULL, CI_WORDS, AT(functions), "null", 0, 0, "@functions",
+     "Functions of these aggregators, one for each; \"default\": what suits the aggregator."},
+    {"attribution_selectors", NULL, CI_INTS, AT(selectors), "null", 0, 0, NULL,
+     "One index for each aggregator: the member of the last dimension that is taken, and not reduced."},
     CI_OPTIONS_END,
 };
 #undef AT
@@ -72,7 +76,7 @@ ci_status ci_show_options_read(const char *json, ci_show_options *options, ci_er
   options->owner = owner;
   options->arguments = object;
   if (!status) status = check_arguments(options, unknown, err);
-  if (!status) status = ci_aggregators_check(options->aggregators, err);
+  if (!status) status = ci_aggregators_check(options->aggregators, options->arguments, err);
   json_decref(unknown);
   if (status && err && err->code == CI_EFILE) err->code = status = CI_EINVAL; /* the text is the caller's, no file's */
   return status;

@@ -11,6 +11,8 @@ typedef struct {
   bool clean_tokens;       /* strip word markers as the notebook does */
   double min_val, max_val; /* min_val <= 0 <= max_val; 0 or NaN: from the scores, symmetric about zero */
   json_t *aggregators;     /* array of ids of aggregators and functions; NULL: the default of the result's kind */
+  json_t *functions;       /* array of ids of functions, one for each aggregator; NULL */
+  json_t *selectors;       /* array of indices, one for each aggregator; NULL */
   const json_t *arguments; /* object with the options of aggregators among others, or NULL */
   json_t *owner;           /* of all that the members point to */
 } ci_show_options;

@@ -29,5 +29,6 @@ const ci_score ci_score_contrast_prob = {.id = "contrast_prob",
                                          .options = options_table,
                                          .options_size = sizeof(arguments),
                                          .contrastive = true,
-                                         .value = value,
+                                         .span_function = "prod",
+    .value = value,
                                          .gradient = gradient};

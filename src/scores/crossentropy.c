@@ -14,4 +14,5 @@ static void gradient(const ci_score_input *in, const void *options, float *slope
 
 extern const ci_score ci_score_crossentropy;
 const ci_score ci_score_crossentropy = {
-    .id = "crossentropy", .help = "Cross-entropy of the generated token, in nats.", .value = value, .gradient = gradient};
+    .id = "crossentropy", .help = "Cross-entropy of the generated token, in nats.", .span_function = "sum",
+    .value = value, .gradient = gradient};

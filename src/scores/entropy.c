@@ -22,4 +22,5 @@ static void gradient(const ci_score_input *in, const void *options, float *slope
 
 extern const ci_score ci_score_entropy;
 const ci_score ci_score_entropy = {
-    .id = "entropy", .help = "Entropy of the next-token distribution, in nats.", .value = value, .gradient = gradient};
+    .id = "entropy", .help = "Entropy of the next-token distribution, in nats.", .span_function = "sum",
+    .value = value, .gradient = gradient};

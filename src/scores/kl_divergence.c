@@ -84,5 +84,6 @@ const ci_score ci_score_kl_divergence = {
     .options_size = sizeof(arguments),
     .contrastive = true,
     .check = check,
+    .span_function = "sum",
     .value = value,
     .gradient = gradient};

@@ -22,5 +22,6 @@ const ci_score ci_score_pcxmi = {.id = "pcxmi",
                                  .options = options_table,
                                  .options_size = sizeof(ci_contrast_options),
                                  .contrastive = true,
-                                 .value = value,
+                                 .span_function = "sum",
+    .value = value,
                                  .gradient = gradient};

@@ -18,5 +18,6 @@ static void gradient(const ci_score_input *in, const void *options, float *slope
 extern const ci_score ci_score_perplexity;
 const ci_score ci_score_perplexity = {.id = "perplexity",
                                       .help = "Perplexity of the generated token: 2 to the power of the cross-entropy.",
-                                      .value = value,
+                                      .span_function = "prod",
+    .value = value,
                                       .gradient = gradient};

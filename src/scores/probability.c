@@ -29,5 +29,6 @@ const ci_score ci_score_probability = {.id = "probability",
                                        .help = "Probability of the generated token.",
                                        .options = options_table,
                                        .options_size = sizeof(arguments),
-                                       .value = value,
+                                       .span_function = "prod",
+    .value = value,
                                        .gradient = gradient};

@@ -32,6 +32,7 @@ typedef struct {
   size_t options_size;      /* of the struct that the table describes */
   bool contrastive;         /* reads input->contrast; its options begin with ci_contrast_options (scores/contrast.h) */
   bool integers;            /* its values are whole numbers */
+  const char *span_function; /* what reduces its values over the tokens of a span; NULL: absmax */
   /* Says what is wrong with options whose values are each in range; NULL: nothing can be. attributed: as attributed_fn.
    */
   ci_status (*check)(const void *options, bool attributed, const char *where, ci_error *err);

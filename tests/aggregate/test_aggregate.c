@@ -51,14 +51,14 @@ static void check_file(const char *name) {
   for (size_t i = 0; i < result->count; i++) {
     ci_sequence out, again;
     const json_t *wanted = json_array_get(sequences, i);
-    assert_int_equal(ci_sequence_aggregate(&result->sequences[i], NULL, NULL, &out, &err), CI_OK);
+    assert_int_equal(ci_sequence_aggregate(&result->sequences[i], NULL, NULL, NULL, &out, &err), CI_OK);
     check_array(json_object_get(wanted, "source_attributions"), &out.source_attributions);
     check_array(json_object_get(wanted, "target_attributions"), &out.target_attributions);
     check_named(json_object_get(wanted, "step_scores"), out.step_scores, out.step_scores_count);
     check_named(json_object_get(wanted, "sequence_scores"), out.sequence_scores, out.sequence_scores_count);
     assert_int_equal(out.target_count, json_array_size(json_object_get(wanted, "target")));
     /* What is aggregated stays as it is. */
-    assert_int_equal(ci_sequence_aggregate(&out, NULL, NULL, &again, &err), CI_OK);
+    assert_int_equal(ci_sequence_aggregate(&out, NULL, NULL, NULL, &again, &err), CI_OK);
     check_array(json_object_get(wanted, "target_attributions"), &again.target_attributions);
     ci_sequence_free(&again);
     ci_sequence_free(&out);
@@ -79,10 +79,10 @@ static void test_dimensions_left(void **state) {
   ci_sequence s = {.kind = CI_GRANULAR}, out;
   ci_error err = {0};
   assert_int_equal(ci_array_create(&s.target_attributions, 4, (const size_t[]){2, 1, 2, 2}, &err), CI_OK);
-  assert_int_equal(ci_sequence_aggregate(&s, NULL, NULL, &out, &err), CI_EINVAL);
+  assert_int_equal(ci_sequence_aggregate(&s, NULL, NULL, NULL, &out, &err), CI_EINVAL);
   assert_non_null(strstr(err.message, "4 dimensions"));
   s.kind = CI_COARSE;
-  assert_int_equal(ci_sequence_aggregate(&s, NULL, NULL, &out, &err), CI_EINVAL);
+  assert_int_equal(ci_sequence_aggregate(&s, NULL, NULL, NULL, &out, &err), CI_EINVAL);
   ci_array_free(&s.target_attributions);
 }
 
@@ -94,11 +94,11 @@ static void test_pipeline(void **state) {
   s.target_attributions.data[0] = 3;
   s.target_attributions.data[1] = -4;
   json_t *raw = json_pack("{s:b}", "normalize", 0);
-  const ci_aggregate_stage stages[] = {{"scores", "absmax"}, {"scores", "max"}, {"nothing", NULL}};
-  assert_int_equal(ci_sequence_pipeline(&s, stages, 2, raw, &out, &err), CI_OK);
+  const ci_aggregate_stage stages[] = {{"scores", "absmax", NULL}, {"scores", "max", NULL}, {"nothing", NULL, NULL}};
+  assert_int_equal(ci_sequence_pipeline(&s, NULL, stages, 2, raw, &out, &err), CI_OK);
   assert_true(out.target_attributions.rank == 1 && out.target_attributions.data[0] == -4);
   ci_sequence_free(&out);
-  assert_int_equal(ci_sequence_pipeline(&s, stages, 3, raw, &out, &err), CI_EINVAL);
+  assert_int_equal(ci_sequence_pipeline(&s, NULL, stages, 3, raw, &out, &err), CI_EINVAL);
   assert_string_equal(err.where, "nothing");
   assert_null(out.target_attributions.data);
   json_decref(raw);
@@ -120,20 +120,20 @@ static void test_names(void **state) {
       {"sum", -0.25, 0.75}, {"scores", -0.25, 0.75}, {"vnorm", 0.6909830, 0.3090170}, {"absmax", -2.0 / 3, 1.0 / 3}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     json_t *names = json_pack("[s]", rows[i].name);
-    assert_int_equal(ci_sequence_aggregate(&s, names, NULL, &out, &err), CI_OK);
+    assert_int_equal(ci_sequence_aggregate(&s, NULL, names, NULL, &out, &err), CI_OK);
     assert_float_equal(out.target_attributions.data[0], rows[i].first, 1e-6);
     assert_float_equal(out.target_attributions.data[1], rows[i].second, 1e-6);
     ci_sequence_free(&out);
     json_decref(names);
   }
   json_t *twice = json_pack("[s, s]", "mean", "mean"), *wrong = json_pack("[s]", "meen");
-  assert_int_equal(ci_sequence_aggregate(&s, twice, NULL, &out, &err), CI_EINVAL);
+  assert_int_equal(ci_sequence_aggregate(&s, NULL, twice, NULL, &out, &err), CI_EINVAL);
   assert_non_null(strstr(err.message, "3 dimensions"));
   assert_null(out.target_attributions.data);
-  assert_int_equal(ci_sequence_aggregate(&s, wrong, NULL, &out, &err), CI_EINVAL);
+  assert_int_equal(ci_sequence_aggregate(&s, NULL, wrong, NULL, &out, &err), CI_EINVAL);
   assert_non_null(strstr(err.message, "did you mean \"mean\""));
-  assert_int_equal(ci_aggregators_check(twice, &err), CI_OK);
-  assert_int_equal(ci_aggregators_check(wrong, &err), CI_EINVAL);
+  assert_int_equal(ci_aggregators_check(twice, NULL, &err), CI_OK);
+  assert_int_equal(ci_aggregators_check(wrong, NULL, &err), CI_EINVAL);
   json_decref(twice);
   json_decref(wrong);
   ci_array_free(&s.target_attributions);

@@ -11,7 +11,7 @@
 static double apply(const char *id, const float *values, size_t count) {
   const ci_function *function = ci_function_find(id);
   assert_non_null(function);
-  return function->reduce(values, count);
+  return function->reduce(values, count, 2);
 }
 
 static void test_values(void **state) {

@@ -47,7 +47,7 @@ static void test_arrays(void **state) {
 static void test_copy_frame(void **state) {
   (void)state;
   ci_sequence from = {.kind = CI_GRANULAR, .attr_pos_start = 1, .attr_pos_end = 2}, to;
-  ci_token tokens[] = {{7, (char *)"a"}, {-1, (char *)"b"}};
+  ci_token tokens[] = {{.id = 7, .token = (char *)"a"}, {.id = -1, .token = (char *)"b"}};
   ci_named_array score = {.name = (char *)"probability"};
   ci_error err = {0};
   assert_int_equal(ci_array_create(&score.values, 1, (const size_t[]){1}, &err), CI_OK);

@@ -32,7 +32,7 @@ static void test_joint(void **state) {
   fill(&s.source_attributions, 3, (const size_t[]){2, 3, 2}, (const float[]){3, 4, 0, 0, 0, 2, 0, 0, 0, 0, 6, 8});
   fill(&s.target_attributions, 3, (const size_t[]){2, 3, 2}, (const float[]){0, 5, 0, 0, 8, 0, NAN, NAN, 0, 0, NAN, 1});
   ci_error err = {0};
-  assert_int_equal(ci_scores_aggregate(&s, "vnorm", NULL, &out, &err), CI_OK);
+  assert_int_equal(ci_scores_aggregate(&s, NULL, "vnorm", NULL, &out, &err), CI_OK);
   assert_true(out.source_attributions.rank == 2 && out.source_attributions.shape[1] == 3);
   expect(&out.source_attributions, (const float[]){0.5f, 0, 0.1f, 0, 0, 0.5f});
   expect(&out.target_attributions, (const float[]){0.5f, 0, 0.4f, NAN, 0, NAN});
@@ -46,12 +46,12 @@ static void test_signs_and_raw(void **state) {
   ci_sequence s = {.kind = CI_GRANULAR}, out;
   fill(&s.target_attributions, 3, (const size_t[]){2, 1, 2}, (const float[]){-1, -5, 1, 1});
   ci_error err = {0};
-  assert_int_equal(ci_scores_aggregate(&s, NULL, NULL, &out, &err), CI_OK);
+  assert_int_equal(ci_scores_aggregate(&s, NULL, NULL, NULL, &out, &err), CI_OK);
   expect(&out.target_attributions, (const float[]){-0.75f, 0.25f});
   assert_null(out.source_attributions.data);
   ci_sequence_free(&out);
   json_t *arguments = json_pack("{s:b, s:s}", "normalize", 0, "of_another", "ignored");
-  assert_int_equal(ci_scores_aggregate(&s, "sum", arguments, &out, &err), CI_OK);
+  assert_int_equal(ci_scores_aggregate(&s, NULL, "sum", arguments, &out, &err), CI_OK);
   expect(&out.target_attributions, (const float[]){-6, 2});
   ci_sequence_free(&out);
   json_decref(arguments);
@@ -64,7 +64,7 @@ static void test_layers(void **state) {
   ci_sequence s = {.kind = CI_MULTIDIMENSIONAL, .n_dimensions = 2}, out;
   fill(&s.target_attributions, 4, (const size_t[]){2, 1, 2, 2}, (const float[]){1, 3, 2, 2, 3, 3, 10, 14});
   ci_error err = {0};
-  assert_int_equal(ci_sequence_aggregate(&s, NULL, NULL, &out, &err), CI_OK);
+  assert_int_equal(ci_sequence_aggregate(&s, NULL, NULL, NULL, &out, &err), CI_OK);
   /* heads: rows (2, 2) and (3, 12); by column of a layer: (2/5, 2/14), (3/5, 12/14) */
   expect(&out.target_attributions, (const float[]){(0.4f + 1.0f / 7) / 2, (0.6f + 6.0f / 7) / 2});
   ci_sequence_free(&out);
@@ -78,14 +78,14 @@ static void test_failures(void **state) {
   const float zeros[8] = {0};
   fill(&s.source_attributions, 3, (const size_t[]){1, 2, 2}, zeros);
   fill(&s.target_attributions, 3, (const size_t[]){1, 3, 2}, zeros);
-  assert_int_equal(ci_scores_aggregate(&s, "median", NULL, &out, &err), CI_EINVAL);
+  assert_int_equal(ci_scores_aggregate(&s, NULL, "median", NULL, &out, &err), CI_EINVAL);
   assert_non_null(strstr(err.message, "median"));
-  assert_int_equal(ci_scores_aggregate(&s, "sum", NULL, &out, &err), CI_EINVAL);
+  assert_int_equal(ci_scores_aggregate(&s, NULL, "sum", NULL, &out, &err), CI_EINVAL);
   assert_non_null(strstr(err.message, "columns"));
   assert_null(out.source_attributions.data);
   free_arrays(&s);
   fill(&s.target_attributions, 3, (const size_t[]){1, 2, 0}, zeros);
-  assert_int_equal(ci_scores_aggregate(&s, "sum", NULL, &out, &err), CI_EINVAL);
+  assert_int_equal(ci_scores_aggregate(&s, NULL, "sum", NULL, &out, &err), CI_EINVAL);
   assert_non_null(strstr(err.message, "empty"));
   free_arrays(&s);
 }

@@ -109,7 +109,7 @@ def test_view_shows_what_attribute_showed():
     works("view", "view.json", "--hide", "--viz_path", "view.html", "-o", "again.json")
     assert works("view", "again.json").stdout == shown and os.path.getsize(os.path.join(FOLDER, "view.html")) > 1000
     fails(1, "nothing-there.json", "view", "nothing-there.json")
-    fails(2, "expected one file", "view")
+    fails(2, "expected a file", "view")
 
 
 def test_info_describes_a_folder():

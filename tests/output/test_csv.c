@@ -54,8 +54,8 @@ static void write_sheet(const ci_result *result, bool clean, sheet *s) {
   ci_text_free(&text);
 }
 
-static ci_token source[] = {{1, (char *)"▁今天"}, {2, (char *)"a,\"b\"\r\n"}, {3, (char *)"\xff"}};
-static ci_token target[] = {{4, (char *)"<s>"}, {5, (char *)"▁I"}, {6, (char *)"=1+1"}};
+static ci_token source[] = {{.id = 1, .token = (char *)"▁今天"}, {.id = 2, .token = (char *)"a,\"b\"\r\n"}, {.id = 3, .token = (char *)"\xff"}};
+static ci_token target[] = {{.id = 4, .token = (char *)"<s>"}, {.id = 5, .token = (char *)"▁I"}, {.id = 6, .token = (char *)"=1+1"}};
 static float scores[] = {0.1f, NAN, -1.0f / 3, 1e-30f, INFINITY, 0};
 static float seen[] = {0.5f, 0.25f, NAN, 0.75f, NAN, NAN};
 static float sure[] = {0.875f, NAN};

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static float data[12] = {0.5f, -2, 0.25f, NAN, 1, 0};
-static ci_token tokens[4] = {{0, "a"}, {1, "b"}, {2, "c"}, {3, "d"}};
+static ci_token tokens[4] = {{.id = 0, .token = "a"}, {.id = 1, .token = "b"}, {.id = 2, .token = "c"}, {.id = 3, .token = "d"}};
 
 /* Three source tokens; columns for target tokens 1 and 2 of four. */
 static ci_sequence sequence(void) {

@@ -80,7 +80,7 @@ static void test_layout(void **state) {
   s->kind = CI_COARSE;
   s->target = ci_alloc_zeroed(1, sizeof *s->target);
   s->target_count = s->attr_pos_end = 1;
-  s->target[0] = (ci_token){-1, ci_duplicate("\u0120x\xff")};
+  s->target[0] = (ci_token){.id = -1, .token = ci_duplicate("\u0120x\xff")};
   ci_text text = {0};
   ci_error err = {0};
   assert_int_equal(ci_inseq_json_write(result, NULL, &text, &err), CI_OK);

@@ -24,9 +24,9 @@ typedef struct {
 
 /* Two source tokens by `columns` generated ones. */
 static void set_up(fixture *f, const char *first, const char *second, size_t columns) {
-  *f = (fixture){.source = {{1, (char *)first}, {2, (char *)second}}};
+  *f = (fixture){.source = {{.id = 1, .token = (char *)first}, {.id = 2, .token = (char *)second}}};
   for (size_t i = 0; i < columns; i++) {
-    f->target[i] = (ci_token){(int32_t)i, (char *)"x"};
+    f->target[i] = (ci_token){.id = (int32_t)i, .token = (char *)"x"};
     f->scores[i] = (float)i / (float)columns;
     f->scores[columns + i] = i ? -(float)i / (float)columns : NAN;
     f->sure[i] = 0.5f;

@@ -21,7 +21,7 @@ typedef struct {
 
 static size_t set_tokens(ci_token *tokens, const char *const *texts) {
   size_t count = 0;
-  for (; texts[count]; count++) tokens[count] = (ci_token){(int32_t)count, (char *)texts[count]};
+  for (; texts[count]; count++) tokens[count] = (ci_token){.id = (int32_t)count, .token = (char *)texts[count]};
   return count;
 }
 
