@@ -135,6 +135,31 @@ CINSEQ_API char *cinseq_token_text(const cinseq_model *model, const char *token)
  * aggregated, and is closed with cinseq_result_close. */
 CINSEQ_API int cinseq_attribute(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
                                 cinseq_result **result, cinseq_error *error);
+/* The logits that predict one target token, for a step function. */
+typedef struct {
+  const float *logits; /* [vocabulary] */
+  size_t vocabulary;
+  int32_t target;  /* the token's id */
+  size_t position; /* its position in the target, as cinseq_sequence_range counts */
+} cinseq_prediction;
+
+/* A step function of the caller's own, which a request names in "step_scores" or "attributed_fn" like those that there
+ * are. Its functions are called from several threads at a time, also with logits of texts that a method has changed.
+ */
+typedef struct {
+  const char *name; /* not one of cinseq_describe("scores") */
+  /* The score. */
+  double (*value)(void *context, const cinseq_prediction *prediction);
+  /* slope[i] = d value / d logits[i] for all i < vocabulary; they are 0 before the call. NULL: there is none, and only
+   * methods that need none (occlusion, ...) can attribute the score. */
+  void (*gradient)(void *context, const cinseq_prediction *prediction, float *slope);
+  void *context; /* handed to both */
+} cinseq_score;
+
+/* cinseq_attribute with step functions of the caller: scores[score_count], which are only read during the call. */
+CINSEQ_API int cinseq_attribute_with(const cinseq_model *model, const char *request_json, const cinseq_score *scores,
+                                     size_t score_count, const cinseq_hooks *hooks, cinseq_result **result,
+                                     cinseq_error *error);
 /* Generates text. request_json: the keys of "generate"; only "input_texts" is needed. hooks may be NULL. *lines: one
  * JSON object a line for each input: input_ids, output_ids, text (output_ids of a decoder-only model start with the
  * prompt, those of an encoder-decoder with the decoder start token). Free with cinseq_free. */

@@ -23,7 +23,7 @@ static ci_status check_download(const char *json, ci_error *err) {
 
 static ci_status check_job(const char *json, bool attribute, ci_error *err) {
   ci_job *job = NULL;
-  ci_status status = ci_job_open(NULL, json, attribute, NULL, &job, err);
+  ci_status status = ci_job_open(NULL, json, attribute, NULL, 0, NULL, &job, err);
   ci_job_close(job);
   return status;
 }

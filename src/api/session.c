@@ -57,10 +57,15 @@ void cinseq_model_close(cinseq_model *model) {
 
 int cinseq_attribute(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
                      cinseq_result **result, cinseq_error *err) {
+  return cinseq_attribute_with(model, request_json, NULL, 0, hooks, result, err);
+}
+
+int cinseq_attribute_with(const cinseq_model *model, const char *request_json, const cinseq_score *scores, size_t score_count,
+                          const cinseq_hooks *hooks, cinseq_result **result, cinseq_error *err) {
   ci_job *job = NULL;
   locale_t before = ci_locale_enter();
   *result = NULL;
-  ci_status status = ci_job_open(model->model, request_json, true, hooks, &job, err);
+  ci_status status = ci_job_open(model->model, request_json, true, scores, score_count, hooks, &job, err);
   if (!status) status = ci_job_run(job, result, err);
   ci_job_close(job);
   ci_locale_leave(before);
@@ -73,7 +78,7 @@ int cinseq_generate(const cinseq_model *model, const char *request_json, const c
   ci_text text = {0};
   locale_t before = ci_locale_enter();
   *lines = NULL;
-  ci_status status = ci_job_open(model->model, request_json, false, hooks, &job, err);
+  ci_status status = ci_job_open(model->model, request_json, false, NULL, 0, hooks, &job, err);
   for (size_t i = 0; !status && i < job->text_count; i++) {
     job->text_index = i;
     status = ci_attribution_generate(job, i, &text, err);

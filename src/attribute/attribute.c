@@ -23,7 +23,8 @@ static ci_score_input score_input(const ci_attribution *a, int contrast, const f
   ci_score_input input = {.logits = logits,
                           .vocabulary = a->job->model->vocabulary,
                           .target = a->target.items[a->start + target],
-                          .kernels = a->job->compute->kernels};
+                          .kernels = a->job->compute->kernels,
+                          .position = a->start + target};
   ci_score_prepare(&input, scratch);
   input.contrast = ci_contrast_at(a, &a->contrasts[contrast], target, &input);
   return input;

@@ -7,6 +7,7 @@
 #include "engine/subject.h"
 #include "generate/generate.h"
 #include "models/model.h"
+#include "scores/custom.h"
 #include "scores/score.h"
 
 /* A step function with its parsed arguments. */
@@ -26,6 +27,8 @@ typedef struct {
   ci_bound_score objective;      /* attributed_fn */
   ci_bound_score *step_scores;
   size_t step_score_count;
+  ci_custom_score *custom;       /* step functions of the caller */
+  size_t custom_count;
   ci_generation generation;
   size_t budget;
   json_t *attribution_args, *attributed_fn_args, *step_scores_args; /* as given, for the result's info */

@@ -81,10 +81,11 @@ static ci_status route(ci_job *job, ci_error *err) {
   return CI_OK;
 }
 
-static ci_status bind_options(ci_job *job, const ci_option *table, size_t size, const json_t *arguments, const char *where,
+static ci_status bind_options(ci_job *job, const ci_option *table, size_t size, const void *preset, const json_t *arguments, const char *where,
                               bool shared, void **options, ci_error *err) {
   *options = ci_alloc_zeroed(1, size ? size : 1);
   if (!*options) return ci_fail_memory(err);
+  if (preset) memcpy(*options, preset, size);
   if (!table) {
     static const ci_option none[] = {CI_OPTIONS_END};
     table = none;
@@ -100,13 +101,20 @@ static ci_status bind_options(ci_job *job, const ci_option *table, size_t size, 
 /* Binds a score's options and has the score look at them. */
 static ci_status bind_score(ci_job *job, ci_bound_score *bound, const json_t *arguments, const char *where, bool attributed, ci_error *err) {
   const ci_score *score = bound->score;
-  ci_status status = bind_options(job, score->options, score->options_size, arguments, where, !attributed, &bound->options, err);
+  ci_status status = bind_options(job, score->options, score->options_size, score->preset, arguments, where, !attributed, &bound->options, err);
   return !status && score->check ? score->check(bound->options, attributed, where, err) : status;
+}
+
+/* One of the caller's, or of the table. */
+static ci_status find_score(const ci_job *job, const char *id, const char *where, const ci_score **score, ci_error *err) {
+  for (size_t i = 0; i < job->custom_count; i++)
+    if (strcmp(job->custom[i].score.id, id) == 0) return *score = &job->custom[i].score, CI_OK;
+  return ci_score_named(id, where, score, err);
 }
 
 static ci_status find_scores(ci_job *job, ci_error *err) {
   const ci_attribute_request *r = job->request;
-  ci_status status = ci_score_named(r->attributed_fn ? r->attributed_fn : "probability", "attributed_fn", &job->objective.score, err);
+  ci_status status = find_score(job, r->attributed_fn ? r->attributed_fn : "probability", "attributed_fn", &job->objective.score, err);
   if (!status && !job->objective.score->gradient && job->method->kind == CI_GRANULAR && !job->method->forward_only)
     status = ci_fail(err, CI_EINVAL, "attributed_fn", "\"%s\" has no gradient", job->objective.score->id);
   job->step_score_count = 0;
@@ -115,7 +123,7 @@ static ci_status find_scores(ci_job *job, ci_error *err) {
   if (!status && !job->step_scores) status = ci_fail_memory(err);
   for (size_t i = 0; i < count && !status; i++) {
     const ci_score *score = NULL;
-    status = ci_score_named(json_string_value(json_array_get(r->step_scores, i)), "step_scores", &score, err);
+    status = find_score(job, json_string_value(json_array_get(r->step_scores, i)), "step_scores", &score, err);
     bool twice = false;
     for (size_t j = 0; j < job->step_score_count; j++) twice = twice || job->step_scores[j].score == score;
     if (!status && !twice) job->step_scores[job->step_score_count++].score = score;
@@ -128,7 +136,7 @@ static ci_status read_attribution(ci_job *job, ci_error *err) {
   if (!status) status = find_scores(job, err);
   if (!status) status = route(job, err);
   if (!status)
-    status = bind_options(job, job->method->options, job->method->options_size, job->attribution_args, "attribution_kwargs", false,
+    status = bind_options(job, job->method->options, job->method->options_size, NULL, job->attribution_args, "attribution_kwargs", false,
                           &job->method_options, err);
   if (!status)
     status = bind_score(job, &job->objective, job->attributed_fn_args, "attributed_fn_args", true, err);
@@ -191,13 +199,15 @@ static ci_status read_generation(ci_job *job, ci_error *err) {
   return status;
 }
 
-ci_status ci_job_open(const ci_model *model, const char *request_json, bool attribute, const cinseq_hooks *hooks, ci_job **out,
+ci_status ci_job_open(const ci_model *model, const char *request_json, bool attribute, const cinseq_score *scores, size_t score_count,
+                      const cinseq_hooks *hooks, ci_job **out,
                       ci_error *err) {
   opened *o = ci_alloc_zeroed(1, sizeof *o);
   if (!o) return ci_fail_memory(err);
   ci_job *job = *out = &o->job;
   *job = (ci_job){.model = model, .compute = &o->compute, .hooks = hooks, .request = &o->request, .keep = json_array()};
-  ci_status status = job->keep ? CI_OK : ci_fail_memory(err);
+  ci_status status = job->keep ? ci_custom_scores_open(scores, score_count, &job->custom, err) : ci_fail_memory(err);
+  job->custom_count = status ? 0 : score_count;
   char *lifted = NULL;
   if (!status && attribute) status = lift(request_json, &lifted, err);
   if (!status && attribute) status = ci_attribute_request_read(lifted, &o->request, &o->owner, err);
@@ -219,6 +229,7 @@ void ci_job_close(ci_job *job) {
   ci_free(job->objective.options);
   for (size_t i = 0; job->step_scores && i < job->step_score_count; i++) ci_free(job->step_scores[i].options);
   ci_free(job->step_scores);
+  ci_free(job->custom);
   ci_generation_free(&job->generation);
   for (int i = 0; i < 2; i++) json_decref(job->alignments[i]);
   json_decref(job->attribution_args);

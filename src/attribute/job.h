@@ -4,8 +4,9 @@
 #include "attribute/attribution.h"
 
 /* Reads a request of either kind (attribute: true) and opens what it needs. ci_job_close also after a failure. The request
- * struct is the job's. model NULL: only reads and checks; such a job cannot be run. */
-ci_status ci_job_open(const ci_model *model, const char *request_json, bool attribute, const cinseq_hooks *hooks, ci_job **job,
+ * struct is the job's. model NULL: only reads and checks; such a job cannot be run. scores: the caller's step functions [score_count]. */
+ci_status ci_job_open(const ci_model *model, const char *request_json, bool attribute, const cinseq_score *scores, size_t score_count,
+                      const cinseq_hooks *hooks, ci_job **job,
                       ci_error *err);
 void ci_job_close(ci_job *job);
 

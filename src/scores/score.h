@@ -23,6 +23,7 @@ typedef struct {
   const ci_kernels *kernels;
   float *scratch; /* [vocabulary], changed by the call; in a gradient: the slope itself, before it is filled */
   ci_score_contrast contrast;
+  size_t position; /* of the token in its text */
 } ci_score_input;
 
 typedef struct {
@@ -30,6 +31,7 @@ typedef struct {
   const char *help;
   const ci_option *options; /* Inseq's extra arguments; NULL: none */
   size_t options_size;      /* of the struct that the table describes */
+  const void *preset;       /* what that struct is before the table's options are read; NULL: zeros */
   bool contrastive;         /* reads input->contrast; its options begin with ci_contrast_options (scores/contrast.h) */
   bool integers;            /* its values are whole numbers */
   const char *span_function; /* what reduces its values over the tokens of a span; NULL: absmax */
@@ -44,7 +46,7 @@ typedef struct {
 
 /* Rows by index; NULL past the end. */
 const ci_score *ci_score_at(size_t index);
-/* An error with the nearest name when there is none. */
+/* Of the table; an error with the nearest name when there is none. */
 ci_status ci_score_named(const char *id, const char *where, const ci_score **score, ci_error *err);
 
 /* Fills log_sum and scratch, whose vocabulary floats it uses. */

@@ -169,6 +169,13 @@ def test_example_scores_to_csv():
     assert "no such file" in call(program, "no such file", code=1).stderr.lower()
 
 
+def test_example_custom_score():
+    program = compile_example("custom_score")
+    lines = call(program, "Once upon a time").stdout.splitlines()
+    assert len(lines) == 8 and all(re.search(r": margin \d+\.\d+, most from ", line) for line in lines), lines  # greedy: the largest logit
+    assert "quotes" in call(program, '"', code=2).stderr
+
+
 def test_example_batch_threads():
     program = compile_example("batch_threads")
     once = call(program).stdout

@@ -1,0 +1,49 @@
+/* See custom.h. A row's options are the caller's cinseq_score. */
+#include "scores/custom.h"
+#include "base/memory.h"
+#include <string.h>
+
+static cinseq_prediction prediction(const ci_score_input *in) {
+  return (cinseq_prediction){in->logits, in->vocabulary, in->target, in->position};
+}
+
+static double value(const ci_score_input *in, const void *options) {
+  const cinseq_score *own = options;
+  const cinseq_prediction p = prediction(in);
+  return own->value(own->context, &p);
+}
+
+static void gradient(const ci_score_input *in, const void *options, float *slope) {
+  const cinseq_score *own = options;
+  const cinseq_prediction p = prediction(in);
+  memset(slope, 0, in->vocabulary * sizeof *slope);
+  own->gradient(own->context, &p, slope);
+}
+
+static ci_status check(const cinseq_score *own, size_t count, size_t number, ci_error *err) {
+  const cinseq_score *s = &own[number];
+  bool taken = false;
+  if (!s->name || !*s->name) return ci_fail(err, CI_EINVAL, "scores", "score %zu has no name", number);
+  if (!s->value) return ci_fail(err, CI_EINVAL, "scores", "\"%s\" has no function for its value", s->name);
+  for (size_t i = 0; ci_score_at(i); i++) taken = taken || strcmp(ci_score_at(i)->id, s->name) == 0;
+  for (size_t i = 0; i < count && i < number; i++) taken = taken || strcmp(own[i].name, s->name) == 0;
+  return taken ? ci_fail(err, CI_EINVAL, "scores", "there is a score \"%s\" already", s->name) : CI_OK;
+}
+
+ci_status ci_custom_scores_open(const cinseq_score *own, size_t count, ci_custom_score **scores, ci_error *err) {
+  *scores = ci_alloc_zeroed(count, sizeof **scores);
+  ci_status status = *scores ? CI_OK : ci_fail_memory(err);
+  for (size_t i = 0; i < count && !status; i++) {
+    status = check(own, count, i, err);
+    if (status) break;
+    ci_custom_score *row = &(*scores)[i];
+    row->own = own[i];
+    row->score = (ci_score){.id = own[i].name,
+                            .help = "",
+                            .options_size = sizeof row->own,
+                            .preset = &row->own,
+                            .value = value,
+                            .gradient = own[i].gradient ? gradient : NULL};
+  }
+  return status;
+}
