@@ -8,7 +8,7 @@ static const char *const examples[] = {"cinseq view result.json",
                                        "cinseq view result.json --hide --viz_path result.html",
                                        "cinseq view result.json --attribution_aggregators mean --no_normalize",
                                        "cinseq view result.json --attribution_aggregators vnorm subwords --aggregate_fn default sum",
-                                       "cinseq view first.json second.json -o both.json", NULL};
+                                       NULL};
 
 /* The results of some files as one. */
 static int load(const cli_command *command, const json_t *paths, cinseq_result **result) {
@@ -41,7 +41,7 @@ static int run(const cli_command *command, const json_t *values) {
 
 const cli_command cli_view_command = {
     .id = "view",
-    .help = "Shows saved results again, of cinseq or of Inseq, or makes another file of them.",
+    .help = "Shows saved results again, of cinseq or of Inseq, or makes another file of them: of several, one.",
     .argument = "FILE.json ...",
     .shared = cli_result_options,
     .requests = requests,
