@@ -27,7 +27,7 @@ static int generate_once(const cinseq_model *model, const char *request, work *d
   cinseq_error err = {0};
   ci_job *job = NULL;
   ci_text lines = {0};
-  ci_status status = ci_job_open(model->model, request, false, NULL, &job, &err);
+  ci_status status = ci_job_open(model->model, request, false, NULL, 0, NULL, &job, &err);
   if (!status) status = ci_attribution_generate(job, 0, &lines, &err);
   if (!status) *done = (work){job->compute->weight_bytes, job->compute->gemm_flop, 0};
   ci_text_free(&lines);
