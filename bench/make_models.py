@@ -2,6 +2,7 @@
 """Write random-weight models at the exact shapes of well-known ones, for speed and memory work (standard library only).
 
 usage: make_models.py OUT_FOLDER opus-mt-en-mg|flan-t5-small|granite-moe|gpt2|gpt2-xl|pythia|smollm2 ...
+A name that ends in .bf16 (gpt2-xl.bf16) is the same in bfloat16.
 The weights repeat a block of random numbers: only shapes matter here. Tokenizers are the real ones of tests/data/tokenizers;
 smollm2 and pythia take GPT-2's, whose ids all exist in their larger or equal vocabularies (ids beyond it are not used by the bench's texts).
 """
@@ -11,19 +12,22 @@ TOKENIZERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tes
 BLOCK = (1 << 18) + 37  # not a multiple of any width: no two rows of a matrix alike
 
 
-def block(std, mean):
+def block(std, mean, narrow):
     rng = random.Random(int(std * 1e6) + int(mean))
-    return array.array("f", (rng.gauss(mean, std) if std else mean for _ in range(BLOCK))).tobytes()
+    floats = array.array("f", (rng.gauss(mean, std) if std else mean for _ in range(BLOCK)))
+    return array.array("H", floats.tobytes())[1::2].tobytes() if narrow else floats.tobytes()
 
 
 def write(path, tensors):
     """tensors: name -> (shape, standard deviation, mean)"""
+    narrow = os.path.dirname(path).endswith(".bf16")
+    width = 2 if narrow else 4
     head, at, blocks = {"__metadata__": {"format": "pt"}}, 0, {}
     for name, (shape, std, mean) in tensors.items():
-        size = 4
+        size = width
         for n in shape:
             size *= n
-        head[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [at, at + size]}
+        head[name] = {"dtype": "BF16" if narrow else "F32", "shape": list(shape), "data_offsets": [at, at + size]}
         at += size
     text = json.dumps(head).encode()
     text += b" " * (-len(text) % 8)
@@ -31,9 +35,9 @@ def write(path, tensors):
         f.write(struct.pack("<Q", len(text)) + text)
         for name, (shape, std, mean) in tensors.items():
             if (std, mean) not in blocks:
-                blocks[std, mean] = block(std, mean)
+                blocks[std, mean] = block(std, mean, narrow)
             data, (low, high) = blocks[std, mean], head[name]["data_offsets"]
-            shift = 4 * random.Random(name).randrange(BLOCK // 2)  # no two tensors alike
+            shift = width * random.Random(name).randrange(BLOCK // 2)  # no two tensors alike
             left = high - low
             while left:
                 piece = data[shift : shift + min(left, len(data) - shift)]
@@ -187,5 +191,5 @@ if __name__ == "__main__":
         out = os.path.join(sys.argv[1], name)
         os.makedirs(out, exist_ok=True)
         if not os.path.exists(f"{out}/model.safetensors"):
-            SHAPES[name](out)
+            SHAPES[name.removesuffix(".bf16")](out)
         print(out)

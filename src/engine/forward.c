@@ -99,7 +99,7 @@ ci_status ci_run_load_section(ci_run *run, int section, bool whole, ci_error *er
   for (int i = 0; i < run->graph->count; i++) {
     const ci_node *node = &run->graph->nodes[i];
     if (node->section != section || run->keeps[i] || !run->spaces[node->space].computed) continue;
-    if (!whole && !node->rebuilt) continue;
+    if (!whole && !(run->keep == CI_KEEP_ALL ? node->read_by_vjp : node->rebuilt)) continue;
     ci_status status = ci_run_compute_node(run, i, 0, run->spaces[node->space].computed, err);
     if (status) return status;
   }

@@ -5,11 +5,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Whether a plan keeps a node. Everything: all that a vjp reads, since the rest is never looked at again. */
+/* Whether a plan keeps a node. Everything: all that a vjp reads and that costs something to make, since the rest is never
+ * looked at again. */
 static bool plan_keeps(const ci_graph *graph, int number, ci_keep keep) {
   const ci_node *node = &graph->nodes[number];
   if (node->is_key || number == graph->logits) return true;
-  return (keep != CI_KEEP_KEYS && node->keep) || (keep == CI_KEEP_ALL && node->read_by_vjp);
+  return (keep != CI_KEEP_KEYS && node->keep) || (keep == CI_KEEP_ALL && node->read_by_vjp && !node->op->is_cheap);
 }
 
 ci_status ci_run_open(const ci_graph *graph, ci_compute *compute, ci_keep keep, ci_run **out, ci_error *err) {

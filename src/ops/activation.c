@@ -177,4 +177,4 @@ static void rescale(const ci_backward_call *call) {
   else ci_compute_rows(call->run->compute, call->count, 24.0 * (double)call->node->width, rescale_rows, (void *)call);
 }
 
-const ci_op ci_op_activation = {.id = "activation", .help = "a function of each element", .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = rescale};
+const ci_op ci_op_activation = {.id = "activation", .help = "a function of each element", .vjp_reads = true, .is_cheap = true, .forward = forward, .vjp = vjp, .rescale = rescale};

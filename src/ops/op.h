@@ -39,6 +39,7 @@ struct ci_op {
   const char *help;
   bool mixes_rows;
   bool vjp_reads; /* the vjp reads the values of the op's inputs */
+  bool is_cheap;  /* no plan keeps the value: it is made again from the input, which is kept for the op's own vjp */
   void (*forward)(const ci_forward_call *call);
   void (*vjp)(const ci_backward_call *call); /* NULL: no gradient flows through */
   /* DeepLift's rescale rule (Shrikumar et al. 2017): dx = dy (y - y') / (x - x'), x' and y' being the reference's. What is linear, and
