@@ -223,7 +223,8 @@ static json_t *describe_libraries(void) {
 static json_t *describe_cpu(void) {
   static const struct {
     const char *kernels, *features;
-  } used[] = {{"avx512", "avx512f avx512bw avx512dq avx512vl avx2 fma f16c"}, {"avx2", "avx2 fma f16c"}};
+  } used[] = {{"avx512_vnni", "avx512f avx512bw avx512dq avx512vl avx512_vnni avx2 fma f16c"},
+              {"avx512", "avx512f avx512bw avx512dq avx512vl avx2 fma f16c"}, {"avx2", "avx2 fma f16c"}};
   const char *best = ci_kernels_best()->id;
   for (size_t i = 0; i < sizeof used / sizeof *used; i++)
     if (strcmp(used[i].kernels, best) == 0) return split_words(used[i].features, " ");

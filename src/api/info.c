@@ -1,5 +1,6 @@
 /* What a model is, for people and scripts. */
 #include "api/session.h"
+#include <math.h>
 #include <string.h>
 
 /* How many weights lie in each type: {"F16": 2985984}. NULL: memory is out. */
@@ -15,6 +16,18 @@ static json_t *count_types(const ci_tensors *tensors) {
     }
   }
   return types;
+}
+
+/* How weights are held when that is not as the file has them. Whether memory lasted. */
+static bool add_loading(json_t *info, const ci_loading *l) {
+  if (l->type != CI_F32 && json_object_set_new(info, "dtype", json_string(ci_dtype_name(l->type)))) return false;
+  if (!l->module_count) return true;
+  size_t weights = 0;
+  for (size_t i = 0; i < l->module_count; i++) weights += l->modules[i].weight.a * l->modules[i].weight.b;
+  json_t *threshold = isnan(l->threshold) ? json_integer(0) : json_real((double)l->threshold);
+  return !json_object_set_new(info, "quantization",
+                              json_pack("{s:s, s:I, s:I, s:o}", "method", l->modules->weight.type->id, "modules",
+                                        (json_int_t)l->module_count, "weights", (json_int_t)weights, "outlier_threshold", threshold));
 }
 
 /* Whole numbers of a side that the model has; nothing for one that it has not. Whether memory lasted. */
@@ -40,6 +53,7 @@ char *cinseq_model_info(const cinseq_model *handle) {
                                json_pack("{s:s, s:I, s:I, s:o}", "format", ci_tensors_format(m->tensors), "tensors",
                                          (json_int_t)ci_tensors_count(m->tensors), "bytes",
                                          (json_int_t)ci_tensors_bytes(m->tensors), "types", count_types(m->tensors)));
+  failed = failed || !add_loading(info, &m->loading);
   failed = failed || json_object_set_new(info, "tokenizer",
                                          json_pack("{s:s, s:s, s:I, s:i, s:i, s:i, s:i}", "class", t->class_name,
                                                    "kind", t->kind, "vocabulary", (json_int_t)t->vocabulary, "bos",

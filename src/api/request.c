@@ -22,8 +22,9 @@
 
 const ci_option ci_open_options[] = {
     {"model_kwargs", NULL, CI_TABLE, offsetof(ci_open_request, model_kwargs), "{}", 0, 0, NULL,
-     "Values that replace those of the model's config.json, and from_pretrained's arguments for the hub: revision, cache_dir, "
-     "token, local_files_only."},
+     "Values that replace those of the model's config.json; \"load_in_8bit\": true (or a \"quantization_config\") and "
+     "\"dtype\" (float32, float16, bfloat16, auto) say how weights are loaded; from_pretrained's arguments for the hub: revision, "
+     "cache_dir, token, local_files_only."},
     {"tokenizer_kwargs", NULL, CI_TABLE, offsetof(ci_open_request, tokenizer_kwargs), "{}", 0, 0, NULL,
      "Values that replace those of the model's tokenizer_config.json."},
     {"revision", NULL, CI_WORD, offsetof(ci_open_request, revision), "null", 0, 0, NULL,

@@ -42,6 +42,14 @@ ci_status ci_map_file(const char *path, ci_mapping *mapping, ci_error *err) {
   return status;
 }
 
+static void advise(const void *bytes, size_t length, int advice) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)bytes & ~(page - 1), last = (uintptr_t)bytes + length;
+  if (length) madvise((void *)first, last - first, advice);
+}
+
+void ci_mapping_expect(const void *bytes, size_t length) { advise(bytes, length, MADV_WILLNEED); }
+void ci_mapping_forget(const void *bytes, size_t length) { advise(bytes, length, MADV_DONTNEED); }
+
 void ci_unmap_file(ci_mapping *mapping) {
   if (mapping->bytes) munmap((void *)mapping->bytes, mapping->length);
   *mapping = (ci_mapping){0};

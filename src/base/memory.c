@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 enum { ALIGNMENT = 64, CHUNK = 64 * 1024, LARGE = 256 * 1024 * 1024 };
+enum { LARGE_CHUNK = 32 * 1024 * 1024, HUGE_PAGE = 2 * 1024 * 1024 };
 
 /* The system promises more memory than there is and ends the process that uses it: what a hostile file asks for is asked
  * of the machine first. */
@@ -69,28 +71,43 @@ typedef struct chunk {
 } chunk;
 
 struct ci_arena {
-  chunk *chunks;
+  chunk *chunks, *large;
 };
 
 ci_arena *ci_arena_create(void) { return ci_alloc_zeroed(1, sizeof(ci_arena)); }
 
-void *ci_arena_alloc(ci_arena *arena, size_t count, size_t size) {
-  size_t bytes;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2) return NULL;
-  bytes = (bytes + ALIGNMENT) & ~(size_t)(ALIGNMENT - 1);
-  chunk *last = arena->chunks;
+/* What is given out is aligned, and a count of 0 is an address of its own. */
+static bool measure(size_t count, size_t size, size_t *bytes) {
+  if (__builtin_mul_overflow(count, size, bytes) || *bytes > SIZE_MAX / 2) return false;
+  *bytes = (*bytes + ALIGNMENT) & ~(size_t)(ALIGNMENT - 1);
+  return true;
+}
+
+/* `bytes` of the list's first chunk, or of a new one of at least `room`. */
+static void *take(chunk **list, size_t bytes, size_t room) {
+  chunk *last = *list;
   if (!last || last->size - last->used < bytes) {
-    size_t room = bytes > CHUNK ? bytes : CHUNK;
+    if (room < bytes) room = bytes;
     last = ci_alloc(1, room + ALIGNMENT); /* the chunk's own fields take the first line */
     if (!last) return NULL;
-    last->size = room;
-    last->used = 0;
-    last->next = arena->chunks;
-    arena->chunks = last;
+    if (room >= LARGE_CHUNK) madvise((char *)last + (-(uintptr_t)last & (HUGE_PAGE - 1)), room - HUGE_PAGE, MADV_HUGEPAGE);
+    *last = (chunk){.size = room, .next = *list};
+    *list = last;
   }
   void *memory = (char *)last + ALIGNMENT + last->used;
   last->used += bytes;
-  return memset(memory, 0, bytes);
+  return memory;
+}
+
+void *ci_arena_alloc(ci_arena *arena, size_t count, size_t size) {
+  size_t bytes;
+  void *memory = measure(count, size, &bytes) ? take(&arena->chunks, bytes, CHUNK) : NULL;
+  return memory ? memset(memory, 0, bytes) : NULL;
+}
+
+void *ci_arena_alloc_large(ci_arena *arena, size_t count, size_t size) {
+  size_t bytes;
+  return measure(count, size, &bytes) ? take(&arena->large, bytes, LARGE_CHUNK) : NULL;
 }
 
 char *ci_arena_text(ci_arena *arena, const char *text) {
@@ -99,13 +116,18 @@ char *ci_arena_text(ci_arena *arena, const char *text) {
   return copy ? memcpy(copy, text, length) : NULL;
 }
 
+static void free_all(chunk *list) {
+  while (list) {
+    chunk *next = list->next;
+    ci_free(list);
+    list = next;
+  }
+}
+
 void ci_arena_close(ci_arena *arena) {
   if (!arena) return;
-  for (chunk *c = arena->chunks; c;) {
-    chunk *next = c->next;
-    ci_free(c);
-    c = next;
-  }
+  free_all(arena->chunks);
+  free_all(arena->large);
   ci_free(arena);
 }
 

@@ -19,6 +19,9 @@ int ci_reserve(void **items, size_t *capacity, size_t wanted, size_t size);
 typedef struct ci_arena ci_arena;
 ci_arena *ci_arena_create(void);
 void *ci_arena_alloc(ci_arena *arena, size_t count, size_t size); /* zeroed, 64-byte aligned; NULL when out */
+/* Not zeroed, for what is large and written as a whole: packed into chunks of huge pages, so that reading it costs few
+ * translations of addresses. */
+void *ci_arena_alloc_large(ci_arena *arena, size_t count, size_t size);
 char *ci_arena_text(ci_arena *arena, const char *text);
 void ci_arena_close(ci_arena *arena);
 

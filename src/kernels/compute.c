@@ -7,10 +7,11 @@
  * never on the number of threads. */
 #include "kernels/compute.h"
 #include "base/memory.h"
+#include "kernels/int8.h"
 #include <stdint.h>
 #include <string.h>
 
-enum { PANEL_FLOATS = 96 * 1024, LEAST_PART = 16 * 1024 };
+enum { LEAST_PART = 16 * 1024 };
 
 ci_status ci_compute_open(ci_compute *c, int threads, const char *gemm, const char *kernels, ci_error *err) {
   *c = (ci_compute){0};
@@ -24,8 +25,9 @@ ci_status ci_compute_open(ci_compute *c, int threads, const char *gemm, const ch
   c->panels = ci_alloc_zeroed(count, sizeof *c->panels);
   c->scratch = ci_alloc_zeroed(count, sizeof *c->scratch);
   c->scratch_size = ci_alloc_zeroed(count, sizeof *c->scratch_size);
-  bool whole = c->panels && c->scratch && c->scratch_size;
-  for (size_t i = 0; whole && i < count; i++) whole = (c->panels[i] = ci_alloc(PANEL_FLOATS, sizeof(float))) != NULL;
+  c->int8_rows = ci_alloc_zeroed(count + 1, sizeof *c->int8_rows);
+  bool whole = c->panels && c->scratch && c->scratch_size && c->int8_rows;
+  for (size_t i = 0; whole && i < count; i++) whole = (c->panels[i] = ci_alloc(CI_PANEL_FLOATS, sizeof(float))) != NULL;
   if (whole) return CI_OK;
   ci_compute_close(c);
   return ci_fail_memory(err);
@@ -37,6 +39,8 @@ void ci_compute_close(ci_compute *c) {
     if (c->panels) ci_free(c->panels[i]);
     if (c->scratch) ci_free(c->scratch[i]);
   }
+  for (size_t i = 0; c->int8_rows && i <= count; i++) ci_int8_rows_free(c->int8_rows[i]);
+  ci_free(c->int8_rows);
   ci_free(c->panels);
   ci_free(c->scratch);
   ci_free(c->scratch_size);
@@ -86,6 +90,15 @@ void ci_compute_rows(ci_compute *c, size_t count, double cost, void (*work)(void
     ci_pool_run(c->pool, parts, row_part, &job);
 }
 
+ci_weight ci_weight_cut(const ci_weight *w, size_t first, size_t outputs) {
+  ci_weight cut = *w;
+  if (!w->type) return cut; /* after an error */
+  cut.data = (const char *)w->data + first * (w->by_input ? 1 : w->ld) / w->type->block * w->type->size;
+  if (w->scale && !w->by_input) cut.scale += first;
+  *(w->by_input ? &cut.b : &cut.a) = outputs;
+  return cut;
+}
+
 size_t ci_weight_outputs(const ci_weight *w) {
   return w->by_input ? w->b : w->a;
 }
@@ -102,6 +115,7 @@ typedef struct {
   const float *x, *bias;
   float *y;
   bool accumulate;
+  const void *prepared;
 } product;
 
 /* What part `index` of a product does: rows [row, row + rows) of x and y, outputs [first, first + count). */
@@ -123,7 +137,7 @@ static void add_bias(const product *p, const ci_weight_part *t) {
 /* y (+)= x data[first.., :]^T through panels: as many rows of data as fit, cut when one alone does not. */
 static void across_panels(ci_compute *c, const ci_weight_part *t, float *panel) {
   const ci_weight *w = t->w;
-  size_t high = PANEL_FLOATS / w->b, wide = high ? w->b : PANEL_FLOATS;
+  size_t high = CI_PANEL_FLOATS / w->b, wide = high ? w->b : CI_PANEL_FLOATS;
   if (!high) high = 1;
   for (size_t r = 0; r < t->count; r += high) {
     size_t rows = t->count - r < high ? t->count - r : high;
@@ -136,10 +150,12 @@ static void across_panels(ci_compute *c, const ci_weight_part *t, float *panel) 
   }
 }
 
-/* y (+)= x data[first.., :]^T for the part's rows of data */
-static void across(ci_compute *c, const ci_weight_part *t, int thread) {
+/* y (+)= x data[first.., :]^T for the part's rows of data; prepared: what the type has made of x, or NULL */
+static void across(ci_compute *c, const ci_weight_part *t, const void *prepared, int thread) {
   const ci_weight *w = t->w;
-  if (t->rows <= w->type->few && !t->accumulate)
+  if (w->type->multiply)
+    w->type->multiply(c, t, prepared, thread);
+  else if (t->rows <= w->type->few && !t->accumulate)
     w->type->dot(c->kernels, w, t->first, t->count, t->rows, t->x, t->ldx, t->y, t->ldy);
   else if (w->type->in_place)
     c->gemm->multiply(true, t->rows, t->count, w->b, t->x, t->ldx, (const float *)w->data + t->first * w->ld, w->ld,
@@ -156,7 +172,7 @@ static void along(ci_compute *c, const ci_weight_part *t, int thread) {
                       t->ldy, t->accumulate);
     return;
   }
-  size_t high = PANEL_FLOATS / t->count; /* parts are narrower than a panel */
+  size_t high = CI_PANEL_FLOATS / t->count; /* parts are narrower than a panel */
   for (size_t r = 0; r < w->a; r += high) {
     size_t rows = w->a - r < high ? w->a - r : high;
     w->type->panel(c->kernels, w, r, rows, t->first, t->count, c->panels[thread]);
@@ -167,7 +183,7 @@ static void along(ci_compute *c, const ci_weight_part *t, int thread) {
 
 void ci_weight_part_run(ci_compute *c, const ci_weight_part *part, bool forward, int thread) {
   if (forward != part->w->by_input)
-    across(c, part, thread);
+    across(c, part, NULL, thread);
   else
     along(c, part, thread);
 }
@@ -176,7 +192,7 @@ static void across_part(void *context, size_t index, int thread) {
   const product *p = context;
   ci_weight_part t = part_of(p, index, p->w->a);
   if (atomic_load(&p->compute->cancelled)) return;
-  across(p->compute, &t, thread);
+  across(p->compute, &t, p->prepared, thread);
   add_bias(p, &t);
 }
 
@@ -195,13 +211,13 @@ enum { INPUT_PARTS = 8, FEW_ROWS = 64, TALL = 16 };
 static bool goes_by_inputs(const product *p) {
   const ci_weight *w = p->w;
   if (p->m == 1 && w->type->axpy) return true;
-  return p->m <= FEW_ROWS && w->a / TALL >= w->b && w->b <= PANEL_FLOATS;
+  return p->m <= FEW_ROWS && w->a / TALL >= w->b && w->b <= CI_PANEL_FLOATS;
 }
 
 /* sum[m,b] = x[:, first..first+count] data[first.., :], through panels of rows of data */
 static void inputs_panels(const product *p, size_t first, size_t count, float *sum, float *panel) {
   const ci_weight *w = p->w;
-  size_t high = PANEL_FLOATS / w->b;
+  size_t high = CI_PANEL_FLOATS / w->b;
   for (size_t r = 0; r < count; r += high) {
     size_t rows = count - r < high ? count - r : high;
     w->type->panel(p->compute->kernels, w, first + r, rows, 0, w->b, panel);
@@ -265,6 +281,7 @@ static void cut(product *p, bool is_across) {
   size_t outputs = is_across ? w->a : w->b, inner = is_across ? w->b : w->a;
   size_t step = !is_across && w->type->block > 16 ? w->type->block : 16;
   size_t tile = w->type->in_place ? ROW_TILE : WIDENED_TILE;
+  if (is_across && w->type->multiply) tile = p->m; /* what is prepared is prepared for all rows */
   p->tile = p->m >= 2 * tile ? round_up(p->m / (p->m / tile), 16) : p->m;
   p->row_tiles = (p->m + p->tile - 1) / p->tile;
   size_t wanted = (size_t)(2.0 * (double)p->m * (double)outputs * (double)inner / LEAST_FLOP) / p->row_tiles;
@@ -282,8 +299,10 @@ static void run(ci_compute *c, product *p, bool is_across) {
   cut(p, is_across);
   c->gemm_rows += p->m;
   c->gemm_calls++;
-  c->gemm_flop += 2.0 * (double)p->m * (double)w->a * (double)w->b;
+  bool own = is_across && w->type->multiply;
+  if (!own) c->gemm_flop += 2.0 * (double)p->m * (double)w->a * (double)w->b;
   c->weight_bytes += (double)w->a * (double)w->b / (double)w->type->block * (double)w->type->size;
+  if (own && !(p->prepared = w->type->prepare(c, w, p->m, p->x, p->ldx))) return;
   if (!is_across && goes_by_inputs(p))
     run_by_inputs(c, p);
   else

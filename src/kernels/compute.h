@@ -10,14 +10,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { CI_PANEL_FLOATS = 96 * 1024 };
+
+struct ci_int8_rows;
+
 typedef struct {
   ci_pool *pool;
   const ci_gemm *gemm;
   const ci_kernels *kernels;
-  float **panels;       /* [threads] panels of widened weights, PANEL_FLOATS each */
-  float **scratch;      /* [threads] growing scratch for ops */
-  size_t *scratch_size; /* [threads] in floats */
-  float *partial;       /* sums of parts of one row against many inputs */
+  float **panels;                  /* [threads] panels of widened weights, CI_PANEL_FLOATS each */
+  struct ci_int8_rows **int8_rows; /* [threads + 1] rows in 8 bits: each thread's own, and those of whole products */
+  float **scratch;                 /* [threads] growing scratch for ops */
+  size_t *scratch_size;            /* [threads] in floats */
+  float *partial;                  /* sums of parts of one row against many inputs */
   size_t partial_size;
   size_t gemm_rows; /* sum over products of weights of their rows m */
   size_t gemm_calls;
@@ -45,8 +50,12 @@ typedef struct {
   const struct ci_weight_type *type;
   const void *data;
   size_t a, b, ld;
-  bool by_input; /* false: [outputs, inputs] as nn.Linear has it; true: [inputs, outputs] as GPT-2's Conv1D */
+  const float *scale; /* [a] of rows of codes (int8.h); else NULL */
+  float threshold;    /* with scale: what of x is multiplied in floating point; NaN: nothing */
+  bool by_input;      /* false: [outputs, inputs] as nn.Linear has it; true: [inputs, outputs] as GPT-2's Conv1D */
 } ci_weight;
+
+struct ci_weight_part;
 
 /* How weights of one type are read: the rows of weight_types.c. */
 typedef struct ci_weight_type {
@@ -63,8 +72,15 @@ typedef struct ci_weight_type {
               size_t ldx, float *y, size_t ldy);
   /* y[:] += sum_r x[r] data[row0 + r, :] for r < rows; NULL: through panels */
   void (*axpy)(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, const float *x, float *y);
+  /* Types whose product across, y[m,a] (+)= x data^T, is no product of floats bring it whole. prepare: what is made of
+   * x once for all parts (NULL: no memory, compute's flag is set). multiply: a part; prepared may be NULL, then x is
+   * prepared there. */
+  const void *(*prepare)(ci_compute *compute, const ci_weight *w, size_t m, const float *x, size_t ldx);
+  void (*multiply)(ci_compute *compute, const struct ci_weight_part *part, const void *prepared, int thread);
 } ci_weight_type;
 
+/* Outputs [first, first + outputs) of a weight. */
+ci_weight ci_weight_cut(const ci_weight *w, size_t first, size_t outputs);
 size_t ci_weight_outputs(const ci_weight *w);
 size_t ci_weight_inputs(const ci_weight *w);
 
@@ -77,7 +93,7 @@ void ci_weight_backward(ci_compute *compute, const ci_weight *w, size_t m, const
 
 /* A part of a product, for who cuts it himself: y[rows, count] (+)= x W^T (forward) or x W (backward), columns
  * [first, first + count) of the result. A part has some thousands of columns at most: one row of them fits a panel. */
-typedef struct {
+typedef struct ci_weight_part {
   const ci_weight *w;
   size_t rows, first, count, ldx, ldy;
   const float *x;

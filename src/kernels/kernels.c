@@ -8,7 +8,7 @@ extern const ci_kernels ci_kernels_portable;
 static bool always(void) { return true; }
 
 #if defined(__x86_64__)
-extern const ci_kernels ci_kernels_avx2, ci_kernels_avx512;
+extern const ci_kernels ci_kernels_avx2, ci_kernels_avx512, ci_kernels_avx512_vnni;
 
 /* Every CPU with AVX2 has F16C, which clang 14 cannot be asked for. */
 static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
@@ -17,6 +17,8 @@ static bool has_avx512(void) {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+
+static bool has_vnni(void) { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 #endif
 
 /* Best first. */
@@ -25,6 +27,7 @@ static const struct {
   bool (*supported)(void);
 } rows[] = {
 #if defined(__x86_64__)
+    {&ci_kernels_avx512_vnni, has_vnni},
     {&ci_kernels_avx512, has_avx512},
     {&ci_kernels_avx2, has_avx2},
 #endif

@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 enum { CI_FEW_ROWS = 4 };
+enum { CI_INT8_LONGEST = 128 * 1024 };
+#define CI_INT8_STEP 7.874015718698502e-3f /* 1/127 */
 typedef void ci_dot_blocks(size_t m, const float *x, size_t ldx, const uint8_t *w, size_t bytes, size_t rows, size_t n,
                            float *out, size_t ldout);
 
 typedef struct {
-  const char *id; /* "avx512", "avx2", "portable" */
+  const char *id; /* "avx512_vnni", "avx512", "avx2", "portable" */
   /* sum of x[i] y[i] */
   float (*dot)(const float *x, const float *y, size_t n);
   /* out[i*ldout + r] = x[i, :] . w[r, :] for i < m <= CI_FEW_ROWS, r < rows, w in float32, half precision or bfloat16:
@@ -56,6 +58,26 @@ typedef struct {
   void (*soft_cap)(const float *x, float *y, size_t n, float scale, float cap);
   void (*widen_f16)(const uint16_t *x, float *y, size_t n);
   void (*widen_bf16)(const uint16_t *x, float *y, size_t n);
+  /* The nearest number of 16 bits, ties to even. */
+  void (*narrow_f16)(const float *x, uint16_t *y, size_t n);
+  void (*narrow_bf16)(const float *x, uint16_t *y, size_t n);
+  /* LLM.int8() (Dettmers et al. 2022). codes[i] = round(x[i] (1 / scale 127)), halves to even, scale the largest |x[i]|
+   * below the threshold (NaN: no threshold); numbers at or above it are outliers, whose codes are 0. sum: of the codes.
+   * The number of outliers. The same bits in all tables. A row with NaN has the scale NaN. */
+  size_t (*int8_quantize)(const float *x, size_t n, float threshold, int8_t *codes, float *scale, int32_t *sum);
+  /* Where the outliers are: ascending, n at most. */
+  size_t (*int8_outliers)(const float *x, size_t n, float threshold, uint32_t *at);
+  /* y[i] = codes[i] scale CI_INT8_STEP, in bitsandbytes' order of operations */
+  void (*int8_widen)(const int8_t *codes, float scale, float *y, size_t n);
+  /* out[i*ldo + r] = sum_k x[i*ldx + k] w[r*ldw + k], exact for n <= CI_INT8_LONGEST. sums[i] = sum_k x[i*ldx + k]; x
+   * is never -128. */
+  void (*int8_dot)(size_t m, size_t rows, size_t n, const int8_t *x, size_t ldx, const int32_t *sums, const int8_t *w,
+                   size_t ldw, int32_t *out, size_t ldo);
+  /* Columns quantised into rows: top[j] = max(top[j], |x[j]|); then codes[j*ld + r] = round(x[r*columns + j] 127 /
+   * top[j]). */
+  void (*absmax_columns)(const float *x, size_t n, float *top);
+  void (*int8_quantize_columns)(const float *x, size_t rows, size_t columns, const float *top, int8_t *codes,
+                                size_t ld);
   /* For each type of blocks: to float32; and out[i*ldout + r] = x[i, :] . w[r, :] for i < m <= CI_FEW_ROWS, r < rows,
    * with w's rows `bytes` apart. n is a whole number of blocks. */
   ci_widen_blocks *widen_blocks[CI_BLOCKS];

@@ -678,6 +678,8 @@ static void widen_bf16(const uint16_t *x, float *y, size_t n) {
   for (; i < n; i++) y[i] = bfloat_to_float(x[i]);
 }
 
+#include "kernels/int8_body.h"
+
 extern const ci_kernels KERNELS_TABLE;
 const ci_kernels KERNELS_TABLE = {
     .id = KERNELS_ID,
@@ -706,6 +708,14 @@ const ci_kernels KERNELS_TABLE = {
     .soft_cap = soft_cap,
     .widen_f16 = widen_f16,
     .widen_bf16 = widen_bf16,
+    .narrow_f16 = narrow_f16,
+    .narrow_bf16 = narrow_bf16,
+    .int8_quantize = int8_quantize,
+    .int8_outliers = int8_outliers,
+    .int8_widen = int8_widen,
+    .int8_dot = int8_dot,
+    .absmax_columns = absmax_columns,
+    .int8_quantize_columns = int8_quantize_columns,
 #define CI_BLOCK(member, type, name, id, elements, bytes)                                                              \
   .widen_blocks[CI_BLOCK_##member] = widen_blocks_##member, .dot_blocks[CI_BLOCK_##member] = dot_blocks_##member,
 #include "formats/blocks.def"

@@ -1,5 +1,6 @@
 /* The types in which weights lie in files, and how they become float32: one row each. */
 #include "kernels/weight_types.h"
+#include "kernels/int8.h"
 #include <string.h>
 
 static const char *at(const ci_weight *w, size_t row, size_t column) {
@@ -90,11 +91,25 @@ static void widen_columns(const ci_weight *w, ci_widen_blocks *widen, size_t row
 #undef CI_BLOCK
 
 static const ci_weight_type rows[] = {
-    {"F32", 4, 1, true, panel_f32, CI_FEW_ROWS, dot_f32, axpy_f32},
-    {"F16", 2, 1, false, panel_f16, CI_FEW_ROWS, dot_f16, axpy_f16},
-    {"BF16", 2, 1, false, panel_bf16, CI_FEW_ROWS, dot_bf16, axpy_bf16},
-#define CI_BLOCK(member, type, name, id, elements, bytes)                                                              \
-  {name, bytes, elements, false, panel_##member, CI_FEW_ROWS, dot_##member, NULL},
+    {.id = "F32",
+     .size = 4,
+     .block = 1,
+     .in_place = true,
+     .panel = panel_f32,
+     .few = 1,
+     .dot = dot_f32,
+     .axpy = axpy_f32},
+    {.id = "F16", .size = 2, .block = 1, .panel = panel_f16, .few = CI_FEW_ROWS, .dot = dot_f16, .axpy = axpy_f16},
+    {.id = "BF16", .size = 2, .block = 1, .panel = panel_bf16, .few = CI_FEW_ROWS, .dot = dot_bf16, .axpy = axpy_bf16},
+    {.id = "LLM.int8()",
+     .size = 1,
+     .block = 1,
+     .panel = ci_int8_panel,
+     .few = 1,
+     .prepare = ci_int8_prepare,
+     .multiply = ci_int8_multiply},
+#define CI_BLOCK(member, type, name, id_, elements, bytes)                                                             \
+  {.id = name, .size = bytes, .block = elements, .panel = panel_##member, .few = CI_FEW_ROWS, .dot = dot_##member},
 #include "formats/blocks.def"
 #undef CI_BLOCK
 };

@@ -15,7 +15,7 @@ static const char *join(char *out, const char *a, const char *c) {
 static ci_weight load(ci_builder *b, const char *name, size_t outputs, size_t inputs, bool by_input) {
   char key[NAME];
   join(key, name, ".weight");
-  return by_input ? ci_weight_conv1d(b, key, inputs, outputs, 0, outputs) : ci_weight_linear(b, key, outputs, inputs);
+  return ci_weight_module(b, key, outputs, inputs, by_input);
 }
 
 int ci_add_linear_named(ci_builder *b, const char *node, const char *name, int x, size_t outputs, size_t inputs, bool biased,

@@ -46,7 +46,7 @@ static const ci_tensor *look_up(ci_builder *b, const char *name) {
   return tensor;
 }
 
-static void mark_used(ci_builder *b, const ci_tensor *tensor) { b->used[tensor - ci_tensors_at(b->model->tensors, 0)] = 1; }
+void ci_mark_used(ci_builder *b, const ci_tensor *tensor) { b->used[tensor - ci_tensors_at(b->model->tensors, 0)] = 1; }
 
 bool ci_has_weight(ci_builder *b, const char *name) { return !b->status && look_up(b, name); }
 
@@ -54,7 +54,7 @@ static const ci_tensor *need(ci_builder *b, const char *name) {
   if (b->status) return NULL;
   const ci_tensor *tensor = look_up(b, name);
   if (!tensor) ci_build_fail(b, b->model->path, "tensor \"%s%s\" is missing", b->weights, name);
-  else mark_used(b, tensor);
+  else ci_mark_used(b, tensor);
   return tensor;
 }
 
@@ -79,12 +79,20 @@ static ci_weight matrix_of(ci_builder *b, const ci_tensor *t, bool fits, size_t 
   return w;
 }
 
-static ci_weight matrix(ci_builder *b, const char *name, size_t rows, size_t columns) {
+/* module: its full name, if it may be quantised; by_input: the file has [inputs, outputs]. */
+static ci_weight matrix(ci_builder *b, const char *name, size_t outputs, size_t inputs, bool by_input, const char *module) {
   const ci_tensor *t = need(b, name);
   if (!t) return (ci_weight){0};
+  bool codes = t->type == CI_I8; /* bitsandbytes has turned Conv1D's round */
+  size_t rows = by_input && !codes ? inputs : outputs, columns = by_input && !codes ? outputs : inputs;
+  bool fits = t->rank == 2 && t->shape[0] == rows && t->shape[1] == columns;
   char expected[64];
   snprintf(expected, sizeof expected, "[%zu, %zu]", rows, columns);
-  return matrix_of(b, t, t->rank == 2 && t->shape[0] == rows && t->shape[1] == columns, rows, columns, expected);
+  if (codes && !fits) wrong_shape(b, t, expected);
+  if (codes) return ci_load_codes(b, t, outputs, inputs);
+  ci_weight w = matrix_of(b, t, fits, rows, columns, expected);
+  w.by_input ^= by_input;
+  return ci_load_weight(b, t, &w, module);
 }
 
 ci_weight ci_weight_stack(ci_builder *b, const char *name, size_t count, size_t rows, size_t columns) {
@@ -94,26 +102,26 @@ ci_weight ci_weight_stack(ci_builder *b, const char *name, size_t count, size_t 
   snprintf(expected, sizeof expected, "[%zu, %zu, %zu]", count, rows, columns);
   bool fits = t->rank == 3 && t->shape[0] == count && t->shape[1] == rows && t->shape[2] == columns;
   if (t->rank == 2) fits = t->shape[1] == columns && t->shape[0] / rows == count && t->shape[0] % rows == 0;
-  return matrix_of(b, t, fits, fits ? count * rows : 0, columns, expected);
-}
-
-ci_weight ci_weight_cut(const ci_weight *w, size_t first, size_t outputs) {
-  ci_weight cut = *w;
-  if (!w->type) return cut; /* after an error */
-  cut.data = (const char *)w->data + first * (w->by_input ? 1 : w->ld) / w->type->block * w->type->size;
-  *(w->by_input ? &cut.b : &cut.a) = outputs;
-  return cut;
+  ci_weight w = matrix_of(b, t, fits, fits ? count * rows : 0, columns, expected);
+  return ci_load_weight(b, t, &w, NULL);
 }
 
 ci_weight ci_weight_linear(ci_builder *b, const char *name, size_t outputs, size_t inputs) {
-  return matrix(b, name, outputs, inputs);
+  return matrix(b, name, outputs, inputs, false, NULL);
 }
 
-ci_weight ci_weight_conv1d(ci_builder *b, const char *name, size_t inputs, size_t columns, size_t first, size_t outputs) {
-  ci_weight w = matrix(b, name, inputs, columns);
-  if (b->status) return w;
-  w.by_input = !w.by_input; /* stored transposed: as nn.Linear */
-  return ci_weight_cut(&w, first, outputs);
+ci_weight ci_weight_module(ci_builder *b, const char *name, size_t outputs, size_t inputs, bool by_input) {
+  static const char ending[] = ".weight";
+  char module[256];
+  size_t length = (size_t)snprintf(module, sizeof module, "%s%s", b->weights, name);
+  bool named = length < sizeof module && ci_ends_with(module, ending);
+  if (named) module[length - strlen(ending)] = 0;
+  return matrix(b, name, outputs, inputs, by_input, named ? module : NULL);
+}
+
+ci_weight ci_weight_head(ci_builder *b, const char *name, size_t outputs, size_t inputs) {
+  if (b->model->loading.left_out) return ci_weight_module(b, name, outputs, inputs, false);
+  return ci_weight_linear(b, name, outputs, inputs);
 }
 
 ci_weight ci_weight_table(const float *data, size_t rows, size_t columns) {
@@ -121,10 +129,12 @@ ci_weight ci_weight_table(const float *data, size_t rows, size_t columns) {
 }
 
 static const float *widened(ci_builder *b, const ci_tensor *t, size_t first, size_t n) {
-  if (t->type == CI_F32) return (const float *)t->data + first;
-  if (t->type != CI_F16 && t->type != CI_BF16 && ci_dtype_block(t->type) == 1) return expected_types(b, t), NULL;
+  if (t->type == CI_F32 && !ci_loads_vector(b, t)) return (const float *)t->data + first;
+  if (t->type != CI_F32 && t->type != CI_F16 && t->type != CI_BF16 && ci_dtype_block(t->type) == 1) return expected_types(b, t), NULL;
   float *copy = ci_build_alloc(b, n, sizeof *copy);
-  if (copy) ci_tensor_widen(t, first, n, copy);
+  if (!copy) return NULL;
+  ci_tensor_widen(t, first, n, copy);
+  ci_load_vector(b, t, copy, n);
   return copy;
 }
 

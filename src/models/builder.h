@@ -14,6 +14,8 @@ typedef struct ci_builder {
   char scope[64];         /* "decoder.3." */
   char weights[96];       /* prefix of weight names: "model.decoder.layers.3." */
   unsigned char *used;    /* [tensors] looked up */
+  ci_weight *made;        /* [tensors] what a tensor was converted to; type NULL: it was not */
+  ci_pool *pool;          /* for conversions; NULL until one is needed */
   const json_t *inside;   /* the object that configuration values are read from; NULL: the configuration itself */
   char inside_name[64];
 } ci_builder;
@@ -49,16 +51,17 @@ void ci_build_section(ci_builder *b, ci_space_id space, const char *scope_format
 /* Weight names from here on begin with the formatted prefix. */
 void ci_build_weights(ci_builder *b, const char *format, int index);
 
-/* [outputs, inputs] as nn.Linear stores it. Names are b->weights + name. */
+/* A table [outputs, inputs], or what is no module of its own. Names are b->weights + name. */
 ci_weight ci_weight_linear(ci_builder *b, const char *name, size_t outputs, size_t inputs);
-/* [inputs, outputs] as Conv1D stores it; columns [first, first + outputs) of it. */
-ci_weight ci_weight_conv1d(ci_builder *b, const char *name, size_t inputs, size_t columns, size_t first, size_t outputs);
+/* The weight of an nn.Linear, or by_input of a Conv1D, which stores [inputs, outputs]: in 8 bits if that is asked for. */
+ci_weight ci_weight_module(ci_builder *b, const char *name, size_t outputs, size_t inputs, bool by_input);
+/* An output matrix of its own, which is in 8 bits only where llm_int8_skip_modules says what is not. */
+ci_weight ci_weight_head(ci_builder *b, const char *name, size_t outputs, size_t inputs);
 /* `count` matrices [rows, columns] in one tensor, [count, rows, columns] or [count rows, columns]: as one of count rows. */
 ci_weight ci_weight_stack(ci_builder *b, const char *name, size_t count, size_t rows, size_t columns);
-/* The rows of a weight that make outputs [first, first + outputs). */
-ci_weight ci_weight_cut(const ci_weight *w, size_t first, size_t outputs);
 /* A table of float32 computed here (the builder's arena): [rows, columns]. */
 ci_weight ci_weight_table(const float *data, size_t rows, size_t columns);
+void ci_mark_used(ci_builder *b, const ci_tensor *tensor);
 bool ci_has_weight(ci_builder *b, const char *name);
 /* float32 of a vector of n elements (copied if the file has another type). */
 const float *ci_vector(ci_builder *b, const char *name, size_t n);

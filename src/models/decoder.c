@@ -29,7 +29,7 @@ static void end(ci_builder *b, const ci_decoder *d, int x, ci_weight embedding) 
   if (d->project_out) x = ci_add_linear_named(b, "projected", d->project_out, x, width, d->block.width, false, false);
   ci_build_weights(b, "", 0);
   snprintf(key, sizeof key, "%s.weight", d->head);
-  ci_weight head = d->tied ? embedding : ci_weight_linear(b, key, d->vocabulary, width);
+  ci_weight head = d->tied ? embedding : ci_weight_head(b, key, d->vocabulary, width);
   snprintf(key, sizeof key, "%s.bias", d->head);
   const float *bias = d->head_biased ? ci_vector(b, key, d->vocabulary) : NULL;
   bool scaled = is_scaled(d->logit_scale), capped = d->logit_cap > 0;

@@ -15,14 +15,7 @@ static const char *name_of(char *room, const char *format, size_t expert) {
   return room;
 }
 
-/* Outputs [m->first, + outputs) of a matrix with `of` outputs. */
-static ci_weight cut(const ci_expert_matrix *m, ci_weight w, size_t outputs) {
-  w.data = (const char *)w.data + m->first * (m->by_input ? 1 : w.ld) / w.type->block * w.type->size;
-  *(m->by_input ? &w.b : &w.a) = outputs;
-  w.by_input = m->by_input;
-  return w;
-}
-
+/* Matrices of their own are modules that may be in 8 bits; stacked ones are parameters, which are not. */
 static void read_weights(ci_builder *b, const ci_expert_matrix *m, size_t experts, size_t outputs, size_t inputs,
                          ci_weight *out) {
   char room[NAME];
@@ -31,13 +24,15 @@ static void read_weights(ci_builder *b, const ci_expert_matrix *m, size_t expert
   if (!is_each(m->weight)) all = ci_weight_stack(b, m->weight, experts, rows, columns);
   for (size_t e = 0; e < experts && !b->status; e++) {
     ci_weight w = all;
-    if (is_each(m->weight))
-      w = ci_weight_linear(b, name_of(room, m->weight, e), rows, columns);
-    else
+    if (is_each(m->weight)) {
+      w = ci_weight_module(b, name_of(room, m->weight, e), of, inputs, m->by_input);
+    } else {
       w.data = (const char *)w.data + e * rows * w.ld / w.type->block * w.type->size;
-    w.a = rows;
+      w.a = rows;
+      w.by_input = m->by_input;
+    }
     if (b->status) return;
-    out[e] = cut(m, w, outputs);
+    out[e] = ci_weight_cut(&w, m->first, outputs);
     if (out[e].type != out[0].type)
       ci_build_fail(b, b->model->path, "tensors \"%s%s\": experts of different types, %s and %s", b->weights, m->weight,
                     out[0].type->id, out[e].type->id);
@@ -109,6 +104,7 @@ ci_route_params ci_experts_route(ci_builder *b, const char *experts_key, const c
 
 ci_experts_shape ci_experts_like_deepseek(ci_builder *b, const ci_decoder *d, ci_mlp_shape *shared) {
   ci_experts_shape e = {.router = "mlp.gate.weight",
+                        .plain_router = true,
                         .selection_bias = "mlp.gate.e_score_correction_bias",
                         .gate.weight = "mlp.experts.%d.gate_proj.weight",
                         .up.weight = "mlp.experts.%d.up_proj.weight",
@@ -141,7 +137,8 @@ int ci_add_experts(ci_builder *b, const ci_block *block, int x) {
   const ci_experts_shape *s = block->mlp.own;
   ci_route_params params = s->route;
   if (s->selection_bias) params.selection_bias = ci_vector(b, s->selection_bias, params.experts);
-  ci_weight router = ci_weight_linear(b, s->router, params.experts, block->width);
+  ci_weight router = s->plain_router ? ci_weight_linear(b, s->router, params.experts, block->width)
+                                     : ci_weight_module(b, s->router, params.experts, block->width, false);
   const float *bias = s->router_bias ? ci_vector(b, s->router_bias, params.experts) : NULL;
   int route = ci_add_route(b, "mlp.route", ci_add_linear(b, "mlp.router", x, router, bias), &params);
   int inner = inside(b, s, block->width, x, route);

@@ -19,6 +19,7 @@ typedef struct {
 typedef struct {
   size_t inner;
   const char *router, *router_bias; /* tensors [experts, width] and [experts]; bias NULL: none */
+  bool plain_router;                /* a parameter, no nn.Linear: never in 8 bits */
   const char *selection_bias;       /* tensor of route.selection_bias; NULL: none */
   ci_route_params route;
   ci_expert_matrix gate; /* weight NULL: down(act(up(x))) */

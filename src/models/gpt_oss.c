@@ -17,12 +17,12 @@ static void choose_layer(ci_builder *b, const ci_decoder *d, int index, ci_block
 
 static void build(ci_builder *b) {
   ci_config_only(b, "hidden_act", json_string("silu"));
-  ci_config_only(b, "quantization_config", json_null());
   ci_decoder d = ci_decoder_like_llama(b);
   ci_experts_shape experts = {
       .inner = d.block.mlp.inner,
       .router = "mlp.router.weight",
       .router_bias = "mlp.router.bias",
+      .plain_router = true,
       .route = ci_experts_route(b, "num_local_experts", "num_experts_per_tok", true),
       .up = {.weight = "mlp.experts.gate_up_proj", .bias = "mlp.experts.gate_up_proj_bias", .by_input = true},
       .down = {.weight = "mlp.experts.down_proj", .bias = "mlp.experts.down_proj_bias", .by_input = true},
@@ -34,6 +34,8 @@ static void build(ci_builder *b) {
   d.layer = choose_layer;
   ci_build_decoder(b, &d);
 }
+
+static const char *const float32[] = {"post_attention_layernorm", "input_layernorm", "norm", NULL};
 
 extern const ci_architecture ci_architecture_gpt_oss;
 const ci_architecture ci_architecture_gpt_oss = {
@@ -47,4 +49,5 @@ const ci_architecture ci_architecture_gpt_oss = {
         " \"max_position_embeddings\": 131072, \"num_local_experts\": 128, \"num_experts_per_tok\": 4,"
         " \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 32.0, \"beta_fast\": 32.0, \"beta_slow\": 1.0,"
         " \"truncate\": false, \"original_max_position_embeddings\": 4096}}",
+    .float32 = float32,
     .build = build};

@@ -10,7 +10,7 @@ static void embed_apart(ci_builder *b, ci_pair *pair) {
   ci_weight decoder = ci_weight_linear(b, "model.decoder.embed_tokens.weight", target, d);
   pair->sides[CI_DECODER].embedding = decoder;
   bool tied = ci_config_bool(b, "tie_word_embeddings", true);
-  pair->head = tied ? decoder : ci_weight_linear(b, "lm_head.weight", target, d);
+  pair->head = tied ? decoder : ci_weight_head(b, "lm_head.weight", target, d);
   pair->head_bias = ci_vector_if_there(b, "final_logits_bias", target);
 }
 

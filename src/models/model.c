@@ -47,6 +47,7 @@ static ci_status read_config(ci_model *model, const json_t *kwargs, ci_error *er
     status = ci_fail(err, CI_EINVAL, model->path, "is no model folder and no installed model");
   if (!status) status = gguf ? ci_gguf_config(model->path, &model->config, err) : ci_json_read_file(path, &model->config, err);
   if (!status && !json_is_object(model->config)) status = ci_fail(err, CI_EFILE, path, "is not a JSON object");
+  if (!status) status = ci_loading_read(model->config, path, kwargs, &model->loading, err);
   if (!status && kwargs && json_object_update(model->config, (json_t *)kwargs)) status = ci_fail_memory(err);
   if (!status) status = find_architecture(model, path, err);
   if (!status && model->architecture->defaults) {
@@ -96,15 +97,18 @@ static ci_status build_graph(ci_model *model, ci_warn *warn, void *context, ci_e
   ci_graph *graph = &model->graph;
   for (int s = 0; s < CI_SPACES; s++) graph->ids_node[s] = graph->input_node[s] = -1;
   ci_builder b = {.model = model, .err = err, .used = ci_alloc_zeroed(ci_tensors_count(model->tensors), 1)};
-  if (!b.used) return ci_fail_memory(err);
+  b.made = ci_alloc_zeroed(ci_tensors_count(model->tensors), sizeof *b.made);
+  if (!b.used || !b.made) b.status = ci_fail_memory(err);
   ci_config_only(&b, "pruned_heads", json_object()); /* every class of transformers takes these heads away */
-  model->architecture->build(&b);
+  if (!b.status) model->architecture->build(&b);
   if (!b.status) {
     ci_graph_finish(graph);
     model->vocabulary = graph->nodes[graph->logits].width;
     warn_unused(model, b.used, warn, context);
   }
   ci_free(b.used);
+  ci_free(b.made);
+  ci_pool_close(b.pool);
   return b.status;
 }
 
@@ -205,6 +209,7 @@ void ci_model_close(ci_model *model) {
   json_decref(model->config);
   json_decref(model->generation_config);
   ci_free(model->graph.nodes);
+  ci_free(model->loading.modules);
   ci_arena_close(model->arena);
   ci_free(model->path);
   ci_free(model->name);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "engine/graph.h"
 #include "formats/tensors.h"
+#include "models/loading.h"
 #include "tokenizers/tokenizer.h"
 
 struct ci_builder;
@@ -17,6 +18,7 @@ typedef struct {
   const char *prefix;     /* base model prefix that keys may lack or have: "model." */
   const char *defaults;       /* values of transformers' configuration class that config.json may leave out, as JSON; or NULL */
   const char *const *ignored; /* tensors that transformers ignores too: endings of names, or beginnings ("vocoder.*"); NULL-terminated */
+  const char *const *float32; /* modules that transformers keeps in float32 when the rest has 16 bits or 8; NULL-terminated, or NULL */
   void (*build)(struct ci_builder *b);
 } ci_architecture;
 
@@ -29,6 +31,7 @@ typedef struct {
   const ci_architecture *architecture;
   json_t *config;            /* config.json, with model_kwargs on top */
   json_t *generation_config; /* generation_config.json, or NULL */
+  ci_loading loading;
   ci_tensors *tensors;
   ci_tokenizer *tokenizer;
   ci_arena *arena;

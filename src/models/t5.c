@@ -135,7 +135,7 @@ static void build(ci_builder *b, bool bias_by_layer, bool tied_by_default) {
   ci_weight embedding = ci_weight_tied(b, shared, 3, vocabulary, d);
   for (int s = 0; s < CI_SIDES; s++) pair.sides[s].embedding = embedding;
   bool tied = ci_config_bool(b, "tie_word_embeddings", tied_by_default);
-  pair.head = tied ? embedding : ci_weight_linear(b, "lm_head.weight", vocabulary, d);
+  pair.head = tied ? embedding : ci_weight_head(b, "lm_head.weight", vocabulary, d);
   if (tied) pair.head_scale = 1 / sqrt((double)d);
   biases own = read_biases(b, &pair, bias_by_layer);
   pair.own = &own;
@@ -155,6 +155,7 @@ static void build_umt5(ci_builder *b) {
 /* The last is a bias of cross-attention that early checkpoints have and no version of transformers reads. */
 static const char *const ignored[] = {"embed_tokens.weight", "lm_head.weight",
                                       "EncDecAttention.relative_attention_bias.weight", NULL};
+static const char *const float32[] = {"wo", NULL};
 
 extern const ci_architecture ci_architecture_t5, ci_architecture_mt5, ci_architecture_umt5;
 const ci_architecture ci_architecture_t5 = {.id = "t5",
@@ -163,6 +164,7 @@ const ci_architecture ci_architecture_t5 = {.id = "t5",
                                             .prefix = "transformer.",
                                             .defaults = "{\"pad_token_id\": 0, \"eos_token_id\": 1}",
                                             .ignored = ignored,
+                                            .float32 = float32,
                                             .build = build_t5};
 const ci_architecture ci_architecture_mt5 = {
     .id = "mt5",
@@ -172,6 +174,7 @@ const ci_architecture ci_architecture_mt5 = {
     .defaults = "{\"feed_forward_proj\": \"gated-gelu\", \"pad_token_id\": 0, \"eos_token_id\": 1,"
                 " \"decoder_start_token_id\": 0}",
     .ignored = ignored,
+    .float32 = float32,
     .build = build_mt5};
 const ci_architecture ci_architecture_umt5 = {
     .id = "umt5",
@@ -181,4 +184,5 @@ const ci_architecture ci_architecture_umt5 = {
     .defaults = "{\"feed_forward_proj\": \"gated-gelu\", \"pad_token_id\": 0, \"eos_token_id\": 1,"
                 " \"decoder_start_token_id\": 0}",
     .ignored = ignored,
+    .float32 = float32,
     .build = build_umt5};

@@ -22,7 +22,7 @@ static const ci_dtype types[] = {
 };
 enum { TYPES = sizeof types / sizeof *types };
 
-static const char *const ids[] = {"portable", "avx2", "avx512"};
+static const char *const ids[] = {"portable", "avx2", "avx512", "avx512_vnni"};
 
 /* Random bytes. tame: with halves that are no NaN and no infinity, by taking a bit of the exponent out of every byte.
  */
@@ -108,7 +108,7 @@ static void every_type_on_every_cpu(void **state) {
       fill(bytes, sizeof bytes, round < 2, &random);
       ci_tensor tensor = {.type = types[t], .data = bytes};
       ci_tensor_widen(&tensor, 0, ROWS * COLUMNS, whole);
-      for (size_t k = 0; k < 3; k++) {
+      for (size_t k = 0; k < 4; k++) {
         const ci_kernels *kernels = ci_kernels_named(ids[k]);
         if (!kernels) continue;
         check_panels(kernels, types[t], bytes, whole);
@@ -134,7 +134,7 @@ static void every_scale(void **state) {
         if (at + 1 < size) bytes[at + 1] = (uint8_t)(half >> 8);
         ci_tensor tensor = {.type = types[t], .data = bytes};
         ci_tensor_widen(&tensor, 0, block, expected);
-        for (size_t k = 0; k < 3; k++) {
+        for (size_t k = 0; k < 4; k++) {
           const ci_kernels *kernels = ci_kernels_named(ids[k]);
           if (!kernels) continue;
           kernels->widen_blocks[t](bytes, 1, found);

@@ -389,9 +389,10 @@ static void tables(void **state) {
   assert_ptr_equal(ci_kernels_named(ci_kernels_best()->id), ci_kernels_best());
 }
 
-#define FOR_ALL(test)                                                                                                  \
-  {#test ", portable", test, NULL, NULL, (void *)"portable"}, {#test ", avx2", test, NULL, NULL, (void *)"avx2"}, {    \
-#test ", avx512", test, NULL, NULL, (void *)"avx512"                                                               \
+#define FOR_ALL(test)                                                                                                           \
+  {#test ", portable", test, NULL, NULL, (void *)"portable"}, {#test ", avx2", test, NULL, NULL, (void *)"avx2"},               \
+      {#test ", avx512", test, NULL, NULL, (void *)"avx512"}, {                                                                 \
+    #test ", avx512_vnni", test, NULL, NULL, (void *)"avx512_vnni"                                                              \
   }
 
 int main(void) {

@@ -67,8 +67,10 @@ static inline void golden_open_with(ci_model *model, const char *folder, bool sm
   if (ci_tensors_open(path, &model->tensors, &err)) fail_msg("%s: %s", err.where, err.message);
   for (int s = 0; s < CI_SPACES; s++) model->graph.ids_node[s] = model->graph.input_node[s] = -1;
   ci_builder b = {.model = model, .err = &err, .used = ci_alloc_zeroed(ci_tensors_count(model->tensors), 1)};
+  b.made = ci_alloc_zeroed(ci_tensors_count(model->tensors), sizeof *b.made);
   model->architecture->build(&b);
   ci_free(b.used);
+  ci_free(b.made);
   if (b.status) fail_msg("%s: %s", err.where, err.message);
   ci_graph_finish(&model->graph);
   model->vocabulary = model->graph.nodes[model->graph.logits].width;

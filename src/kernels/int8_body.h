@@ -1,0 +1,326 @@
+/* Rows in 8 bits, for kernels_body.h: absmax codes, their widening, and exact products of codes.
+ *
+ * Sums of products of codes are 32-bit integers, so all instruction sets give the same bits. VNNI multiplies unsigned
+ * by signed bytes: weights are moved up by 128, and 128 times the sum of x's codes is taken away again. Without it
+ * codes go to 16 bits, where no pair of products can overflow (vpmaddubsw would saturate). */
+#if defined(__AVX512VNNI__)
+enum { CODES = 64, CODE_ROWS = 6, CODE_BIAS = 128 };
+typedef __m512i code_sums;
+typedef __m512i code_vector;
+
+static inline code_vector load_codes(const int8_t *p, size_t n) {
+  return n >= CODES ? _mm512_loadu_si512(p) : _mm512_maskz_loadu_epi8(((__mmask64)1 << n) - 1, p);
+}
+static inline code_vector load_weights(const int8_t *p, size_t n) {
+  return _mm512_xor_si512(load_codes(p, n), _mm512_set1_epi8((char)0x80));
+}
+static inline code_sums add_products(code_sums s, code_vector w, code_vector x) {
+  return _mm512_dpbusd_epi32(s, w, x);
+}
+#elif defined(__AVX512BW__)
+enum { CODES = 32, CODE_ROWS = 6, CODE_BIAS = 0 };
+typedef __m512i code_sums;
+typedef __m512i code_vector;
+
+static inline code_vector load_codes(const int8_t *p, size_t n) {
+  __mmask32 all = n >= CODES ? ~(__mmask32)0 : ((__mmask32)1 << n) - 1;
+  return _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(all, p));
+}
+static inline code_vector load_weights(const int8_t *p, size_t n) {
+  return load_codes(p, n);
+}
+static inline code_sums add_products(code_sums s, code_vector w, code_vector x) {
+  return _mm512_add_epi32(s, _mm512_madd_epi16(w, x));
+}
+#elif defined(__AVX2__)
+enum { CODES = 16, CODE_ROWS = 2, CODE_BIAS = 0 };
+typedef __m256i code_sums;
+typedef __m256i code_vector;
+
+static inline code_vector load_codes(const int8_t *p, size_t n) {
+  __m128i bytes = _mm_setzero_si128();
+  memcpy(&bytes, p, n >= CODES ? CODES : n);
+  return _mm256_cvtepi8_epi16(bytes);
+}
+static inline code_vector load_weights(const int8_t *p, size_t n) {
+  return load_codes(p, n);
+}
+static inline code_sums add_products(code_sums s, code_vector w, code_vector x) {
+  return _mm256_add_epi32(s, _mm256_madd_epi16(w, x));
+}
+#else
+enum { CODES = 8, CODE_ROWS = 2, CODE_BIAS = 0 };
+typedef int32_t code_sums __attribute__((vector_size(32)));
+typedef int16_t code_vector __attribute__((vector_size(16)));
+typedef int8_t code_bytes __attribute__((vector_size(8)));
+
+static inline code_vector load_codes(const int8_t *p, size_t n) {
+  code_bytes bytes = {0};
+  memcpy(&bytes, p, n >= CODES ? CODES : n);
+  return __builtin_convertvector(bytes, code_vector);
+}
+static inline code_vector load_weights(const int8_t *p, size_t n) {
+  return load_codes(p, n);
+}
+/* 128 times 127 fits 16 bits. */
+static inline code_sums add_products(code_sums s, code_vector w, code_vector x) {
+  return s + __builtin_convertvector(w * x, code_sums);
+}
+#endif
+
+/* out[r] = the sum of s[r] */
+#if defined(__AVX512BW__)
+static inline void add_up(const code_sums s[4], int32_t out[4]) {
+  __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(s[0], s[1]), _mm512_unpackhi_epi32(s[0], s[1]));
+  __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(s[2], s[3]), _mm512_unpackhi_epi32(s[2], s[3]));
+  __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+  __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+  _mm_storeu_si128((__m128i *)out, _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
+}
+#else
+static inline void add_up(const code_sums s[4], int32_t out[4]) {
+  for (int r = 0; r < 4; r++) {
+    int32_t lanes[sizeof(code_sums) / 4], total = 0;
+    memcpy(lanes, &s[r], sizeof lanes);
+    for (size_t i = 0; i < sizeof lanes / 4; i++) total += lanes[i];
+    out[r] = total;
+  }
+}
+#endif
+
+static inline int32_t less_bias(int32_t total, int32_t sum) {
+  return (int32_t)((uint32_t)total - (uint32_t)CODE_BIAS * (uint32_t)sum); /* right modulo 2^32, and the result fits */
+}
+
+/* m rows of x against up to 4 rows of weights: sums stay in registers over n. */
+static inline __attribute__((always_inline)) void int8_tile(size_t m, size_t rows, size_t n, const int8_t *x,
+                                                            size_t ldx, const int32_t *sums, const int8_t *w,
+                                                            size_t ldw, int32_t *out, size_t ldo) {
+  code_sums s[CODE_ROWS][4];
+  memset(s, 0, sizeof s);
+  for (size_t k = 0; k < n; k += CODES) {
+    code_vector v[4];
+    for (size_t r = 0; r < rows; r++) v[r] = load_weights(w + r * ldw + k, n - k);
+    for (size_t i = 0; i < m; i++) {
+      code_vector u = load_codes(x + i * ldx + k, n - k);
+      for (size_t r = 0; r < rows; r++) s[i][r] = add_products(s[i][r], v[r], u);
+    }
+  }
+  for (size_t i = 0; i < m; i++) {
+    int32_t total[4];
+    add_up(s[i], total);
+    for (size_t r = 0; r < rows; r++) out[i * ldo + r] = less_bias(total[r], sums[i]);
+  }
+}
+
+/* One row of x against one row of weights, which comes from memory: four sums, so that none waits for another. */
+static inline int32_t int8_row(size_t n, const int8_t *x, const int8_t *w) {
+  code_sums s[4];
+  int32_t total[4];
+  memset(s, 0, sizeof s);
+  size_t k = 0;
+  for (; k + 4 * CODES <= n; k += 4 * CODES) {
+    for (size_t j = 0; j < 4 * CODES; j += 64) __builtin_prefetch(w + k + j + 4096);
+    for (size_t j = 0; j < 4; j++)
+      s[j] = add_products(s[j], load_weights(w + k + j * CODES, CODES), load_codes(x + k + j * CODES, CODES));
+  }
+  for (size_t j = 0; k < n; k += CODES, j = (j + 1) % 4)
+    s[j] = add_products(s[j], load_weights(w + k, n - k), load_codes(x + k, n - k));
+  add_up(s, total);
+  return total[0] + total[1] + total[2] + total[3];
+}
+
+static inline __attribute__((always_inline)) void int8_rows(size_t m, size_t rows, size_t n, const int8_t *x,
+                                                            size_t ldx, const int32_t *sums, const int8_t *w,
+                                                            size_t ldw, int32_t *out, size_t ldo) {
+  size_t i = 0;
+  for (; i + CODE_ROWS <= m; i += CODE_ROWS)
+    int8_tile(CODE_ROWS, rows, n, x + i * ldx, ldx, sums + i, w, ldw, out + i * ldo, ldo);
+  for (; i < m; i++) int8_tile(1, rows, n, x + i * ldx, ldx, sums + i, w, ldw, out + i * ldo, ldo);
+}
+
+static void int8_dot(size_t m, size_t rows, size_t n, const int8_t *x, size_t ldx, const int32_t *sums, const int8_t *w,
+                     size_t ldw, int32_t *out, size_t ldo) {
+  size_t r = 0;
+  if (m == 1) {
+    for (; r < rows; r++) out[r] = less_bias(int8_row(n, x, w + r * ldw), sums[0]);
+    return;
+  }
+  for (; r + 4 <= rows; r += 4) int8_rows(m, 4, n, x, ldx, sums, w + r * ldw, ldw, out + r, ldo);
+  for (; r < rows; r++) int8_rows(m, 1, n, x, ldx, sums, w + r * ldw, ldw, out + r, ldo);
+}
+
+typedef int8_t vb __attribute__((vector_size(KERNELS_LANES)));
+
+static inline vi magnitude(vf v) {
+  return (vi)v & 0x7fffffff;
+}
+
+/* The larger of two magnitudes as bits: NaN is the largest of all. */
+static inline vi larger_of(vi a, vi b) {
+  vi larger = a > b;
+  return (a & larger) | (b & ~larger);
+}
+
+static inline float largest_lane(vi bits) {
+  int32_t top = 0;
+  float value;
+  for (int i = 0; i < LANES; i++) top = bits[i] > top ? bits[i] : top;
+  memcpy(&value, &top, sizeof value);
+  return value;
+}
+
+/* torch divides a number by a tensor so: 127 times the reciprocal, rounded twice. */
+static inline float inverse_of(float top) {
+  float inverse = 1.0f / top * 127.0f;
+  return inverse <= 3.402823466e38f ? inverse : 0.0f; /* rows of zeros, and NaN */
+}
+
+/* To the nearest whole number, halves to even. x has been stored: the product that made it may not be fused into the
+ * sum. */
+static inline vi nearest(vf x) {
+  const vf magic = splat(12582912.0f);
+  return (vi)(x + magic) - (vi)magic;
+}
+
+static size_t int8_quantize(const float *x, size_t n, float threshold, int8_t *codes, float *scale, int32_t *sum) {
+  enum { STRETCH = 256 };
+  const vf edge = splat(threshold);
+  vi top = {0}, beyond = {0}, total = {0};
+  for (size_t i = 0; i < n; i += LANES) {
+    vf v = i + LANES <= n ? load(x + i) : load_rest(x + i, n - i);
+    vi out = (vf)magnitude(v) >= edge;
+    beyond -= out;
+    top = larger_of(top, magnitude(v) & ~out);
+  }
+  *scale = largest_lane(top);
+  const vf inverse = splat(inverse_of(*scale));
+  for (size_t i = 0; i < n; i += STRETCH) {
+    float scaled[STRETCH];
+    int8_t rounded[STRETCH];
+    size_t count = n - i < STRETCH ? n - i : STRETCH;
+    for (size_t j = 0; j < count; j += LANES) {
+      vf v = j + LANES <= count ? load(x + i + j) : load_rest(x + i + j, count - j);
+      vi out = (vf)magnitude(v) >= edge;
+      store(scaled + j, (vf)((vi)v & ~out) * inverse);
+    }
+    __asm__ volatile("" ::: "memory");
+    for (size_t j = 0; j < count; j += LANES) {
+      vi code = nearest(load(scaled + j));
+      total += code;
+      vb bytes = __builtin_convertvector(code, vb);
+      memcpy(rounded + j, &bytes, sizeof bytes);
+    }
+    memcpy(codes + i, rounded, count);
+  }
+  *sum = 0;
+  size_t outliers = 0;
+  for (int i = 0; i < LANES; i++) {
+    *sum += total[i];
+    outliers += (size_t)beyond[i];
+  }
+  return outliers;
+}
+
+static size_t int8_outliers(const float *x, size_t n, float threshold, uint32_t *at) {
+  const vf edge = splat(threshold);
+  size_t count = 0;
+  for (size_t i = 0; i < n; i += LANES) {
+    vi out = (vf)magnitude(i + LANES <= n ? load(x + i) : load_rest(x + i, n - i)) >= edge;
+    int64_t words[LANES / 2], any = 0;
+    memcpy(words, &out, sizeof words);
+    for (int j = 0; j < LANES / 2; j++) any |= words[j];
+    for (int j = 0; any && j < LANES; j++)
+      if (out[j]) at[count++] = (uint32_t)i + (uint32_t)j;
+  }
+  return count;
+}
+
+static void int8_widen(const int8_t *codes, float scale, float *y, size_t n) {
+  const vf s = splat(scale), c = splat(CI_INT8_STEP);
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    vb bytes;
+    memcpy(&bytes, codes + i, sizeof bytes);
+    store(y + i, __builtin_convertvector(__builtin_convertvector(bytes, vi), vf) * s * c);
+  }
+  for (; i < n; i++) y[i] = (float)codes[i] * scale * CI_INT8_STEP;
+}
+
+static void absmax_columns(const float *x, size_t n, float *top) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) store(top + i, (vf)larger_of(magnitude(load(x + i)), (vi)load(top + i)));
+  if (i < n)
+    store_rest(top + i, (vf)larger_of(magnitude(load_rest(x + i, n - i)), (vi)load_rest(top + i, n - i)), n - i);
+}
+
+static void int8_quantize_columns(const float *x, size_t rows, size_t columns, const float *top, int8_t *codes,
+                                  size_t ld) {
+  enum { WIDE_STRIP = 128, HIGH = 16 };
+  for (size_t c = 0; c < columns; c += WIDE_STRIP) {
+    size_t width = columns - c < WIDE_STRIP ? columns - c : WIDE_STRIP;
+    float inverse[WIDE_STRIP] = {0};
+    for (size_t j = 0; j < width; j++) inverse[j] = inverse_of(top[c + j]);
+    for (size_t r = 0; r < rows; r += HIGH) {
+      float scaled[WIDE_STRIP];
+      int8_t rounded[HIGH][WIDE_STRIP];
+      size_t high = rows - r < HIGH ? rows - r : HIGH;
+      for (size_t k = 0; k < high; k++) {
+        const float *row = x + (r + k) * columns + c;
+        for (size_t j = 0; j < width; j += LANES)
+          store(scaled + j, (j + LANES <= width ? load(row + j) : load_rest(row + j, width - j)) * load(inverse + j));
+        __asm__ volatile("" ::: "memory");
+        for (size_t j = 0; j < width; j += LANES) {
+          vb bytes = __builtin_convertvector(nearest(load(scaled + j)), vb);
+          memcpy(rounded[k] + j, &bytes, sizeof bytes);
+        }
+      }
+      for (size_t j = 0; j < width; j++) {
+        int8_t column[HIGH];
+        for (size_t k = 0; k < high; k++) column[k] = rounded[k][j];
+        memcpy(codes + (c + j) * ld + r, column, high);
+      }
+    }
+  }
+}
+
+/* The nearest half, ties to even; too large: infinity. */
+static inline uint16_t float_to_half(float x) {
+  uint32_t bits, magnitude_bits, sign;
+  memcpy(&bits, &x, 4);
+  sign = bits >> 16 & 0x8000u;
+  magnitude_bits = bits & 0x7fffffffu;
+  if (magnitude_bits > 0x7f800000u) return (uint16_t)(sign | 0x7e00u);
+  if (magnitude_bits >= 0x47800000u) return (uint16_t)(sign | 0x7c00u); /* 65536 and more */
+  if (magnitude_bits < 0x38800000u) { /* below 2^-14: the float adder rounds to multiples of 2^-24 */
+    float f;
+    memcpy(&f, &magnitude_bits, 4);
+    f += 0.5f;
+    memcpy(&magnitude_bits, &f, 4);
+    return (uint16_t)(sign | (magnitude_bits - 0x3f000000u));
+  }
+  magnitude_bits += (magnitude_bits >> 13 & 1u) + 0xfffu - (112u << 23);
+  return (uint16_t)(sign | magnitude_bits >> 13);
+}
+
+static void narrow_f16(const float *x, uint16_t *y, size_t n) {
+  size_t i = 0;
+#if defined(__AVX512F__)
+  for (; i + 16 <= n; i += 16)
+    _mm256_storeu_si256((__m256i *)(y + i),
+                        _mm512_cvtps_ph(_mm512_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#elif defined(__F16C__)
+  for (; i + 8 <= n; i += 8)
+    _mm_storeu_si128((__m128i *)(y + i), _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
+#endif
+  for (; i < n; i++) y[i] = float_to_half(x[i]);
+}
+
+static void narrow_bf16(const float *x, uint16_t *y, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits;
+    memcpy(&bits, x + i, 4);
+    uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16, quiet = bits >> 16 | 0x40u;
+    y[i] = (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+  }
+}
