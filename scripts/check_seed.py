@@ -4,8 +4,8 @@
 usage: check_seed.py MODEL [--bin build/cinseq] [--tables FOLDER]
 
 MODEL is a folder with the real weights of Helsinki-NLP/opus-mt-zh-en or openai-community/gpt2-xl; they are not in this repository.
-The tables have three decimals. opus-mt-zh-en has to agree within rounding (0.001). gpt2-xl's were made with LLM.int8(): its text is
-forced, and scores may differ by what 8 bits change (0.03). Only Python's standard library. The last line is "N passed, N failed".
+The tables have three decimals. opus-mt-zh-en has to agree within rounding (0.001). gpt2-xl's were made with LLM.int8() on
+a GPU: the weights are loaded in 8 bits, the text is forced, and scores may differ by what half precision and rounding change (0.03). Only Python's standard library. The last line is "N passed, N failed".
 """
 import argparse
 import csv
@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # By the beginning of a table's file name: how its text came about, and the difference that is allowed.
 KINDS = {
     "opus-mt": (("--generation_kwargs", "{}"), 0.001),
-    "gpt2-xl": (("-g", "Hello world\"\n\nThe first thing you'll notice is that the code is very simple. It"), 0.03),
+    "gpt2-xl": (("--model_kwargs", '{"load_in_8bit": true}', "-g", "Hello world\"\n\nThe first thing you'll notice is that the code is very simple. It"), 0.03),
 }
 
 

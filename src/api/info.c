@@ -27,7 +27,8 @@ static bool add_loading(json_t *info, const ci_loading *l) {
   json_t *threshold = isnan(l->threshold) ? json_integer(0) : json_real((double)l->threshold);
   return !json_object_set_new(info, "quantization",
                               json_pack("{s:s, s:I, s:I, s:o}", "method", l->modules->weight.type->id, "modules",
-                                        (json_int_t)l->module_count, "weights", (json_int_t)weights, "outlier_threshold", threshold));
+                                        (json_int_t)l->module_count, "weights", (json_int_t)weights,
+                                        "outlier_threshold", threshold));
 }
 
 /* Whole numbers of a side that the model has; nothing for one that it has not. Whether memory lasted. */

@@ -55,6 +55,7 @@ void ci_build_decoder(ci_builder *b, const ci_decoder *d) {
     ci_build_section(b, CI_DECODER, "decoder.%d.", i);
     ci_build_weights(b, d->layer_weights, i);
     if (d->layer) d->layer(b, d, i, &block);
+    if (d->tied && block.norm.weightless && i + 1 == d->layers) b->last_module = block.mlp.down;
     x = ci_add_block(b, &block, x);
   }
   end(b, d, x, embedding);

@@ -38,8 +38,6 @@ static void build(ci_builder *b) {
   ci_build_decoder(b, &d);
 }
 
-static const char *const float32[] = {"gate", "moe_statics", NULL};
-
 extern const ci_architecture ci_architecture_ernie4_5_moe;
 const ci_architecture ci_architecture_ernie4_5_moe = {
     .id = "ernie4_5_moe",
@@ -50,5 +48,4 @@ const ci_architecture ci_architecture_ernie4_5_moe = {
                 "\"rms_norm_eps\": 1e-5,"
                 " \"tie_word_embeddings\": true, \"rope_theta\": 500000, \"max_position_embeddings\": 131072,"
                 " \"moe_intermediate_size\": 1536, \"moe_k\": 6, \"moe_num_experts\": 64}",
-    .float32 = float32,
     .build = build};

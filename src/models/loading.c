@@ -127,7 +127,9 @@ static bool stays_float32(const ci_builder *b, const char *module) {
 static bool is_left_out(const ci_builder *b, const char *module) {
   size_t i;
   const json_t *name;
-  json_array_foreach(b->model->loading.left_out, i, name) if (is_named(b, json_string_value(name), module)) return true;
+  const json_t *listed = b->model->loading.left_out;
+  if (!listed && b->last_module && ci_ends_with(module, b->last_module)) return true;
+  json_array_foreach(listed, i, name) if (is_named(b, json_string_value(name), module)) return true;
   return stays_float32(b, module);
 }
 
@@ -226,8 +228,10 @@ static ci_weight codes_of(const ci_builder *b, size_t outputs, size_t inputs, co
 static void note_module(ci_builder *b, const ci_tensor *t, const ci_weight *w) {
   ci_loading *l = &b->model->loading;
   if (b->status) return;
-  if (ci_reserve((void **)&l->modules, &l->module_capacity, l->module_count + 1, sizeof *l->modules)) b->status = ci_fail_memory(b->err);
-  else l->modules[l->module_count++] = (ci_module){t->name, *w};
+  if (ci_reserve((void **)&l->modules, &l->module_capacity, l->module_count + 1, sizeof *l->modules))
+    b->status = ci_fail_memory(b->err);
+  else
+    l->modules[l->module_count++] = (ci_module){t->name, *w};
 }
 
 static void too_long(ci_builder *b, const ci_tensor *t, size_t inputs) {

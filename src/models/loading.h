@@ -12,9 +12,9 @@ struct ci_builder;
 
 typedef struct {
   bool int8;
-  float threshold;        /* of outliers; NaN: none are told apart */
-  const json_t *left_out; /* llm_int8_skip_modules, the configuration's; NULL: the output head */
-  ci_dtype type;          /* CI_F16, CI_BF16; CI_F32: as they are stored */
+  float threshold;           /* of outliers; NaN: none are told apart */
+  const json_t *left_out;    /* llm_int8_skip_modules, the configuration's; NULL: the output head */
+  ci_dtype type;             /* CI_F16, CI_BF16; CI_F32: as they are stored */
   struct ci_module *modules; /* in 8 bits: filled while the graph is built */
   size_t module_count, module_capacity;
 } ci_loading;

@@ -117,6 +117,11 @@ def test_info_describes_a_folder():
     assert (info["architecture"], info["parameters"], info["vocabulary"]) == ("llama", 260032, 512), info
     assert info["decoder"]["layers"] == 5 and info["checkpoint"]["types"] == {"F32": 260032}, info
     assert b"MarianMTModel" in works("info", "-m", "zh-en-mini").stdout == works("info", "zh-en-mini").stdout
+    eight = json.loads(works("info", "-m", "stories260K", "--json", "--model_kwargs", '{"load_in_8bit": true}').stdout)
+    assert eight["quantization"] == {"method": "LLM.int8()", "modules": 35, "weights": 226560, "outlier_threshold": 6.0}, eight
+    assert eight["dtype"] == "F16" and "dtype" not in info and "quantization" not in info, eight
+    assert json.loads(works("info", "stories260K", "--json", "--model_kwargs", '{"dtype": "bfloat16"}').stdout)["dtype"] == "BF16"
+    fails(2, '--model_kwargs: "load_in_4bit" is not supported: use "load_in_8bit"', "info", "stories260K", "--model_kwargs", '{"load_in_4bit": true}')
     fails(2, "expected one model", "info", "zh-en-mini", "stories260K")
     fails((1, 2), "nothing-there", "info", "-m", "nothing-there")
 

@@ -66,7 +66,8 @@ static void weights_are_bitsandbytes(void **state) {
   const ci_kernels *k = kernels(state);
   oracle o = open_oracle();
   const float *w = data_of(&o, "weight", OUTPUTS * INPUTS), *dequantized = data_of(&o, "dequantized", OUTPUTS * INPUTS);
-  float *turned = malloc(OUTPUTS * INPUTS * sizeof *turned), *wide = malloc(OUTPUTS * INPUTS * sizeof *wide), scale[OUTPUTS];
+  float *turned = malloc(OUTPUTS * INPUTS * sizeof *turned), *wide = malloc(OUTPUTS * INPUTS * sizeof *wide),
+        scale[OUTPUTS];
   int8_t *codes = malloc(OUTPUTS * INPUTS);
   for (size_t r = 0; r < OUTPUTS; r++)
     for (size_t i = 0; i < INPUTS; i++) turned[i * OUTPUTS + r] = w[r * INPUTS + i];
@@ -84,7 +85,8 @@ static void weights_are_bitsandbytes(void **state) {
   made.type->panel(k, &made, 0, OUTPUTS, 0, INPUTS, wide);
   assert_memory_equal(wide, dequantized, OUTPUTS * INPUTS * sizeof *wide);
   made.type->panel(k, &made, 5, 3, 7, 20, wide); /* some rows, some columns */
-  for (size_t r = 0; r < 3; r++) assert_memory_equal(wide + r * 20, dequantized + (5 + r) * INPUTS + 7, 20 * sizeof *wide);
+  for (size_t r = 0; r < 3; r++)
+    assert_memory_equal(wide + r * 20, dequantized + (5 + r) * INPUTS + 7, 20 * sizeof *wide);
   free(turned);
   free(wide);
   free(codes);
@@ -113,15 +115,17 @@ static void products_are_bitsandbytes(void **state) {
   const float *x = data_of(&o, "x", ROWS * INPUTS), *dequantized = data_of(&o, "dequantized", OUTPUTS * INPUTS);
   float y[ROWS * OUTPUTS];
   for (int plain = 0; plain < 2; plain++) {
-    ci_weight w = weight_of(data_of(&o, "CB", OUTPUTS * INPUTS), data_of(&o, "SCB", OUTPUTS), OUTPUTS, INPUTS, plain ? NAN : 6);
+    ci_weight w =
+        weight_of(data_of(&o, "CB", OUTPUTS * INPUTS), data_of(&o, "SCB", OUTPUTS), OUTPUTS, INPUTS, plain ? NAN : 6);
     const float *expected = data_of(&o, plain ? "y_without_threshold" : "y", ROWS * OUTPUTS);
     ci_weight_forward(&c, &w, ROWS, x, INPUTS, y, OUTPUTS, NULL);
     for (size_t i = 0; i < ROWS * OUTPUTS; i++) {
       double outliers = outliers_of(x + i / OUTPUTS * INPUTS, dequantized + i % OUTPUTS * INPUTS, (double)w.threshold);
-      double codes = fabs((double)expected[i] - outliers), rounding = 1e-6 * (double)w.scale[i % OUTPUTS] * 60 + 1e-6 * fabs(outliers);
+      double codes = fabs((double)expected[i] - outliers),
+             rounding = 1e-6 * (double)w.scale[i % OUTPUTS] * 60 + 1e-6 * fabs(outliers);
       if (!(fabs((double)y[i] - (double)expected[i]) <= 2e-5 * codes + rounding))
-        fail_msg("%s: [%zu, %zu]%s: %.9g, expected %.9g", k->id, i / OUTPUTS, i % OUTPUTS, plain ? " without threshold" : "",
-                 (double)y[i], (double)expected[i]);
+        fail_msg("%s: [%zu, %zu]%s: %.9g, expected %.9g", k->id, i / OUTPUTS, i % OUTPUTS,
+                 plain ? " without threshold" : "", (double)y[i], (double)expected[i]);
     }
   }
   ci_compute_close(&c);
@@ -140,7 +144,8 @@ static void sums_are_exact(void **state) {
     int8_t *x = malloc(m * ld), *w = malloc(rows * ld);
     int32_t sums[MOST] = {0}, out[MOST * (MOST + 1)];
     for (size_t i = 0; i < m * ld; i++) x[i] = round ? (int8_t)(random_bits(&random) % 255 - 127) : 127;
-    for (size_t i = 0; i < rows * ld; i++) w[i] = round ? (int8_t)(random_bits(&random) % 256) : (int8_t)(i / ld % 2 ? -128 : 127);
+    for (size_t i = 0; i < rows * ld; i++)
+      w[i] = round ? (int8_t)(random_bits(&random) % 256) : (int8_t)(i / ld % 2 ? -128 : 127);
     for (size_t i = 0; i < m; i++)
       for (size_t j = 0; j < n; j++) sums[i] += x[i * ld + j];
     k->int8_dot(m, rows, n, x, ld, sums, w, ld, out, MOST + 1);
@@ -174,11 +179,15 @@ static void rows_are_quantised(void **state) {
       size_t outliers = 0, count = k->int8_quantize(x, n, threshold, codes, &scale, &sum);
       assert_int_equal(k->int8_outliers(x, n, threshold, at), count);
       for (size_t i = 0; i < n; i++)
-        if (fabsf(x[i]) >= threshold) assert_int_equal(at[outliers++], i);
-        else if (!(fabsf(x[i]) <= top)) top = fabsf(x[i]);
+        if (fabsf(x[i]) >= threshold)
+          assert_int_equal(at[outliers++], i);
+        else if (!(fabsf(x[i]) <= top))
+          top = fabsf(x[i]);
       assert_int_equal(outliers, count);
-      if (kind == 3 && n) assert_true(isnan(scale));
-      else assert_true(scale == top);
+      if (kind == 3 && n)
+        assert_true(isnan(scale));
+      else
+        assert_true(scale == top);
       for (size_t i = 0; i < n && kind != 3; i++) {
         volatile float scaled = top > 0 ? x[i] * (1.0f / top * 127.0f) : 0;
         int expected = fabsf(x[i]) >= threshold ? 0 : (int)nearbyintf(scaled);
@@ -201,7 +210,9 @@ typedef struct {
 /* Rows with none, some and many outliers. */
 static layer make_layer(size_t outputs, size_t inputs, size_t m) {
   uint64_t random = outputs + inputs;
-  layer l = {.codes = malloc(outputs * inputs), .scale = malloc(outputs * sizeof(float)), .x = malloc(m * inputs * sizeof(float))};
+  layer l = {.codes = malloc(outputs * inputs),
+             .scale = malloc(outputs * sizeof(float)),
+             .x = malloc(m * inputs * sizeof(float))};
   for (size_t i = 0; i < outputs * inputs; i++) l.codes[i] = (int8_t)(random_bits(&random) % 255 - 127);
   for (size_t i = 0; i < outputs; i++) l.scale[i] = 0.1f + (float)i / 100;
   random_floats(&random, l.x, m * inputs, 2);
@@ -217,8 +228,8 @@ static void free_layer(layer *l) {
   free(l->x);
 }
 
-/* Alone or with others, on one thread or more, as a part by itself: the same bits. Panels hold fewer columns than there are
- * with outliers in the second shape. */
+/* Alone or with others, on one thread or more, as a part by itself: the same bits. Panels hold fewer columns than there
+ * are with outliers in the second shape. */
 static void company_changes_nothing(void **state) {
   const ci_kernels *k = kernels(state);
   static const size_t shapes[][3] = {{83, 301, 131}, {20, 6500, 7}};
@@ -232,15 +243,19 @@ static void company_changes_nothing(void **state) {
       if (threads == 1) ci_weight_forward(&c, &l.w, m, l.x, inputs, y, outputs, bias);
       ci_weight_forward(&c, &l.w, m, l.x, inputs, z, outputs, bias);
       assert_memory_equal(y, z, size * sizeof *y);
-      for (size_t r = 0; r < m; r += 5) ci_weight_forward(&c, &l.w, 1, l.x + r * inputs, inputs, z + r * outputs, outputs, bias);
+      for (size_t r = 0; r < m; r += 5)
+        ci_weight_forward(&c, &l.w, 1, l.x + r * inputs, inputs, z + r * outputs, outputs, bias);
       assert_memory_equal(y, z, size * sizeof *y);
       ci_weight_forward(&c, &l.w, m, l.x, inputs, y, outputs, NULL);
-      ci_weight_part part = {.w = &l.w, .rows = m, .first = 3, .count = outputs - 5, .ldx = inputs, .ldy = outputs, .x = l.x, .y = z};
+      ci_weight_part part = {
+          .w = &l.w, .rows = m, .first = 3, .count = outputs - 5, .ldx = inputs, .ldy = outputs, .x = l.x, .y = z};
       ci_weight_part_run(&c, &part, true, threads - 1);
-      for (size_t r = 0; r < m; r++) assert_memory_equal(z + r * outputs, y + r * outputs + 3, (outputs - 5) * sizeof *y);
+      for (size_t r = 0; r < m; r++)
+        assert_memory_equal(z + r * outputs, y + r * outputs + 3, (outputs - 5) * sizeof *y);
       ci_weight cut = ci_weight_cut(&l.w, 7, outputs - 9);
       ci_weight_forward(&c, &cut, m, l.x, inputs, z, outputs, NULL);
-      for (size_t r = 0; r < m; r++) assert_memory_equal(z + r * outputs, y + r * outputs + 7, (outputs - 9) * sizeof *y);
+      for (size_t r = 0; r < m; r++)
+        assert_memory_equal(z + r * outputs, y + r * outputs + 7, (outputs - 9) * sizeof *y);
       ci_weight_forward(&c, &l.w, m, l.x, inputs, y, outputs, bias);
       ci_compute_close(&c);
     }
@@ -280,7 +295,8 @@ static void narrowing(void **state) {
   float *x = malloc(COUNT * sizeof *x);
   uint16_t *y = malloc(COUNT * sizeof *y);
   for (size_t i = 0; i < FINITE; i++) {
-    double low = half_value((uint16_t)i), high = i + 1 < FINITE ? half_value((uint16_t)(i + 1)) : 65536, middle = (low + high) / 2;
+    double low = half_value((uint16_t)i), high = i + 1 < FINITE ? half_value((uint16_t)(i + 1)) : 65536,
+           middle = (low + high) / 2;
     x[3 * i] = -(float)low;
     x[3 * i + 1] = (float)middle;
     x[3 * i + 2] = nextafterf((float)middle, 0);
@@ -313,16 +329,19 @@ static void narrowing(void **state) {
   free(y);
 }
 
-#define FOR_ALL(test)                                                                                                           \
-  {#test ", portable", test, NULL, NULL, (void *)"portable"}, {#test ", avx2", test, NULL, NULL, (void *)"avx2"},               \
-      {#test ", avx512", test, NULL, NULL, (void *)"avx512"}, {                                                                 \
-    #test ", avx512_vnni", test, NULL, NULL, (void *)"avx512_vnni"                                                              \
+#define FOR_ALL(test)                                                                                                  \
+  {#test ", portable", test, NULL, NULL, (void *)"portable"}, {#test ", avx2", test, NULL, NULL, (void *)"avx2"},      \
+      {#test ", avx512", test, NULL, NULL, (void *)"avx512"}, {                                                        \
+#test ", avx512_vnni", test, NULL, NULL, (void *)"avx512_vnni"                                                     \
   }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {FOR_ALL(weights_are_bitsandbytes), FOR_ALL(products_are_bitsandbytes),
-                                     FOR_ALL(sums_are_exact),           FOR_ALL(rows_are_quantised),
-                                     FOR_ALL(company_changes_nothing),  FOR_ALL(backward_is_the_dequantised),
+  const struct CMUnitTest tests[] = {FOR_ALL(weights_are_bitsandbytes),
+                                     FOR_ALL(products_are_bitsandbytes),
+                                     FOR_ALL(sums_are_exact),
+                                     FOR_ALL(rows_are_quantised),
+                                     FOR_ALL(company_changes_nothing),
+                                     FOR_ALL(backward_is_the_dequantised),
                                      FOR_ALL(narrowing)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
