@@ -38,7 +38,7 @@ static size_t matrix_bytes(const ci_weight_type *type) {
 }
 
 static ci_weight matrix(const bench *b, const ci_weight_type *type, size_t index) {
-  return (ci_weight){.type = type, .data = b->bytes + index * matrix_bytes(type), .a = SIDE, .b = SIDE, .ld = SIDE};
+  return (ci_weight){.type = type, .data = b->bytes + index * matrix_bytes(type), .a = SIDE, .b = SIDE, .ld = SIDE, .scale = b->x, .threshold = 6};
 }
 
 /* Seconds of one product of m rows with each matrix. */

@@ -91,14 +91,7 @@ static void widen_columns(const ci_weight *w, ci_widen_blocks *widen, size_t row
 #undef CI_BLOCK
 
 static const ci_weight_type rows[] = {
-    {.id = "F32",
-     .size = 4,
-     .block = 1,
-     .in_place = true,
-     .panel = panel_f32,
-     .few = 1,
-     .dot = dot_f32,
-     .axpy = axpy_f32},
+    {.id = "F32", .size = 4, .block = 1, .in_place = true, .panel = panel_f32, .few = CI_FEW_ROWS, .dot = dot_f32, .axpy = axpy_f32},
     {.id = "F16", .size = 2, .block = 1, .panel = panel_f16, .few = CI_FEW_ROWS, .dot = dot_f16, .axpy = axpy_f16},
     {.id = "BF16", .size = 2, .block = 1, .panel = panel_bf16, .few = CI_FEW_ROWS, .dot = dot_bf16, .axpy = axpy_bf16},
     {.id = "LLM.int8()",
