@@ -8,9 +8,11 @@ SANITIZE     = build-sanitize
 # Fuzz targets of clang's libFuzzer, each for SECONDS.
 FUZZ         = build-fuzz
 SECONDS     ?= 20
+# For what is compared with packages of PyPI.
+PYTHON      ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-tokenizers bench check-seed sanitize fuzz format install uninstall clean
+.PHONY: help setup build demo test test-tokenizers bench check-seed test-hub sanitize fuzz format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
@@ -39,6 +41,9 @@ bench: build ## time and memory against the roofline of this machine; PEER=path-
 
 check-seed: build ## of MODEL=folder: tables of the real opus-mt-zh-en or gpt2-xl against those of the notebook that cinseq began from
 	@python3 scripts/check_seed.py "$(MODEL)" --bin $(CINSEQ)
+
+test-hub: build ## our cache of the Hugging Face hub against the real huggingface_hub; PYTHON=path-to-python that has it
+	@$(PYTHON) tests/hub/real.py --bin $(CINSEQ)
 
 sanitize: ## all tests with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory test BUILD=$(SANITIZE) CMAKE_FLAGS="-DCINSEQ_SANITIZE=address,undefined $(CMAKE_FLAGS)"
