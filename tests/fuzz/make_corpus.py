@@ -140,6 +140,21 @@ def models():
         seed("model_config", name, sections(files, name + "\n"))
 
 
+def hubs():
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repos = {"model": ["config.json", "generation_config.json", "tokenizer.json", "vocab.json", "merges.txt", "source.spm", "tokenizer.model",
+                       "model.safetensors", "pytorch_model.bin", "onnx/model.onnx"],
+             "shards": ["config.json", "model.safetensors.index.json", "a.safetensors", "b.safetensors", "tokenizer.json"],
+             "gguf": ["x-Q4_K_M.gguf", "x-Q8_0-00001-of-00002.gguf", "x-Q8_0-00002-of-00002.gguf", "mmproj-x.gguf", "sub/x.gguf"]}
+    for name, files in repos.items():
+        seed("hub", name, json.dumps({"sha": commit, "siblings": [{"rfilename": file} for file in files]}))
+    seed("hub", "index", json.dumps({"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}))
+    head = {"X-Repo-Commit": commit, "X-Linked-Etag": '"' + "0" * 64 + '"', "X-Linked-Size": "1234", "ETag": 'W/"abc"',
+            "Location": "https://x/y?z=1", "Content-Range": "bytes 5-16/17", "Content-Length": "12", "X-Error-Code": "GatedRepo",
+            "X-Error-Message": "no"}
+    seed("hub", "headers", "HTTP/1.1 302 Found\r\n" + "".join(f"{n}: {v}\r\n" for n, v in head.items()) + "\r\nHTTP/2 206\r\n")
+
+
 def results(program):
     requests = {"decoder": ["-m", "stories260K", "-i", "One", "-a", "saliency"],
                 "pair": ["-m", "zh-en-mini", "-i", "\u4f60\u597d", "-a", "occlusion", "--attribute_target", "--step_scores", "entropy"],
@@ -164,6 +179,7 @@ def main():
     sentencepiece_models()
     templates()
     models()
+    hubs()
     results(program)
 
 
