@@ -190,4 +190,5 @@ const ci_method ci_method_lime = {
     .kind = CI_GRANULAR,
     .keep = CI_KEEP_KEYS,
     .forward_only = true,
+    .sparse = true,
     .attribute = attribute};

@@ -359,4 +359,5 @@ const ci_method ci_method_reagent = {
     .kind = CI_GRANULAR,
     .keep = CI_KEEP_KEYS,
     .forward_only = true,
+    .conserves = true,
     .attribute = attribute};
