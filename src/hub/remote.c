@@ -14,7 +14,8 @@ enum { LARGEST_LIST = 32 << 20, MOST_FILES = 100000, LIST_SECONDS = 60 };
 int ci_remote_tick(void *context) {
   const ci_hub *hub = context;
   if (!hub->hooks || !hub->hooks->progress) return 0;
-  return hub->hooks->progress(hub->hooks->context, hub->stage, (size_t)hub->done, (size_t)hub->total);
+  if (!hub->downloading) return hub->hooks->progress(hub->hooks->context, "connecting", 0, 0);
+  return hub->hooks->progress(hub->hooks->context, "downloading", (size_t)hub->done, (size_t)hub->total);
 }
 
 void ci_remote_warn(const ci_hub *hub, const char *format, ...) {
@@ -137,7 +138,6 @@ ci_status ci_remote_list(ci_hub *hub, json_t **names, ci_error *err) {
   ci_text_add_format(&url, "%s/api/models/%s/revision/", hub->settings.endpoint, hub->repo);
   ci_hub_add_escaped(&url, hub->revision, false);
   ci_http_call call = {.url = url.data, .seconds = LIST_SECONDS, .take = take_list, .context = &body};
-  hub->stage = "connecting";
   ci_status status = url.failed ? ci_fail_memory(err) : CI_OK;
   if (!status) status = ci_remote_call(hub, call, err);
   if (!status && (hub->answer.status / 100 != 2 || hub->answer.problem[0])) status = ci_remote_refused(hub, NULL, err);

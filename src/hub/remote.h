@@ -15,7 +15,7 @@ typedef struct {
   char *address;              /* the endpoint, without name and password; for messages */
   ci_hub_settings settings;
   const cinseq_hooks *hooks;
-  const char *stage; /* for progress; in bytes: */
+  bool downloading;           /* for progress, which is in bytes: else the hub is still being asked */
   int64_t done, total;
   ci_http *http;    /* NULL until the hub is asked */
   ci_answer answer; /* of the last call */

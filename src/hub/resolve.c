@@ -37,6 +37,7 @@ static ci_status fill(ci_hub *hub, ci_error *err) {
     return ci_fail(err, CI_EINVAL, "revision", "\"%s\" is no branch, tag or commit", hub->revision);
   ci_status status = ci_hub_settings_read(hub->request, &hub->settings, err);
   if (status) return status;
+  if (!hub->settings.offline && !ci_http_version()) hub->settings.offline = "built without libcurl";
   char *folder = ci_cache_folder_name(name, length);
   hub->repo = ci_duplicate_n(name, length);
   hub->folder = folder ? ci_join_path(hub->settings.cache, folder) : NULL;
@@ -51,7 +52,6 @@ static ci_status hub_open(const ci_hub_request *request, const cinseq_hooks *hoo
   if (!hub) return ci_fail_memory(err);
   hub->request = request;
   hub->hooks = hooks;
-  hub->stage = "connecting";
   hub->revision = request->revision && *request->revision ? request->revision : "main";
   ci_status status = fill(hub, err);
   if (status)
@@ -191,7 +191,7 @@ static ci_status fetch_files(ci_hub *hub, const ci_choice *choice, int64_t *file
   ci_status status = wanted ? look(hub, choice, wanted, &count, err) : ci_fail_memory(err);
   if (!status) status = check_room(hub, wanted, count, err);
   if (!status && count) {
-    hub->stage = "downloading";
+    hub->downloading = true;
     if (ci_remote_tick(hub)) status = ci_fail(err, CI_ECANCEL, hub->repo, "canceled");
   }
   for (size_t i = 0; i < count && !status; i++) {

@@ -6,13 +6,16 @@ Every function test_... is a test. Only Python's standard library, no network. T
 """
 import json
 import os
+import pty
+import re
 import resource
 import signal
 import subprocess
 import threading
 import time
 
-from support import BIG, NEEDED, TINY, blobs, check_cache, fails, finish, place, run, snapshot, start, weights_of, with_hub, works
+from support import (BIG, NEEDED, TINY, blobs, check_cache, environment, fails, finish, place, run, snapshot, start, weights_of, with_hub,
+                     works)
 
 
 # ---- connections ----
@@ -99,6 +102,30 @@ def test_interrupted(hub):
     check_cache(repo, NEEDED)
     ranges = [h.get("Range") for s, m, p, h in hub.calls if s == "storage" and "model" in p]
     assert ranges == [None, "bytes=1000000-", "bytes=2000000-"], ranges
+
+
+@with_hub
+def test_progress_in_a_terminal(hub):
+    weights_of(hub)
+    event = threading.Event()
+    hub.hold["model.safetensors"] = (1_000_000, event)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([run.BIN, "download", "org/big"], stdout=subprocess.DEVNULL, stderr=theirs, env=environment(hub))
+    os.close(theirs)
+    drawn = b""
+    try:
+        while b"/3.0 MB" not in drawn:  # ends with an error when the program ends without one
+            drawn += os.read(ours, 4096)
+    finally:
+        event.set()
+    assert re.search(rb"downloading 3\.0 MB\r\n", drawn), drawn
+    assert re.search(rb"downloading \[[# ]{30}\] [01]\.\d/3\.0 MB, \d+ s", drawn), drawn
+    while True:
+        try:
+            drawn += os.read(ours, 4096)
+        except OSError:  # the terminal's other end is closed
+            break
+    assert process.wait(timeout=60) == 0 and re.search(rb"6 files downloaded, 3\.0 MB in \d+\.\d s\r\n$", drawn), drawn
 
 
 @with_hub
