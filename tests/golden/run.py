@@ -12,6 +12,7 @@ tests/data/golden/README.md says what the references are. Checks, by name:
   formats/...              other layouts and types of the llama and marian models
   gguf/ARCH/CASE           the model as llama.cpp converts it: Inseq's file, and the same result as the model's own folder
   gguf/ARCH/generate.RUN   ids against those of transformers
+  gguf/tokens.KIND         ids of awkward texts against the tokenizer that a file was made from
   ARCH/CASE FLAGS          the same case with other target blocks, threads and memory: the same result
 ARCH is a model of cases.json, or one that the build has unpacked from tests/data/golden/architectures (without FLAGS: tests/engine
 cuts the work of each of them).
@@ -376,13 +377,42 @@ def generation_checks(program, name, model, g, *flags):
         yield f"{name}/generate.{run}", check_generation, (program, model, g["text"], g["input_ids"], kwargs, ids, g.get("tokenizer_kwargs", {}), *flags)
 
 
+def check_tokens(program, model, texts):
+    """Ids, and the text that they stand for."""
+    lines = "".join(t["text"].replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r") + "\n" for t in texts)
+    reader = os.path.join(os.path.dirname(program.path), "tokenizer_lines")
+    done = subprocess.run([reader, model], input=lines.encode(), capture_output=True)
+    said = done.stdout.decode().splitlines()
+    if done.returncode or len(said) != len(texts):
+        raise Wrong(f"{len(said)} lines of {len(texts)}: {done.stderr.decode()}")
+    for t, line in zip(texts, said):
+        ids, text = line.split("\t")
+        if [int(i) for i in ids.split()] != t["ids"] or json.loads(text) != t.get("decoded", json.loads(text)):
+            raise Wrong(f"{t['text']!r}: {ids} {text}, reference {t}")
+
+
+def token_checks(program):
+    folder = os.path.join(DATA, "..", "tokenizers", "gguf")
+    for file in sorted(os.listdir(folder)):
+        if file.endswith(".xz"):
+            kind = file.removesuffix(".gguf.xz")
+            model = unpack(program, folder, file, "tokens-")
+            with open(os.path.join(folder, kind + ".json")) as texts:
+                yield f"gguf/tokens.{kind}", check_tokens, (program, model, json.load(texts))
+
+
+def unpack(program, folder, file, prefix=""):
+    path = os.path.join(program.folder, prefix + file.removesuffix(".xz"))
+    with lzma.open(os.path.join(folder, file)) as packed, open(path, "wb") as out:
+        shutil.copyfileobj(packed, out)
+    return path
+
+
 def converted_checks(program, groups, references):
     """groups: {ARCH: (folder of its model, its cases.json)}"""
     for file in sorted(os.listdir(os.path.join(DATA, "gguf"))):
         arch = file.removesuffix(".gguf.xz")
-        converted = os.path.join(program.folder, f"{arch}.gguf")
-        with lzma.open(os.path.join(DATA, "gguf", file)) as packed, open(converted, "wb") as out:
-            shutil.copyfileobj(packed, out)
+        converted = unpack(program, os.path.join(DATA, "gguf"), file)
         model, group = groups[arch]
         flags = ["--model_kwargs", json.dumps(LEFT_OUT.get(arch, {}))]
         for case in group["cases"]:
@@ -418,6 +448,7 @@ def all_checks(program, unpacked):
                     yield f"formats/{layout}/{case['case']}", check_layout, (program, layout, case)
         yield from generation_checks(program, arch, model_path(arch), group["generation"])
     yield from converted_checks(program, groups, references)
+    yield from token_checks(program)
     for name in ("stories260K", "zh-en-mini"):
         for file in sorted(os.listdir(os.path.join(DATA, "real", name))):
             data = load("real", name, file)
