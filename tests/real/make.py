@@ -57,7 +57,8 @@ def load_tokenizer(folder, file):
     ggml = lambda key: fields["tokenizer.ggml." + key].contents()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, gguf_file=file, add_bos_token=ggml("add_bos_token"))
     whole = [(token, kind) for token, kind in zip(ggml("tokens"), ggml("token_type")) if kind in (kinds.CONTROL, kinds.USER_DEFINED, kinds.UNKNOWN)]
-    tokenizer.add_tokens([transformers.AddedToken(t, special=k != kinds.USER_DEFINED, normalized=False) for t, k in whole])
+    there = tokenizer.get_vocab()  # runs of blanks are not, under their own name: they are words here
+    tokenizer.add_tokens([transformers.AddedToken(t, special=k != kinds.USER_DEFINED, normalized=False) for t, k in whole if t in there])
     if ggml("pre") == "smollm":
         tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(False)])
     return tokenizer
