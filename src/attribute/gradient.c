@@ -24,35 +24,47 @@ void ci_leaves_of(const ci_attribution *a, int layer, ci_leaves *leaves) {
   }
 }
 
-/* A forward of other ids in the text's place, that leaves the whole section of a node behind. */
-static ci_status forward_aside(ci_subject *aside, int node, ci_error *err) {
-  aside->run = NULL;
-  aside->target_count = 0;
-  ci_status status = ci_subject_forward(aside, CI_KEEP_BOUNDARIES, err);
-  return status ? status : ci_run_load_section(aside->run, aside->graph->nodes[node].section, true, err);
+/* Copies what a forward left behind of a node, or can be rebuilt. */
+static ci_status read_values(ci_subject *aside, int node, float *values, ci_error *err) {
+  const ci_node *n = &aside->graph->nodes[node];
+  const ci_branch *branch = &aside->run->spaces[CI_DECODER].branches[aside->branch];
+  if (n->space == CI_ENCODER) branch = &aside->run->spaces[CI_ENCODER].branches[branch->source_branch];
+  ci_status status = aside->run->keeps[node] ? CI_OK : ci_run_load_section(aside->run, n->section, true, err);
+  for (size_t r = 0; r < branch->length && !status; r++)
+    memcpy(values + r * n->width, ci_run_row(aside->run, node, (size_t)branch->rows[r]), n->width * sizeof *values);
+  return status;
 }
 
-/* values[rows, width] of a node for the text, or for its baseline in the spaces that are attributed. */
-static ci_status layer_values(ci_attribution *a, int node, bool baseline, float *values, ci_error *err) {
-  const ci_node *n = &a->subject.graph->nodes[node];
-  ci_subject aside = a->subject;
-  int32_t *ids[CI_SPACES] = {0};
-  ci_status status = CI_OK;
-  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && baseline && !status; space++) {
+static ci_status use_baseline_ids(ci_attribution *a, ci_subject *aside, int32_t *ids[CI_SPACES], ci_error *err) {
+  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {
     if (!a->wants[space]) continue;
     ids[space] = ci_alloc(ci_subject_rows(&a->subject, space), sizeof **ids);
-    if (ids[space])
-      ci_attribution_baseline_ids(a, space, ids[space]);
-    else
-      status = ci_fail_memory(err);
-    *(space == CI_ENCODER ? &aside.source : &aside.ids) = ids[space];
+    if (!ids[space]) return ci_fail_memory(err);
+    ci_attribution_baseline_ids(a, space, ids[space]);
+    *(space == CI_ENCODER ? &aside->source : &aside->ids) = ids[space];
   }
-  if (!status) status = forward_aside(&aside, node, err);
-  if (!status) {
-    const ci_branch *branch = &aside.run->spaces[CI_DECODER].branches[aside.branch];
-    if (n->space == CI_ENCODER) branch = &aside.run->spaces[CI_ENCODER].branches[branch->source_branch];
-    for (size_t r = 0; r < branch->length; r++)
-      memcpy(values + r * n->width, ci_run_row(aside.run, node, (size_t)branch->rows[r]), n->width * sizeof *values);
+  return CI_OK;
+}
+
+ci_status ci_leaves_values(ci_attribution *a, const int *nodes, size_t count, bool baseline, float **values,
+                           ci_error *err) {
+  ci_subject aside = a->subject;
+  int32_t *ids[CI_SPACES] = {0};
+  const float *known;
+  ci_status status = CI_OK;
+  if (baseline) /* names what is missing when there is none */
+    for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++)
+      if (a->wants[space]) status = ci_attribution_baseline(a, space, &known, err);
+  if (!status && baseline) status = use_baseline_ids(a, &aside, ids, err);
+  aside.run = NULL;
+  aside.target_count = 0;
+  if (!status) status = ci_subject_forward(&aside, CI_KEEP_BOUNDARIES, err);
+  for (size_t i = 0; i < count && !status; i++) {
+    const ci_node *n = &a->subject.graph->nodes[nodes[i]];
+    size_t floats;
+    bool whole = !__builtin_mul_overflow(ci_subject_rows(&a->subject, n->space), n->width, &floats);
+    values[i] = whole ? ci_alloc(floats, sizeof(float)) : NULL;
+    status = values[i] ? read_values(&aside, nodes[i], values[i], err) : ci_fail_memory(err);
   }
   ci_run_close(aside.run);
   ci_free(ids[CI_ENCODER]);
@@ -63,16 +75,16 @@ static ci_status layer_values(ci_attribution *a, int node, bool baseline, float 
 ci_status ci_leaf_values(ci_attribution *a, int node, bool baseline, float **values, ci_error *err) {
   const ci_graph *graph = a->subject.graph;
   ci_space_id space = graph->nodes[node].space;
-  size_t rows = ci_subject_rows(&a->subject, space), floats;
-  bool whole = !__builtin_mul_overflow(rows, graph->nodes[node].width, &floats);
+  size_t floats = ci_subject_rows(&a->subject, space) * ci_attribution_width(a, space);
   const float *known;
-  if (node == graph->input_node[space] && !baseline) return ci_attribution_values(a, space, values, err);
-  *values = whole ? ci_alloc(floats, sizeof(float)) : NULL;
-  if (!*values) return ci_fail_memory(err);
-  if (node != graph->input_node[space]) return layer_values(a, node, baseline, *values, err);
+  if (node != graph->input_node[space]) return ci_leaves_values(a, &node, 1, baseline, values, err);
+  if (!baseline) return ci_attribution_values(a, space, values, err);
   ci_status status = ci_attribution_baseline(a, space, &known, err);
-  if (!status) memcpy(*values, known, floats * sizeof(float));
-  return status;
+  if (status) return status;
+  *values = ci_alloc(floats, sizeof(float));
+  if (!*values) return ci_fail_memory(err);
+  memcpy(*values, known, floats * sizeof(float));
+  return CI_OK;
 }
 
 /* In place: gradients[row, target, :] reduced; rows that a target cannot see, and the last token's, are NaN. */

@@ -15,8 +15,11 @@ typedef struct {
 } ci_leaves;
 /* layer -1: the input nodes of the spaces that are wanted. */
 void ci_leaves_of(const ci_attribution *a, int layer, ci_leaves *leaves);
-/* values[rows, width] of a node for the text, or for the baseline in the spaces that are wanted; the caller's, also
- * after an error. */
+/* values[i][rows, width] of nodes for the text, or for the baseline in the spaces that are wanted; the caller's (NULL
+ * before), also after an error. */
+ci_status ci_leaves_values(ci_attribution *a, const int *nodes, size_t count, bool baseline, float **values,
+                           ci_error *err);
+/* The same of one, cheaper for an input node. */
 ci_status ci_leaf_values(ci_attribution *a, int node, bool baseline, float **values, ci_error *err);
 
 /* The array that granular scores of a node go to, [row, target, width]: zeros where a target sees the row, else NaN.

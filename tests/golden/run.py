@@ -7,6 +7,7 @@ usage: run.py [--bin build/cinseq] [--unpacked build/golden] [--only WORD] [--jo
 tests/data/golden/README.md says what the references are. Checks, by name:
   ARCH/CASE                raw scores, step scores, tokens and positions of a case against Inseq's file
   ARCH/generate.RUN        ids against those of transformers
+  layers/ARCH/METHOD LAYER scores of a layer, where Inseq's are zero, against hooks in torch
   real/MODEL/sentenceN     ids of ten sentences, and the translations in the model's README
   real/MODEL/CASE          default-aggregated tables of the embedded models; aggregation is done here, from the saved raw scores
   formats/...              other layouts and types of the llama and marian models
@@ -298,6 +299,19 @@ def check_variants(program, model, case, flags):
     compare(program.attribute(model, case, *flags), program.attribute_once(model, case), unchanged)
 
 
+def check_layer(program, model, want):
+    """Sums and lengths over the width of a layer's scores, against torch (layer_oracle.py)."""
+    arrays = program.attribute(model, want["case"])[0]["arrays"]
+    got = arrays[f"{want['side']}_attributions"]
+    nan = float("nan")
+    table = lambda rows: [nan if v is None else v for row in rows for v in row] + [nan] * ((got[0][0] - len(rows)) * got[0][1])
+    lengths = reduce_last(got, lambda x: math.sqrt(sum(e * e for e in x)))
+    top = peaks(lengths[0], lengths[1], columns(lengths[0]))
+    compare_arrays("length", lengths, (lengths[0], table(want["length"])), as_inseq)
+    compare_arrays("sum", reduce_last(got, sum), (lengths[0], table(want["sum"])),
+                   lambda y, peak, column: 1e-7 + 1e-3 * abs(y) + 1e-3 * top[column])
+
+
 def check_generation(program, model, text, input_ids, kwargs, output_ids, tokenizer_kwargs, *flags):
     got = program.generate(model, text, kwargs, tokenizer_kwargs, *flags)
     for key, want in (("input_ids", input_ids), ("output_ids", output_ids)):
@@ -431,6 +445,11 @@ def all_checks(program, unpacked):
             name = f"{arch}/{case['case']}"
             yield name, check_case, (program, model, case, references[name])
         yield from generation_checks(program, arch, model, group["generation"])
+    for want in load("layers.json"):
+        unpacked_model = os.path.join(unpacked, want["arch"], "model")
+        model = unpacked_model if os.path.isdir(unpacked_model) else model_path(want["arch"])
+        layer = want["case"]["attribution_kwargs"]["target_layer"]
+        yield f"layers/{want['arch']}/{want['case']['method']} {layer}", check_layer, (program, model, want)
     for arch, group in load("cases.json").items():
         groups[arch] = model_path(arch), group
         for case in group["cases"]:

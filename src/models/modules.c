@@ -1,0 +1,206 @@
+/* See modules.h. No table says which nodes a module has: they are found by the weights. A node that reads a weight
+ * whose name begins with the path is inside; so is what reads only nodes inside (activations, products, attention), and
+ * a residual sum whose other side a norm inside reads (T5's layers hold their residual). The last node inside is the
+ * module's output; for a path that holds all weights of a block it is the block's. */
+#include "models/modules.h"
+#include "ops/params.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  const ci_model *model;
+  const char *path;          /* "model.layers.3.mlp" */
+  const ci_tensor **tensors; /* [count] by address of their data */
+  size_t count;
+  bool *inside; /* [nodes] */
+} search;
+
+static int by_address(const void *x, const void *y) {
+  const ci_tensor *a = *(const ci_tensor *const *)x, *b = *(const ci_tensor *const *)y;
+  return a->data < b->data ? -1 : a->data > b->data;
+}
+
+/* The tensor that an address lies in; NULL: none, as for copies. */
+static const ci_tensor *tensor_at(const search *s, const void *address) {
+  size_t low = 0, high = s->count;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    if (s->tensors[middle]->data <= address)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  const ci_tensor *t = low ? s->tensors[low - 1] : NULL;
+  size_t bytes = t ? t->count / ci_dtype_block(t->type) * ci_dtype_size(t->type) : 0;
+  return t && (const char *)address < (const char *)t->data + bytes ? t : NULL;
+}
+
+/* What a node reads of the checkpoint. */
+static const ci_tensor *weight_of(const search *s, const ci_node *node) {
+  bool expert = node->op == &ci_op_expert_linear || node->op == &ci_op_expert_sum;
+  const void *data = expert ? ((const ci_expert_params *)node->params)->weights[0].data : node->weight.data;
+  return tensor_at(s, data ? data : node->scale);
+}
+
+static bool is_under(const char *name, const char *path) {
+  size_t n = strlen(path);
+  return strncmp(name, path, n) == 0 && name[n] == '.';
+}
+
+/* Names in files may lack the base model's prefix, or have one that the path lacks. */
+static bool belongs(const search *s, const ci_tensor *t) {
+  const char *prefix = s->model->architecture->prefix;
+  size_t n = strlen(prefix);
+  if (is_under(t->name, s->path)) return true;
+  if (strncmp(s->path, prefix, n) == 0 && is_under(t->name, s->path + n)) return true;
+  return strncmp(t->name, prefix, n) == 0 && is_under(t->name + n, s->path);
+}
+
+static bool is_norm(const ci_node *node) {
+  return node->op == &ci_op_layer_norm || node->op == &ci_op_rms_norm;
+}
+
+/* Whether a norm that lies inside reads the node. */
+static bool is_normed_inside(const search *s, int node, int before) {
+  const ci_graph *graph = &s->model->graph;
+  for (int i = node + 1; i < before; i++)
+    if (s->inside[i] && is_norm(&graph->nodes[i]) && graph->nodes[i].inputs[0] == node) return true;
+  return false;
+}
+
+static bool lies_inside(const search *s, int number) {
+  const ci_node *node = &s->model->graph.nodes[number];
+  const ci_tensor *weight = weight_of(s, node);
+  if (weight) return belongs(s, weight);
+  if (!node->input_count || is_norm(node) || node->op == &ci_op_select) return false;
+  size_t inside = 0, normed = 0;
+  for (int i = 0; i < node->input_count; i++) {
+    inside += s->inside[node->inputs[i]];
+    normed += !s->inside[node->inputs[i]] && is_normed_inside(s, node->inputs[i], number);
+  }
+  if (node->op == &ci_op_scale) return false; /* residual scales stand outside */
+  return inside == (size_t)node->input_count || (node->op == &ci_op_add && inside == 1 && normed == 1);
+}
+
+/* Whether a section is a block all of whose weights lie inside. */
+static bool is_whole_block(const search *s, int section) {
+  const ci_graph *graph = &s->model->graph;
+  bool attends = false;
+  for (int i = 0; i < graph->count; i++) {
+    const ci_node *node = &graph->nodes[i];
+    if (node->section != section) continue;
+    attends = attends || node->op == &ci_op_attention;
+    if (weight_of(s, node) && !s->inside[i]) return false;
+  }
+  return attends;
+}
+
+/* First and last node inside, of one section; -1: none. False: more than one section. A table of embeddings may be read
+ * on both sides and by the head: then it is the first. */
+static bool find_ends(search *s, int *first, int *last) {
+  const ci_graph *graph = &s->model->graph;
+  bool single = true, table = true;
+  *first = *last = -1;
+  for (int i = 0; i < graph->count; i++) {
+    s->inside[i] = lies_inside(s, i);
+    if (!s->inside[i]) continue;
+    if (*last >= 0 && graph->nodes[*last].section != graph->nodes[i].section) single = false;
+    if (*first < 0) *first = i;
+    *last = i;
+    table = table && graph->nodes[*first].op == &ci_op_embedding &&
+            weight_of(s, &graph->nodes[i]) == weight_of(s, &graph->nodes[*first]);
+  }
+  if (table) *last = *first;
+  return single || table;
+}
+
+/* "model.layers[3].mlp" as "model.layers.3.mlp" */
+static char *normalise(const char *name) {
+  char *path = ci_duplicate(name), *to = path;
+  for (const char *c = path; path && *c; c++) {
+    if (*c == ']') continue;
+    *to++ = *c == '[' ? '.' : *c;
+  }
+  if (path) *to = 0;
+  return path;
+}
+
+static ci_status unknown(const ci_model *model, const char *where, const char *name, ci_error *err) {
+  const ci_graph *graph = &model->graph;
+  const char **names = ci_alloc((size_t)graph->count, sizeof *names);
+  if (!names) return ci_fail_memory(err);
+  for (int i = 0; i < graph->count; i++) names[i] = graph->nodes[i].name;
+  const char *nearest = ci_nearest(name, names, (size_t)graph->count);
+  ci_status status =
+      ci_fail(err, CI_EINVAL, where, "\"%.100s\" is no node or module of the model%s%s%s (nodes are \"%s\" to \"%s\")",
+              name, nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", names[0],
+              names[graph->count - 1]);
+  ci_free(names);
+  return status;
+}
+
+/* How many nodes read a weight of the module's own ("PATH.weight"), if it has no others: it is a linear layer or a
+ * norm, and what follows is not its. 0: it has modules inside. */
+static size_t own_nodes(const search *s, int *last) {
+  const ci_graph *graph = &s->model->graph;
+  size_t n = 0;
+  for (int i = 0; i < graph->count; i++) {
+    const ci_tensor *weight = s->inside[i] ? weight_of(s, &graph->nodes[i]) : NULL;
+    const char *end = weight ? strrchr(weight->name, '.') : NULL, *name = strrchr(s->path, '.');
+    if (!weight) continue;
+    size_t length = strlen(name ? name : s->path);
+    bool own = end && (size_t)(end - weight->name) >= length && !strncmp(end - length, name ? name : s->path, length);
+    if (!own) return 0;
+    *last = i;
+    n++;
+  }
+  return n;
+}
+
+static ci_status find_module(search *s, const char *where, const char *name, bool input, int *node, ci_error *err) {
+  const ci_graph *graph = &s->model->graph;
+  int first, last;
+  bool single = find_ends(s, &first, &last);
+  if (last < 0) return unknown(s->model, where, name, err);
+  if (!single)
+    return ci_fail(err, CI_EINVAL, where, "\"%.100s\" is more than one block: name one, as in \"%.100s[0]\"", name,
+                   name);
+  size_t own = first == last ? 1 : own_nodes(s, &last);
+  if (own > 1)
+    return ci_fail(err, CI_EINVAL, where, "\"%.100s\" is computed in parts here: name one, as \"%s\"", name,
+                   graph->nodes[first].name);
+  if (!own && is_whole_block(s, graph->nodes[last].section))
+    while (last + 1 < graph->count && graph->nodes[last + 1].section == graph->nodes[last].section) last++;
+  *node = input ? (graph->nodes[first].input_count ? graph->nodes[first].inputs[0] : -1) : last;
+  return CI_OK;
+}
+
+static ci_status search_module(const ci_model *model, const char *where, const char *name, bool input, int *node,
+                               ci_error *err) {
+  char *path = normalise(name);
+  search s = {.model = model, .path = path, .count = ci_tensors_count(model->tensors)};
+  s.tensors = ci_alloc(s.count, sizeof *s.tensors);
+  s.inside = ci_alloc_zeroed((size_t)model->graph.count, sizeof *s.inside);
+  ci_status status = path && s.tensors && s.inside ? CI_OK : ci_fail_memory(err);
+  for (size_t i = 0; i < s.count && !status; i++) s.tensors[i] = ci_tensors_at(model->tensors, i);
+  if (!status) qsort(s.tensors, s.count, sizeof *s.tensors, by_address);
+  if (!status) status = find_module(&s, where, name, input, node, err);
+  ci_free(s.tensors);
+  ci_free(s.inside);
+  ci_free(path);
+  return status;
+}
+
+ci_status ci_model_node(const ci_model *model, const char *where, const char *name, bool input, int *node,
+                        ci_error *err) {
+  const ci_graph *graph = &model->graph;
+  ci_status status = CI_OK;
+  *node = ci_graph_find(graph, name);
+  if (*node < 0)
+    status = search_module(model, where, name, input, node, err);
+  else if (input)
+    *node = graph->nodes[*node].input_count ? graph->nodes[*node].inputs[0] : -1;
+  if (status) return status;
+  if (*node < 0) return ci_fail(err, CI_EINVAL, where, "\"%.100s\" reads token ids, which are not attributed", name);
+  return CI_OK;
+}
