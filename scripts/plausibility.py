@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How often an attribution points at the word that, by grammar, decides a choice: writes docs/plausibility.md.
 
-usage: plausibility.py --data FOLDER --model MODEL [--bin build/cinseq] [--library build/libcinseq.so] [--rows 200] [--methods a,b] [--output docs/plausibility.md]
+usage: plausibility.py --data FOLDER --model MODEL [--bin build/cinseq] [--library build/libcinseq.so] [--rows 200] [--threads 1] [--methods a,b] [--output docs/plausibility.md]
 
 FOLDER has CSV files of minimal pairs in the manner of Yin and Neubig 2022 (BLiMP, IOI): one_prefix_prefix, one_prefix_word_good,
 one_prefix_word_bad, target (the evidence: a word of the prefix). For each row the model is asked why the good word and not the bad one
@@ -23,7 +23,7 @@ import tempfile
 import time
 
 # What differs from the defaults.
-OPTIONS = {"integrated_gradients": {"n_steps": 16}, "gradient_shap": {"n_samples": 8}}
+OPTIONS = {"integrated_gradients": {"n_steps": 10}, "gradient_shap": {"n_samples": 5}}
 METHODS = "attention,attention_rollout,value_zeroing,saliency,input_x_gradient,occlusion,deeplift,gradient_shap,integrated_gradients"
 WITHOUT_FUNCTION = ("attention", "attention_rollout", "value_zeroing")
 
@@ -98,7 +98,7 @@ def expected_reciprocal_rank(n, k):
     return sum(math.comb(n - r, k - 1) / math.comb(n, k) / r for r in range(1, n - k + 2))
 
 
-def measure(program, model, method, rows, folder):
+def measure(program, model, method, rows, folder, threads):
     """(reciprocal ranks, those expected of chance)"""
     page, prompts, texts = (os.path.join(folder, name) for name in ("page.csv", "prompts", "texts"))
     for path, member in ((prompts, 0), (texts, 1)):
@@ -110,7 +110,7 @@ def measure(program, model, method, rows, folder):
         kwargs.update(contrast_targets=[r[2] for r in rows], contrast_targets_alignments=[[[r[3], r[3]]] for r in rows])
         flags += ["--attributed_fn", "contrast_logits_diff"]
     run(program, "attribute", "-m", model, "-i", "@" + prompts, "-g", "@" + texts, *flags, "--attribution_kwargs", json.dumps(kwargs),
-        "--hide", "-q", "--viz_path", page)
+        "--threads", str(threads), "--hide", "-q", "--viz_path", page)
     with open(page, newline="", encoding="utf-8") as file:
         found = read_columns(file.read())
     reciprocal, chance = [], []
@@ -156,6 +156,7 @@ def main():
     parser.add_argument("--bin", default="build/cinseq")
     parser.add_argument("--library", default="build/libcinseq.so")
     parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--methods", default=METHODS)
     parser.add_argument("--output", default="docs/plausibility.md")
     arguments = parser.parse_args()
@@ -168,7 +169,7 @@ def main():
         for number, method in enumerate(methods):
             for s in sets:
                 began = time.monotonic()
-                reciprocal, chance = measure(arguments.bin, arguments.model, method, rows[s], folder)
+                reciprocal, chance = measure(arguments.bin, arguments.model, method, rows[s], folder, arguments.threads)
                 results[s, method], results[s, "random"], counts[s] = mean(reciprocal), mean(chance), len(rows[s])
                 print(f"{method} {s}: {results[s, method]:.3f} (random {results[s, 'random']:.3f}), {len(rows[s])} rows, {time.monotonic() - began:.0f} s", flush=True)
             write(arguments.output, arguments.model, sets, methods[:number + 1], results, counts)
