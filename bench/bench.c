@@ -53,9 +53,9 @@ static int attribute_once(const cinseq_model *model, const char *request, work *
 enum { MOST_RUNS = 64 };
 
 int main(int argc, char **argv) {
-  int repeats = argc == 5 ? atoi(argv[4]) : 0;
+  int repeats = argc == 5 || argc == 6 ? atoi(argv[4]) : 0;
   if (repeats < 1 || repeats > MOST_RUNS) {
-    fprintf(stderr, "usage: cinseq_bench MODEL REQUEST_JSON attribute|generate RUNS\n");
+    fprintf(stderr, "usage: cinseq_bench MODEL REQUEST_JSON attribute|generate RUNS [OPEN_JSON]\n");
     return 2;
   }
   cinseq_error err = {0};
@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
   int (*run_once)(const cinseq_model *, const char *, work *) =
       strcmp(argv[3], "generate") == 0 ? generate_once : attribute_once;
   double load = now(), seconds[MOST_RUNS], bytes_rate[MOST_RUNS + 1], flop_rate[MOST_RUNS + 1];
-  if (cinseq_model_open(argv[1], NULL, NULL, &model, &err)) return fail(&err);
+  if (cinseq_model_open(argv[1], argc == 6 ? argv[5] : NULL, NULL, &model, &err)) return fail(&err);
   load = now() - load;
   /* the first run is a warm-up (pages, kernels compiled for the CPU) and says how much memory a run takes */
   if (run_once(model, argv[2], &done)) return 1;

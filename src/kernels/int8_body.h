@@ -113,21 +113,21 @@ static inline __attribute__((always_inline)) void int8_tile(size_t m, size_t row
   }
 }
 
-/* One row of x against one row of weights, which comes from memory: four sums, so that none waits for another. */
-static inline int32_t int8_row(size_t n, const int8_t *x, const int8_t *w) {
+/* One row of x against four rows of weights, four streams from memory. */
+static inline void int8_one(size_t n, const int8_t *x, const int8_t *w, size_t ldw, int32_t out[4]) {
   code_sums s[4];
-  int32_t total[4];
   memset(s, 0, sizeof s);
   size_t k = 0;
-  for (; k + 4 * CODES <= n; k += 4 * CODES) {
-    for (size_t j = 0; j < 4 * CODES; j += 64) __builtin_prefetch(w + k + j + 4096);
-    for (size_t j = 0; j < 4; j++)
-      s[j] = add_products(s[j], load_weights(w + k + j * CODES, CODES), load_codes(x + k + j * CODES, CODES));
+  for (; k + CODES <= n; k += CODES) {
+    code_vector u = load_codes(x + k, CODES);
+    for (size_t r = 0; r < 4; r++) {
+      if (k % 64 == 0) __builtin_prefetch(w + r * ldw + k + 1024);
+      s[r] = add_products(s[r], load_weights(w + r * ldw + k, CODES), u);
+    }
   }
-  for (size_t j = 0; k < n; k += CODES, j = (j + 1) % 4)
-    s[j] = add_products(s[j], load_weights(w + k, n - k), load_codes(x + k, n - k));
-  add_up(s, total);
-  return total[0] + total[1] + total[2] + total[3];
+  if (k < n)
+    for (size_t r = 0; r < 4; r++) s[r] = add_products(s[r], load_weights(w + r * ldw + k, n - k), load_codes(x + k, n - k));
+  add_up(s, out);
 }
 
 static inline __attribute__((always_inline)) void int8_rows(size_t m, size_t rows, size_t n, const int8_t *x,
@@ -142,9 +142,9 @@ static inline __attribute__((always_inline)) void int8_rows(size_t m, size_t row
 static void int8_dot(size_t m, size_t rows, size_t n, const int8_t *x, size_t ldx, const int32_t *sums, const int8_t *w,
                      size_t ldw, int32_t *out, size_t ldo) {
   size_t r = 0;
-  if (m == 1) {
-    for (; r < rows; r++) out[r] = less_bias(int8_row(n, x, w + r * ldw), sums[0]);
-    return;
+  for (; m == 1 && r + 4 <= rows; r += 4) {
+    int8_one(n, x, w + r * ldw, ldw, out + r);
+    for (size_t i = 0; i < 4; i++) out[r + i] = less_bias(out[r + i], sums[0]);
   }
   for (; r + 4 <= rows; r += 4) int8_rows(m, 4, n, x, ldx, sums, w + r * ldw, ldw, out + r, ldo);
   for (; r < rows; r++) int8_rows(m, 1, n, x, ldx, sums, w + r * ldw, ldw, out + r, ldo);
