@@ -206,9 +206,8 @@ static size_t int8_quantize(const float *x, size_t n, float threshold, int8_t *c
     }
     __asm__ volatile("" ::: "memory");
     for (size_t j = 0; j < count; j += LANES) {
-      vi code = nearest(load(scaled + j));
-      total += code;
-      vb bytes = __builtin_convertvector(code, vb);
+      vb bytes = __builtin_convertvector(nearest(load(scaled + j)), vb); /* of NaN: anything */
+      total += __builtin_convertvector(bytes, vi);
       memcpy(rounded + j, &bytes, sizeof bytes);
     }
     memcpy(codes + i, rounded, count);
