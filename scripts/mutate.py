@@ -80,9 +80,9 @@ MUTATIONS = [
     ("interventions: gradient passes", "src/engine/backward.c", "? v->alpha : 0;", "? v->alpha : 1;"),
     ("interventions: interpolation passes whole", "src/engine/backward.c", "? v->alpha : 0;", "? 1 : 0;"),
     ("adjoint rows: predictor's row one too low", "src/engine/adjoint.c",
-     "a->forward[CI_SET_TOP][g] = rows[group->predictor];",
-     "a->forward[CI_SET_TOP][g] = rows[group->predictor - (group->predictor > group->first)];"),
-    ("paths: weights forgotten", "src/engine/gradients.c", "(float)j->weights[group->branch]", "(j->weights ? 1.0f : 0.0f)"),
+     "sets[CI_SET_TOP][g] = decoder->rows[group->predictor];",
+     "sets[CI_SET_TOP][g] = decoder->rows[group->predictor - (group->predictor > group->first)];"),
+    ("paths: weights forgotten", "src/engine/gradients.c", "(float)j->path->points[g->point].weight : 1", "1.0f : 1"),
 ]
 
 
