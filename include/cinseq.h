@@ -166,6 +166,12 @@ CINSEQ_API int cinseq_attribute_with(const cinseq_model *model, const char *requ
 CINSEQ_API int cinseq_generate(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
                                char **lines, cinseq_error *error);
 
+/* Writes values of the model's nodes for the texts of a request of cinseq_attribute to a safetensors file: float32 tensors
+ * [positions, width] by the nodes' names; after the last block [attributed tokens, width]. nodes: a pattern of names
+ * ("decoder.*.output"), or a module of transformers ("model.layers[3].mlp"). Nothing is written after a failure. */
+CINSEQ_API int cinseq_dump(const cinseq_model *model, const char *request_json, const char *nodes, const char *path,
+                           const cinseq_hooks *hooks, cinseq_error *error);
+
 /* Says of a request, without a model, what cinseq_attribute ("attribute"), cinseq_generate ("generate"),
  * cinseq_model_open ("open"), cinseq_model_download ("download") or cinseq_result_render ("show") would refuse of it: unknown keys, methods and scores,
  * wrong types and ranges. What depends on the model is found when it runs. request_json may be NULL: all defaults. */

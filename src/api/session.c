@@ -72,6 +72,17 @@ int cinseq_attribute_with(const cinseq_model *model, const char *request_json, c
   return (int)status;
 }
 
+int cinseq_dump(const cinseq_model *model, const char *request_json, const char *nodes, const char *path,
+                const cinseq_hooks *hooks, cinseq_error *err) {
+  ci_job *job = NULL;
+  locale_t before = ci_locale_enter();
+  ci_status status = ci_job_open(model->model, request_json, true, NULL, 0, hooks, &job, err);
+  if (!status) status = ci_job_dump(job, nodes, path, err);
+  ci_job_close(job);
+  ci_locale_leave(before);
+  return (int)status;
+}
+
 int cinseq_generate(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks, char **lines,
                     cinseq_error *err) {
   ci_job *job = NULL;

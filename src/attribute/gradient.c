@@ -24,17 +24,6 @@ void ci_leaves_of(const ci_attribution *a, int layer, ci_leaves *leaves) {
   }
 }
 
-/* Copies what a forward left behind of a node, or can be rebuilt. */
-static ci_status read_values(ci_subject *aside, int node, float *values, ci_error *err) {
-  const ci_node *n = &aside->graph->nodes[node];
-  const ci_branch *branch = &aside->run->spaces[CI_DECODER].branches[aside->branch];
-  if (n->space == CI_ENCODER) branch = &aside->run->spaces[CI_ENCODER].branches[branch->source_branch];
-  ci_status status = aside->run->keeps[node] ? CI_OK : ci_run_load_section(aside->run, n->section, true, err);
-  for (size_t r = 0; r < branch->length && !status; r++)
-    memcpy(values + r * n->width, ci_run_row(aside->run, node, (size_t)branch->rows[r]), n->width * sizeof *values);
-  return status;
-}
-
 static ci_status use_baseline_ids(ci_attribution *a, ci_subject *aside, int32_t *ids[CI_SPACES], ci_error *err) {
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {
     if (!a->wants[space]) continue;
@@ -60,11 +49,7 @@ ci_status ci_leaves_values(ci_attribution *a, const int *nodes, size_t count, bo
   aside.target_count = 0;
   if (!status) status = ci_subject_forward(&aside, CI_KEEP_BOUNDARIES, err);
   for (size_t i = 0; i < count && !status; i++) {
-    const ci_node *n = &a->subject.graph->nodes[nodes[i]];
-    size_t floats;
-    bool whole = !__builtin_mul_overflow(ci_subject_rows(&a->subject, n->space), n->width, &floats);
-    values[i] = whole ? ci_alloc(floats, sizeof(float)) : NULL;
-    status = values[i] ? read_values(&aside, nodes[i], values[i], err) : ci_fail_memory(err);
+    status = ci_subject_node(&aside, nodes[i], &values[i], err);
   }
   ci_run_close(aside.run);
   ci_free(ids[CI_ENCODER]);

@@ -11,6 +11,8 @@ ci_status ci_job_open(const ci_model *model, const char *request_json, bool attr
 void ci_job_close(ci_job *job);
 
 ci_status ci_job_run(ci_job *job, ci_result **result, ci_error *err);
+/* Writes the values of the nodes whose names fit a pattern ("decoder.*.output") to a safetensors file. */
+ci_status ci_job_dump(ci_job *job, const char *pattern, const char *path, ci_error *err);
 /* Appends one line of JSON for the text at `index`. */
 ci_status ci_attribution_generate(ci_job *job, size_t index, ci_text *lines, ci_error *err);
 

@@ -1,6 +1,7 @@
 /* Forward of a text, and its perturbations. See subject.h; gradients are in gradients.c. */
 #include "engine/subject.h"
 #include <math.h>
+#include <string.h>
 
 size_t ci_subject_rows(const ci_subject *s, ci_space_id space) {
   return space == CI_ENCODER ? s->source_count : s->row_count;
@@ -240,6 +241,19 @@ static ci_status run_all(ci_subject *s, change *changes, size_t count, const ci_
     if (!status) status = ci_compute_check(s->compute, err);
   }
   ci_free(changes);
+  return status;
+}
+
+ci_status ci_subject_node(ci_subject *s, int node, float **values, ci_error *err) {
+  const ci_node *n = &s->graph->nodes[node];
+  const ci_branch *branch = &s->run->spaces[CI_DECODER].branches[s->branch];
+  if (n->space == CI_ENCODER) branch = &s->run->spaces[CI_ENCODER].branches[branch->source_branch];
+  size_t floats;
+  *values = __builtin_mul_overflow(branch->length, n->width, &floats) ? NULL : ci_alloc(floats, sizeof(float));
+  if (!*values) return ci_fail_memory(err);
+  ci_status status = s->run->keeps[node] ? CI_OK : ci_run_load_section(s->run, n->section, true, err);
+  for (size_t r = 0; r < branch->length && !status; r++)
+    memcpy(*values + r * n->width, ci_run_row(s->run, node, (size_t)branch->rows[r]), n->width * sizeof **values);
   return status;
 }
 

@@ -38,6 +38,9 @@ ci_keep ci_subject_plan(const ci_subject *subject, size_t branches, ci_keep want
 /* One forward over the text in a new run, if there is none yet. */
 ci_status ci_subject_forward(ci_subject *subject, ci_keep keep, ci_error *err);
 
+/* values[rows, width] of a node of the encoder or decoder for the text, whose forward has kept boundaries at least; the caller's. */
+ci_status ci_subject_node(ci_subject *subject, int node, float **values, ci_error *err);
+
 /* A point of a path: the nodes' values are baseline + alpha (value - baseline), in the spaces that move. */
 typedef struct {
   double alpha, weight;

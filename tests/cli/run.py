@@ -549,6 +549,24 @@ def test_generation_has_a_start_of_its_own():
     assert tokens[0] == tokens[1] and tokens[0][0] == 5006 and tokens[2][:2] == [5006, 8432], tokens
 
 
+def test_dump():
+    out = os.path.join(FOLDER, "nodes.safetensors")
+    dump = ("dump", "-m", "stories260K", "-i", "Once upon", "-g", "Once upon a time", "--quiet")
+    works(*dump, "--nodes", "decoder.?.output", "-o", out)
+    with open(out, "rb") as file:
+        raw = file.read()
+    size = int.from_bytes(raw[:8], "little")
+    head = json.loads(raw[8:8 + size])
+    assert sorted(head) == [f"decoder.{i}.output" for i in range(5)] and head["decoder.3.output"]["shape"] == [4, 64], head
+    assert len(raw) == 8 + size + 5 * 4 * 64 * 4
+    works(*dump, "--nodes", "output.logits", "-o", out)
+    works(*dump, "--nodes", "model.layers[2].mlp", "-o", out)
+    with open(out, "rb") as file:
+        assert b'"decoder.2.mlp.down"' in file.read(200)
+    fails(2, "nodes", *dump, "-o", out)
+    fails(2, "no node or module", *dump, "--nodes", "decoder.77.*", "-o", out)
+
+
 def test_unwritable_output():
     fails(1, "nowhere/out.json", *ZH, "-o", "nowhere/out.json")
     with open("/dev/full", "wb") as full:
