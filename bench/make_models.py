@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Write random-weight models at the exact shapes of well-known ones, for speed and memory work (standard library only).
 
-usage: make_models.py OUT_FOLDER opus-mt-en-mg|flan-t5-small|granite-moe|gpt2|gpt2-xl|pythia|smollm2 ...
+usage: make_models.py OUT_FOLDER opus-mt-en-mg|flan-t5-small|granite-moe|gpt2|gpt2-xl|pythia|smollm2|llama-TYPE ...
 A name that ends in .bf16 (gpt2-xl.bf16) is the same in bfloat16.
+llama-TYPE (F32, F16, Q4_K, ...: GGUF_TYPES) is a .gguf file of 4 of the 16 layers of Llama 3.2 1B, all matrices in that type.
 The weights repeat a block of random numbers: only shapes matter here. Tokenizers are the real ones of tests/data/tokenizers;
 smollm2 and pythia take GPT-2's, whose ids all exist in their larger or equal vocabularies (ids beyond it are not used by the bench's texts).
 """
@@ -183,13 +184,91 @@ def flan_t5(out, d=512, heads=6, inner=1024, layers=8, vocabulary=32128):
                                     decoder_start_token_id=0, pad_token_id=0, eos_token_id=1))
 
 
+# name: (ggml's number, numbers of a block, bytes of a block, where its scales are: {byte: half})
+GGUF_TYPES = {
+    "F32": (0, 1, 4, {}), "F16": (1, 1, 2, {}), "BF16": (30, 1, 2, {}),
+    "Q4_0": (2, 32, 18, {0: 0.008}), "Q4_1": (3, 32, 20, {0: 0.008, 2: -0.06}), "Q5_0": (6, 32, 22, {0: 0.004}),
+    "Q5_1": (7, 32, 24, {0: 0.004, 2: -0.06}), "Q8_0": (8, 32, 34, {0: 0.0005}), "Q2_K": (10, 256, 84, {80: 0.005, 82: 0.0075}),
+    "Q3_K": (11, 256, 110, {108: 0.001}), "Q4_K": (12, 256, 144, {0: 0.0003, 2: 0.002}), "Q5_K": (13, 256, 176, {0: 0.00015, 2: 0.002}),
+    "Q6_K": (14, 256, 210, {208: 0.00003}), "IQ4_NL": (20, 32, 18, {0: 0.0007}), "IQ4_XS": (23, 256, 136, {0: 0.00004})}
+
+
+def gguf_block(kind):
+    """Some hundred kB of random blocks whose numbers are about as large as weights are."""
+    _, numbers, size, scales = GGUF_TYPES[kind]
+    if numbers == 1:
+        values = array.array("f", block(0.04, 0))
+        if kind == "F32":
+            return values.tobytes()
+        return b"".join(struct.pack("<e", v) if kind == "F16" else struct.pack("<f", v)[2:] for v in values)
+    data = bytearray(random.Random(kind).randbytes(4099 * size))
+    for at, value in scales.items():
+        for i in range(0, len(data), size):
+            data[i + at : i + at + 2] = struct.pack("<e", value)
+    return bytes(data)
+
+
+def gguf_text(value):
+    data = value.encode() if isinstance(value, str) else value
+    return struct.pack("<Q", len(data)) + data
+
+
+def gguf_value(value):
+    if isinstance(value, str):
+        return struct.pack("<I", 8) + gguf_text(value)
+    if isinstance(value, float):
+        return struct.pack("<If", 6, value)
+    if isinstance(value, list):
+        return struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(gguf_text, value))
+    return struct.pack("<II", 4, value)
+
+
+def llama_gguf(out, kind, d=2048, inner=8192, layers=4, heads=32, kv=8, vocabulary=50257):
+    number, numbers, size, _ = GGUF_TYPES[kind]
+    folder = os.path.join(TOKENIZERS, "gpt2")
+    tokens = json.load(open(os.path.join(folder, "vocab.json")))
+    merges = [line.rstrip("\n") for line in open(os.path.join(folder, "merges.txt")) if not line.startswith("#version")]
+    keys = {"general.architecture": "llama", "llama.block_count": layers, "llama.context_length": 8192, "llama.embedding_length": d,
+            "llama.feed_forward_length": inner, "llama.attention.head_count": heads, "llama.attention.head_count_kv": kv,
+            "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.freq_base": 500000.0, "tokenizer.ggml.model": "gpt2",
+            "tokenizer.ggml.pre": "gpt-2", "tokenizer.ggml.tokens": sorted(tokens, key=tokens.get), "tokenizer.ggml.merges": merges,
+            "tokenizer.ggml.bos_token_id": 50256, "tokenizer.ggml.eos_token_id": 50256}
+    matrices = {"token_embd": (vocabulary, d)}
+    for i in range(layers):
+        for n, o, k in (("attn_q", d, d), ("attn_k", kv * d // heads, d), ("attn_v", kv * d // heads, d), ("attn_output", d, d),
+                        ("ffn_gate", inner, d), ("ffn_up", inner, d), ("ffn_down", d, inner)):
+            matrices[f"blk.{i}.{n}"] = (o, k)
+    norms = ["output_norm"] + [f"blk.{i}.{n}" for i in range(layers) for n in ("attn_norm", "ffn_norm")]
+    tensors, infos, at = [], [], 0
+    for name, shape in [*matrices.items(), *((n, (d,)) for n in norms)]:
+        bytes_ = shape[0] * shape[1] // numbers * size if len(shape) == 2 else 4 * d
+        infos.append(gguf_text(name + ".weight") + struct.pack("<I", len(shape)) + b"".join(struct.pack("<Q", n) for n in reversed(shape))
+                     + struct.pack("<IQ", number if len(shape) == 2 else 0, at))
+        tensors.append((name, bytes_, len(shape) == 2))
+        at += bytes_ + -bytes_ % 32
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys)) + b"".join(gguf_text(k) + gguf_value(v) for k, v in keys.items()) + b"".join(infos)
+    data, ones = gguf_block(kind), struct.pack("<f", 1) * d
+    with open(f"{out}/model.gguf.part", "wb") as f:
+        f.write(head + b"\0" * (-len(head) % 32))
+        for name, left, matrix in tensors:
+            padding = -left % 32
+            shift = random.Random(name).randrange(1000) * size  # no two tensors alike
+            while left:
+                piece = (data if matrix else ones)[shift if matrix else 0 :][:left]
+                f.write(piece)
+                left -= len(piece)
+                shift = 0
+            f.write(b"\0" * padding)
+    os.rename(f"{out}/model.gguf.part", f"{out}/model.gguf")
+
+
 SHAPES = {"gpt2": lambda out: gpt2(out, 12, 768, 12), "gpt2-xl": lambda out: gpt2(out, 48, 1600, 25), "smollm2": smollm2, "flan-t5-small": flan_t5, "granite-moe": granite_moe,
-          "opus-mt-en-mg": marian, "pythia": pythia}
+          "opus-mt-en-mg": marian, "pythia": pythia} | {f"llama-{kind}": lambda out, kind=kind: llama_gguf(out, kind) for kind in GGUF_TYPES}
 
 if __name__ == "__main__":
     for name in sys.argv[2:]:
         out = os.path.join(sys.argv[1], name)
         os.makedirs(out, exist_ok=True)
-        if not os.path.exists(f"{out}/model.safetensors"):
+        if not any(os.path.exists(f"{out}/model.{ending}") for ending in ("safetensors", "gguf")):
             SHAPES[name.removesuffix(".bf16")](out)
         print(out)

@@ -37,7 +37,17 @@ INLINE vf fp4(vi code, vf scale, vf shift) {
   return floats(pick_byte(values, code)) * scale;
 }
 
+/* Codes of 2 bits and of 3 where a table saves moving them to the lowest bits: bits 2 and 3 of the index; the third bit
+ * is bit 1. */
+INLINE vf linear_above(vi index, vf scale, vf shift) {
+  return linear(index >> 2, scale, shift);
+}
+INLINE vf centred_above(vi index, vf scale, vf shift) {
+  return centred(index >> 2 | (index & 2) << 1, scale, shift);
+}
+
 #if KERNELS_LANES == 16 && defined(__AVX512F__)
+enum { TABLES = 1 };
 typedef struct {
   vf low, high;
 } book; /* the numbers of 16 or 32 codes */
@@ -55,6 +65,7 @@ INLINE vf look_up(const book *b, formula *number, int bits, vi code) {
   return (vf)_mm512_permutexvar_ps((__m512i)code, (__m512)b->low);
 }
 #else
+enum { TABLES = 0 };
 typedef struct {
   vf scale, shift;
 } book;
@@ -139,6 +150,19 @@ INLINE void scale_codes(const uint64_t codes[2], vf d, float *scale) {
   keep_in_memory(scale);
 }
 
+/* Group g of 32 codes of 2 bits at q, each beside those of the same numbers in three other groups. */
+INLINE void take_q2(const uint8_t *q, int g, bool above, const float *scale, const float *least, take_group *take,
+                    taker *to) {
+  vf v[GROUP_VECTORS];
+  for (int j = 0; j < GROUP_VECTORS; j++) {
+    int s = 2 * g + j * LANES / 16, bits = above ? 4 : 2;
+    book b = open_book(above ? linear_above : linear, bits, splat(scale[s]), splat(least[s]));
+    vi index = shifted(load_bytes(q + j * LANES), above ? g % 4 * 2 - 2 : g % 4 * 2);
+    v[j] = look_up(&b, above ? linear_above : linear, bits, index);
+  }
+  take(to, v);
+}
+
 INLINE void block_q2_k(const uint8_t *p, take_group *take, taker *to) {
   float scale[16], least[16];
   vf d = splat_half(p + 80), dmin = splat_half(p + 82);
@@ -149,16 +173,25 @@ INLINE void block_q2_k(const uint8_t *p, take_group *take, taker *to) {
   }
   keep_in_memory(scale);
   keep_in_memory(least);
-#pragma GCC unroll 8
-  for (int g = 0; g < 8; g++) {
-    vf v[GROUP_VECTORS];
-    for (int j = 0; j < GROUP_VECTORS; j++) {
-      int s = 2 * g + j * LANES / 16;
-      book b = open_book(linear, 2, splat(scale[s]), splat(least[s]));
-      v[j] = look_up(&b, linear, 2, shifted(load_bytes(p + 16 + g / 4 * 32 + j * LANES), g % 4 * 2));
-    }
-    take(to, v);
+#pragma GCC unroll 4
+  for (int g = 0; g < 8; g += 2) {
+    take_q2(p + 16 + g / 4 * 32, g, false, scale, least, take, to);
+    take_q2(p + 16 + g / 4 * 32, g + 1, TABLES, scale, least, take, to);
   }
+}
+
+/* The same with bit g of the bytes at `high` as third bits. */
+INLINE void take_q3(const uint8_t *q, const uint8_t *high, int g, bool above, const float *scale, take_group *take,
+                    taker *to) {
+  vf v[GROUP_VECTORS];
+  for (int j = 0; j < GROUP_VECTORS; j++) {
+    int bits = above ? 4 : 3, mask = above ? 12 : 3;
+    book b = open_book(above ? centred_above : centred, bits, splat(scale[2 * g + j * LANES / 16]), splat(4));
+    vi index = shifted(load_bytes(q + j * LANES), above ? g % 4 * 2 - 2 : g % 4 * 2);
+    vi third = placed(load_bytes(high + j * LANES), g, above ? 1 : 2);
+    v[j] = look_up(&b, above ? centred_above : centred, bits, (index & mask) | (third & ~mask));
+  }
+  take(to, v);
 }
 
 INLINE void block_q3_k(const uint8_t *p, take_group *take, taker *to) {
@@ -172,15 +205,10 @@ INLINE void block_q3_k(const uint8_t *p, take_group *take, taker *to) {
   }
   float scale[16];
   scale_codes(codes, splat_half(p + 108), scale);
-#pragma GCC unroll 8
-  for (int g = 0; g < 8; g++) {
-    vf v[GROUP_VECTORS];
-    for (int j = 0; j < GROUP_VECTORS; j++) {
-      book b = open_book(centred, 3, splat(scale[2 * g + j * LANES / 16]), splat(4));
-      vi q = shifted(load_bytes(p + 32 + g / 4 * 32 + j * LANES), g % 4 * 2), h = load_bytes(p + j * LANES);
-      v[j] = look_up(&b, centred, 3, (q & 3) | (placed(h, g, 2) & ~3));
-    }
-    take(to, v);
+#pragma GCC unroll 4
+  for (int g = 0; g < 8; g += 2) {
+    take_q3(p + 32 + g / 4 * 32, p, g, false, scale, take, to);
+    take_q3(p + 32 + g / 4 * 32, p, g + 1, TABLES, scale, take, to);
   }
 }
 

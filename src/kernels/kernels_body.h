@@ -3,6 +3,7 @@
  * with the compilers' vector extension, so the three are the same arithmetic; FMA is used where the target has it. */
 #include "kernels/kernels.h"
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { LANES = KERNELS_LANES };
@@ -322,7 +323,7 @@ static inline vi shifted(vi v, int by) {
 
 /* Bit `from` becomes bit `to`; the others move along. */
 static inline vi placed(vi v, int from, int to) {
-  return from > to ? v >> (from - to) : v << (to - from);
+  return from > to ? v >> (from - to) : from < to ? v << (to - from) : v;
 }
 
 /* The first half of a, the second of b. */
