@@ -1,8 +1,7 @@
 /* Blocks of quantised numbers to float32, bit for bit as the gguf package (gguf.quants, ggml-quants.c) has them.
- * Included by dtype.c and, once for each instruction set, by kernels/kernels_body.h: both define half_to_float before.
- *
- * Products that are added to something are exact in float32 (11 bits of a half, 6 of a scale, 5 of a number at most),
- * so a fused multiply-add gives the same bits. */
+ * Included by dtype.c, which defines half_to_float before. Products with weights read them 32 at a time, in
+ * kernels/blocks_body.h, to the same bits: products that are added to something are exact in float32 (11 bits of a
+ * half, 6 of a scale, 5 of a number at most), so a fused multiply-add changes nothing. */
 #include "formats/blocks.h"
 #include <string.h>
 
