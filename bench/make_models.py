@@ -197,7 +197,7 @@ def gguf_block(kind):
     """Some hundred kB of random blocks whose numbers are about as large as weights are."""
     _, numbers, size, scales = GGUF_TYPES[kind]
     if numbers == 1:
-        values = array.array("f", block(0.04, 0))
+        values = array.array("f", block(0.04, 0, False))
         if kind == "F32":
             return values.tobytes()
         return b"".join(struct.pack("<e", v) if kind == "F16" else struct.pack("<f", v)[2:] for v in values)
