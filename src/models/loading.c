@@ -184,7 +184,9 @@ static void narrow_row(void *context, size_t row, int thread) {
 
 /* `floats` for each thread of the builder's pool; the caller frees it. NULL: the builder has failed. */
 static float *open_room(ci_builder *b, size_t floats) {
-  if (!b->status && !b->pool) b->status = ci_pool_create(0, &b->pool, b->err);
+  enum { WORTH_THREADS = 16 * 1024 * 1024 }; /* bytes of a checkpoint */
+  int wanted = ci_tensors_bytes(b->model->tensors) < WORTH_THREADS ? 1 : 0;
+  if (!b->status && !b->pool) b->status = ci_pool_create(wanted, &b->pool, b->err);
   size_t threads = b->status ? 1 : (size_t)ci_pool_threads(b->pool);
   float *room = !b->status && floats < SIZE_MAX / threads ? ci_alloc(threads * floats, sizeof *room) : NULL;
   if (!room && !b->status) b->status = ci_fail_memory(b->err);
