@@ -69,7 +69,7 @@ void ci_attribution_baseline_ids(const ci_attribution *a, ci_space_id space, int
 /* Values of the input node for the baseline, and for the text itself: [rows, width], owned by a (value: by the caller). */
 ci_status ci_attribution_baseline(ci_attribution *a, ci_space_id space, const float **values, ci_error *err);
 ci_status ci_attribution_values(ci_attribution *a, ci_space_id space, float **values, ci_error *err);
-size_t ci_attribution_width(const ci_attribution *a, ci_space_id space);
+size_t ci_attribution_width(const ci_attribution *a, ci_space_id space); /* 0: the model has no such side */
 
 /* Where scores of a space go: source_attributions or target_attributions, made with `rank` dimensions of which the first two
  * are [attributed, generated] (the target's rows include one for the last token, NaN). */

@@ -130,9 +130,8 @@ ci_status ci_contrast_open(ci_attribution *a, const ci_contrast_options *options
 /* Rows that the text has already computed serve the contrast too: how many from the left. */
 static size_t shared_prefix(const ci_attribution *a, const ci_contrast *c) {
   size_t n = 0;
-  bool same = a->source.count == c->source.count &&
-              memcmp(a->source.items, c->source.items, a->source.count * sizeof *a->source.items) == 0;
-  if (a->source.count && !same) return 0;
+  if (a->source.count != c->source.count) return 0;
+  if (a->source.count && memcmp(a->source.items, c->source.items, a->source.count * sizeof *a->source.items)) return 0;
   while (n < a->subject.row_count && n < c->target.count && a->target.items[n] == c->target.items[n]) n++;
   return n;
 }

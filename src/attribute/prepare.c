@@ -146,7 +146,8 @@ ci_status ci_attribution_prepare(ci_attribution *a, size_t index, ci_error *err)
 
 size_t ci_attribution_width(const ci_attribution *a, ci_space_id space) {
   const ci_graph *graph = &a->job->model->graph;
-  return graph->nodes[graph->input_node[space]].width;
+  int node = graph->input_node[space];
+  return node < 0 ? 0 : graph->nodes[node].width;
 }
 
 void ci_attribution_baseline_ids(const ci_attribution *a, ci_space_id space, int32_t *ids) {
