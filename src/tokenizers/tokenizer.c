@@ -61,8 +61,9 @@ static ci_status no_files(const char *folder, ci_error *err) {
   return status;
 }
 
+/* Classes stand between blanks, one before the first too. */
 static bool is_for(const ci_tokenizer_kind *kind, const char *class_name) {
-  size_t n = strlen(class_name);
+  size_t n = strchr(class_name, ' ') ? 0 : strlen(class_name);
   const char *at = kind->classes;
   while (at && n && (at = strstr(at, class_name)) && (at[-1] != ' ' || at[n] != ' ')) at += n;
   return !kind->classes || (n && at);
