@@ -1,5 +1,6 @@
-/* The element types of tensors: names, sizes, widening to float32 (a signalling NaN comes out quiet, as IEEE 754 conversions
- * do). For vectors and result files: products with weights have kernels of their own (kernels/weight_types.c). */
+/* The element types of tensors: names, sizes, widening to float32 (a signalling NaN comes out quiet, as IEEE 754
+ * conversions do). For vectors and result files: products with weights have kernels of their own
+ * (kernels/weight_types.c). */
 #include "formats/format.h"
 #include <string.h>
 
@@ -7,8 +8,8 @@ typedef void (*widen_call)(const void *data, size_t first, size_t count, float *
 
 typedef struct {
   const char *name; /* as safetensors writes it */
-  size_t size;     /* bytes of a block */
-  size_t block;    /* elements of a block */
+  size_t size;      /* bytes of a block */
+  size_t block;     /* elements of a block */
   widen_call widen;
 } dtype_row;
 
@@ -85,9 +86,8 @@ static void all_boolean(const void *data, size_t first, size_t count, float *out
 
 #include "formats/blocks_body.h"
 
-/* Elements [first, first + count) of a row of blocks, which may begin and end within one. */
-static void blocks_part(const uint8_t *data, size_t elements, size_t bytes, ci_widen_blocks *widen, size_t first, size_t count,
-                        float *out) {
+void ci_widen_part(const uint8_t *data, size_t elements, size_t bytes, ci_widen_blocks *widen, size_t first,
+                   size_t count, float *out) {
   while (count) {
     size_t skip = first % elements, whole = skip ? 0 : count / elements;
     const uint8_t *block = data + first / elements * bytes;
@@ -108,7 +108,7 @@ static void blocks_part(const uint8_t *data, size_t elements, size_t bytes, ci_w
 
 #define CI_BLOCK(member, type, name, id, elements, bytes)                                                              \
   static void all_##member(const void *data, size_t first, size_t count, float *out) {                                 \
-    blocks_part(data, elements, bytes, widen_##member, first, count, out);                                             \
+    ci_widen_part(data, elements, bytes, widen_##member, first, count, out);                                           \
   }
 #include "formats/blocks.def"
 #undef CI_BLOCK

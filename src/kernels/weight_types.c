@@ -55,32 +55,12 @@ static void axpy_bf16(const ci_kernels *kernels, const ci_weight *w, size_t row0
   kernels->axpy_rows_bf16(x, (const uint16_t *)at(w, row0, 0), w->ld, rows, w->b, y);
 }
 
-/* Columns [column, column + count) of a row of blocks; those that lie in part of a block go through a whole one. */
-static void widen_columns(const ci_weight *w, ci_widen_blocks *widen, size_t row, size_t column, size_t count,
-                          float *out) {
-  size_t block = w->type->block;
-  while (count) {
-    size_t skip = column % block, whole = skip ? 0 : count / block, done = whole * block;
-    const uint8_t *from = (const uint8_t *)at(w, row, column - skip);
-    if (whole) {
-      widen(from, whole, out);
-    } else {
-      float one[CI_LARGEST_BLOCK];
-      widen(from, 1, one);
-      done = block - skip < count ? block - skip : count;
-      memcpy(out, one + skip, done * sizeof *out);
-    }
-    column += done;
-    count -= done;
-    out += done;
-  }
-}
-
 #define CI_BLOCK(member, type, name, id, elements, bytes)                                                              \
   static void panel_##member(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t column0,  \
                              size_t columns, float *out) {                                                             \
     for (size_t r = 0; r < rows; r++)                                                                                  \
-      widen_columns(w, kernels->widen_blocks[CI_BLOCK_##member], row0 + r, column0, columns, out + r * columns);       \
+      ci_widen_part((const uint8_t *)at(w, row0 + r, 0), elements, bytes, kernels->widen_blocks[CI_BLOCK_##member],    \
+                    column0, columns, out + r * columns);                                                              \
   }                                                                                                                    \
   static void dot_##member(const ci_kernels *kernels, const ci_weight *w, size_t row0, size_t rows, size_t m,          \
                            const float *x, size_t ldx, float *y, size_t ldy) {                                         \
@@ -91,7 +71,14 @@ static void widen_columns(const ci_weight *w, ci_widen_blocks *widen, size_t row
 #undef CI_BLOCK
 
 static const ci_weight_type rows[] = {
-    {.id = "F32", .size = 4, .block = 1, .in_place = true, .panel = panel_f32, .few = CI_FEW_ROWS, .dot = dot_f32, .axpy = axpy_f32},
+    {.id = "F32",
+     .size = 4,
+     .block = 1,
+     .in_place = true,
+     .panel = panel_f32,
+     .few = CI_FEW_ROWS,
+     .dot = dot_f32,
+     .axpy = axpy_f32},
     {.id = "F16", .size = 2, .block = 1, .panel = panel_f16, .few = CI_FEW_ROWS, .dot = dot_f16, .axpy = axpy_f16},
     {.id = "BF16", .size = 2, .block = 1, .panel = panel_bf16, .few = CI_FEW_ROWS, .dot = dot_bf16, .axpy = axpy_bf16},
     {.id = "LLM.int8()",
