@@ -5,6 +5,15 @@
 #include <math.h>
 #include <string.h>
 
+const ci_option ci_contrast_prob_table[] = {CI_CONTRAST_OPTIONS,
+                                            {"logprob", NULL, CI_BOOL, offsetof(ci_contrast_prob_options, logprob),
+                                             "false", 0, 0, NULL, "The logarithm of the probability instead."},
+                                            CI_OPTIONS_END};
+
+ci_contrast_of ci_contrast_prob_of(const void *options) {
+  return ((const ci_contrast_prob_options *)options)->logprob ? CI_OF_LOG_PROBABILITY : CI_OF_PROBABILITY;
+}
+
 static double value_of(const float *logits, int32_t target, double log_sum, ci_contrast_of of) {
   double logit = (double)logits[target];
   return of == CI_OF_LOGIT ? logit : of == CI_OF_LOG_PROBABILITY ? logit - log_sum : exp(logit - log_sum);

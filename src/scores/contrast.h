@@ -54,6 +54,14 @@ typedef struct {
 /* X of one prediction. */
 typedef enum { CI_OF_LOGIT, CI_OF_PROBABILITY, CI_OF_LOG_PROBABILITY } ci_contrast_of;
 
+/* The table of those that take a probability, or with "logprob" its logarithm. */
+typedef struct {
+  ci_contrast_options contrast;
+  bool logprob;
+} ci_contrast_prob_options;
+extern const ci_option ci_contrast_prob_table[];
+ci_contrast_of ci_contrast_prob_of(const void *options); /* of a ci_contrast_prob_options */
+
 /* own X(text) + other X(contrast), and its slope. */
 double ci_contrast_value(const ci_score_input *in, ci_contrast_of of, double own, double other);
 void ci_contrast_gradient(const ci_score_input *in, ci_contrast_of of, double own, double other, float *slope);

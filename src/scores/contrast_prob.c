@@ -1,34 +1,20 @@
 /* p'[y']: the probability of the contrast's token; with logprob its logarithm. */
 #include "scores/contrast.h"
 
-typedef struct {
-  ci_contrast_options contrast;
-  bool logprob;
-} arguments;
-
-static const ci_option options_table[] = {CI_CONTRAST_OPTIONS,
-                                          {"logprob", NULL, CI_BOOL, offsetof(arguments, logprob), "false", 0, 0, NULL,
-                                           "The logarithm of the probability instead."},
-                                          CI_OPTIONS_END};
-
-static ci_contrast_of of(const void *options) {
-  return ((const arguments *)options)->logprob ? CI_OF_LOG_PROBABILITY : CI_OF_PROBABILITY;
-}
-
 static double value(const ci_score_input *in, const void *options) {
-  return ci_contrast_value(in, of(options), 0, 1);
+  return ci_contrast_value(in, ci_contrast_prob_of(options), 0, 1);
 }
 
 static void gradient(const ci_score_input *in, const void *options, float *slope) {
-  ci_contrast_gradient(in, of(options), 0, 1, slope);
+  ci_contrast_gradient(in, ci_contrast_prob_of(options), 0, 1, slope);
 }
 
 extern const ci_score ci_score_contrast_prob;
 const ci_score ci_score_contrast_prob = {.id = "contrast_prob",
                                          .help = "Probability of the contrast's token.",
-                                         .options = options_table,
-                                         .options_size = sizeof(arguments),
+                                         .options = ci_contrast_prob_table,
+                                         .options_size = sizeof(ci_contrast_prob_options),
                                          .contrastive = true,
                                          .span_function = "prod",
-    .value = value,
+                                         .value = value,
                                          .gradient = gradient};
