@@ -15,24 +15,23 @@ import signal
 import stat
 import struct
 import subprocess
-import sys
 import time
 import zipfile
 
-import run
-from run import MODELS, SHORT, bad, edit_config, edit_tensors, fails, in_terminal, spoilt, works, write
+import program
+from program import MODELS, SHORT, bad, edit_config, edit_tensors, fails, in_terminal, spoilt, works, write
 
 NOBODY = 65534
 SAVED = ("attribute", "-m", os.path.join(MODELS, "gpt2"), "-i", "He's going", *SHORT, "--hide")
 
 
 def place(name):
-    return os.path.join(run.FOLDER, name)
+    return os.path.join(program.FOLDER, name)
 
 
 def ends_well(folder, *names):
     """The program opens the folder, or ends with a line that says one of the names. Gives whether it opened."""
-    done = run.run("generate", "-m", folder, "-i", "He's going", "--generation_kwargs", '{"max_new_tokens": 2}')
+    done = program.run("generate", "-m", folder, "-i", "He's going", "--generation_kwargs", '{"max_new_tokens": 2}')
     problems = [line for line in done.stderr.decode().splitlines() if not line.startswith("warning: ")]
     assert done.returncode in (0, 1, 2), f"exit code {done.returncode}: {problems}"
     if done.returncode:
@@ -101,9 +100,9 @@ def test_unreadable_files():
     user = {"user": NOBODY} if os.geteuid() == 0 else {}
     for name in FILES["llama"][:5]:  # the last is not looked at where tokenizer_config.json says all
         folder = spoilt(lambda folder: os.chmod(os.path.join(folder, name), 0))
-        for path in (run.FOLDER, folder):
+        for path in (program.FOLDER, folder):
             os.chmod(path, 0o755)
-        done = subprocess.run([run.BIN, "info", "-m", folder], capture_output=True, cwd="/", timeout=60, **user)
+        done = subprocess.run([program.BIN, "info", "-m", folder], capture_output=True, cwd="/", timeout=60, **user)
         if user and b"ermission denied" in done.stderr and name.encode() not in done.stderr:
             return print("unreadable files: nobody cannot run the program here, not tested")
         assert done.returncode == 1 and re.search(name.encode() + b".*ermission denied", done.stderr), (name, done)
@@ -119,7 +118,7 @@ def test_long_paths():
         deep = os.path.join(deep, "d" * 200)
     shutil.copytree(os.path.join(MODELS, "llama"), deep)
     assert ends_well(deep)
-    done = run.run(*SAVED, "-o", place("z" * 300))
+    done = program.run(*SAVED, "-o", place("z" * 300))
     assert done.returncode == 1 and b"name too long" in done.stderr, done
 
 
@@ -209,11 +208,11 @@ def test_numbers_that_ask_for_everything():
 def test_memory_stays_small():
     """What is refused is refused before it is asked for: under a limit of address space nothing dies."""
     limit = "ulimit -v 8000000; exec \"$@\""
-    if subprocess.run(["sh", "-c", limit, "sh", run.BIN, "--version"], capture_output=True, timeout=60).returncode:
+    if subprocess.run(["sh", "-c", limit, "sh", program.BIN, "--version"], capture_output=True, timeout=60).returncode:
         return print("a limit of address space: a sanitized program cannot start under it, not tested")
     for key, number in (("max_position_embeddings", 65536), ("d_model", 1 << 20), ("vocab_size", 1 << 28)):
         folder = spoilt(edit_config(**{key: number}), "marian")
-        done = subprocess.run(["sh", "-c", limit, "sh", run.BIN, "info", "-m", folder], capture_output=True, timeout=60)
+        done = subprocess.run(["sh", "-c", limit, "sh", program.BIN, "info", "-m", folder], capture_output=True, timeout=60)
         assert done.returncode in (0, 1), (key, done)
 
 
@@ -281,7 +280,7 @@ def test_weights_that_are_cut_off_under_the_run():
     folder = spoilt(lambda folder: None)
     weights = os.path.join(folder, "model.safetensors")
     slow = '{"n_steps": 1000}'
-    process = subprocess.Popen([run.BIN, "attribute", "-m", folder, "-i", "He's going", "--threads", "1", "-a", "integrated_gradients",
+    process = subprocess.Popen([program.BIN, "attribute", "-m", folder, "-i", "He's going", "--threads", "1", "-a", "integrated_gradients",
                                 "--attribution_kwargs", slow, "--generation_kwargs", '{"max_new_tokens": 100, "min_new_tokens": 100}'],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.time() + 60
@@ -304,10 +303,10 @@ def test_weights_that_are_cut_off_under_the_run():
 def test_full_disk():
     os.symlink("/dev/full", place("page.html"))
     for flag, path in (("-o", "/dev/full"), ("--viz_path", place("page.html"))):
-        done = run.run(*SAVED, flag, path)
+        done = program.run(*SAVED, flag, path)
         assert done.returncode == 1 and path.encode() + b": cannot be written: No space left on device" in done.stderr, done
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
-    done = subprocess.run([run.BIN, *SAVED[:-1]], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, timeout=60)
+    done = subprocess.run([program.BIN, *SAVED[:-1]], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == 1 and b"No space left" in done.stderr, done
 
 
@@ -320,7 +319,7 @@ def test_small_disk():
         path = os.path.join(disk, "r.json")
         with open(path, "w") as file:
             file.write("old")
-        done = run.run(*SAVED, "-o", path)
+        done = program.run(*SAVED, "-o", path)
         assert done.returncode == 1 and b"r.json: cannot be written: No space left on device" in done.stderr, done
         assert os.listdir(disk) == ["r.json"] and open(path).read() == "old"
     finally:
@@ -336,7 +335,7 @@ def test_killed_while_saving():
     works(*SAVED, "-o", path)
     usual, choice = time.time() - start, random.Random(4)
     for _ in range(15):
-        process = subprocess.Popen([run.BIN, *SAVED, "-o", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([program.BIN, *SAVED, "-o", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(usual * choice.uniform(0.5, 1.1))
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -402,7 +401,7 @@ def test_terminals_are_not_steered():
         text = file.read()
     assert "alert(1)" in text and "<script" not in text and not obeyed(text)
     assert not obeyed(works("view", place("r.json")).stdout.decode())
-    done = run.run("info", "-m", spoilt(edit_config(model_type="\x1b[2J\u009b\u202ex")))
+    done = program.run("info", "-m", spoilt(edit_config(model_type="\x1b[2J\u009b\u202ex")))
     assert done.returncode == 1 and not obeyed(done.stderr.decode()), done
 
 
@@ -413,7 +412,7 @@ def test_texts_without_measure():
             with open(place("text"), "w", encoding="utf-8") as file:
                 file.write(piece * (1_000_000 // len(piece.encode())))
             start = time.time()
-            done = run.run("generate", "-m", os.path.join(MODELS, arch), "-i", "@" + place("text"), *SHORT)
+            done = program.run("generate", "-m", os.path.join(MODELS, arch), "-i", "@" + place("text"), *SHORT)
             assert done.returncode in (0, 2) and time.time() - start < 60, (arch, piece, time.time() - start, done.stderr[-300:])
 
 
@@ -421,10 +420,10 @@ def test_nul_and_ill_formed_bytes():
     for content in (b"a\0b", b"\0", b"\xff\xfe\xc3", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80"):
         with open(place("text"), "wb") as file:
             file.write(content)
-        done = run.run("generate", "-m", os.path.join(MODELS, "gpt2"), "-i", "@" + place("text"), *SHORT)
+        done = program.run("generate", "-m", os.path.join(MODELS, "gpt2"), "-i", "@" + place("text"), *SHORT)
         assert done.returncode in (0, 1, 2) and done.stderr.count(b"\n") <= 1, (content, done)
         assert done.returncode != 0 or b"\0" not in content, content
 
 
 if __name__ == "__main__":
-    run.main(globals())
+    program.main(globals())

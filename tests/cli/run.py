@@ -1,84 +1,21 @@
 #!/usr/bin/env python3
-"""The program as a user meets it: exit codes, messages, what goes where, bad files.
+"""The program as a user meets it: exit codes, messages, what goes where.
 
-usage: run.py [--bin build/cinseq] [--only WORD] [-v]
-Every function test_... is a test. Only Python's standard library. The last line is "N passed, N failed".
+usage: run.py [--bin build/cinseq] [--only WORD] [-v]        The last line is "N passed, N failed".
 """
-import argparse
-import base64
-import csv
 import json
 import os
 import pty
 import re
-import shlex
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-MODELS = os.path.join(HERE, "..", "data", "golden", "models")
-BIN = ""
-FOLDER = ""  # a new empty one for each test
-os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the network for a name
+import program
+from program import MODELS, SHORT, TINY, ZH, fails, main, run, save, works
 
-
-def run(*arguments, stdin=b"", **environment):
-    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "COLORTERM")}
-    arguments = [a if isinstance(a, bytes) else a.encode() for a in arguments]
-    return subprocess.run([BIN.encode(), *arguments], capture_output=True, timeout=120, cwd=FOLDER, input=stdin,
-                          env={**env, **environment})
-
-
-def fails(code, pattern, *arguments, stdin=b""):
-    """Ends with this code and one line on stderr that matches, and prints no result."""
-    done = run(*arguments, stdin=stdin)
-    lines = done.stderr.decode().strip().split("\n")
-    problems = [line for line in lines if not line.startswith("warning: ")]
-    assert done.returncode in (code if isinstance(code, tuple) else (code,)), f"exit code {done.returncode}, expected {code}: {lines}"
-    assert done.stdout == b"", f"stdout: {done.stdout[:200]}"
-    assert len(problems) == 1, f"one line expected: {lines}"
-    assert re.search(pattern, problems[0]), f"{problems[0]!r} does not match {pattern!r}"
-
-
-def works(*arguments, **environment):
-    done = run(*arguments, **environment)
-    assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr.decode()[-300:]}"
-    return done
-
-
-def in_terminal(*arguments, **environment):
-    """Output of the program when stdout is a terminal."""
-    ours, theirs = pty.openpty()
-    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "COLORTERM")}
-    process = subprocess.Popen([BIN, *arguments], stdout=theirs, stderr=subprocess.DEVNULL, cwd=FOLDER,
-                               env={**env, "TERM": "xterm", **environment})
-    os.close(theirs)
-    output = b""
-    while True:
-        try:
-            piece = os.read(ours, 65536)
-        except OSError:  # the terminal's other end is closed
-            break
-        if not piece:
-            break
-        output += piece
-    os.close(ours)
-    assert process.wait() == 0
-    return output.decode()
-
-
-ZH = ("attribute", "-m", "zh-en-mini", "-i", "我很开心。", "-g", "I'm very happy.")
-TINY = ("attribute", "-m", os.path.join(MODELS, "gpt2"), "-i", "He's going")
-SHORT = ("--generation_kwargs", '{"max_new_tokens": 3}')
-
-
-# ---- help, version, lists ----
 
 def test_alone_prints_help_and_fails_as_inseq_does():
     done = run()
@@ -103,36 +40,13 @@ def test_help():
     assert "(default: saliency)" in text and "(default: 8)" in text
 
 
-def test_view_shows_what_attribute_showed():
-    shown = works(*ZH, "-o", "view.json").stdout
-    assert works("view", "view.json").stdout == shown
-    works("view", "view.json", "--hide", "--viz_path", "view.html", "-o", "again.json")
-    assert works("view", "again.json").stdout == shown and os.path.getsize(os.path.join(FOLDER, "view.html")) > 1000
-    fails(1, "nothing-there.json", "view", "nothing-there.json")
-    fails(2, "expected a file", "view")
-
-
-def test_info_describes_a_folder():
-    info = json.loads(works("info", "-m", "stories260K", "--json").stdout)
-    assert (info["architecture"], info["parameters"], info["vocabulary"]) == ("llama", 260032, 512), info
-    assert info["decoder"]["layers"] == 5 and info["checkpoint"]["types"] == {"F32": 260032}, info
-    assert b"MarianMTModel" in works("info", "-m", "zh-en-mini").stdout == works("info", "zh-en-mini").stdout
-    eight = json.loads(works("info", "-m", "stories260K", "--json", "--model_kwargs", '{"load_in_8bit": true}').stdout)
-    assert eight["quantization"] == {"method": "LLM.int8()", "modules": 35, "weights": 226560, "outlier_threshold": 6.0}, eight
-    assert eight["dtype"] == "F16" and "dtype" not in info and "quantization" not in info, eight
-    assert json.loads(works("info", "stories260K", "--json", "--model_kwargs", '{"dtype": "bfloat16"}').stdout)["dtype"] == "BF16"
-    fails(2, '--model_kwargs: "load_in_4bit" is not supported: use "load_in_8bit"', "info", "stories260K", "--model_kwargs", '{"load_in_4bit": true}')
-    fails(2, "expected one model", "info", "zh-en-mini", "stories260K")
-    fails((1, 2), "nothing-there", "info", "-m", "nothing-there")
-
-
 def test_examples_of_the_help_run():
-    env = {"PATH": os.path.dirname(BIN) + os.pathsep + os.environ["PATH"]}
+    env = {"PATH": os.path.dirname(program.BIN) + os.pathsep + os.environ["PATH"]}
     for command in ("attribute", "generate", "view", "info", "list"):
         examples = works(command, "--help").stdout.decode().split("Examples\n")[1].split("\n\n")[0].splitlines()
         assert len(examples) >= 2
         for example in examples:
-            done = subprocess.run(["sh", "-c", example], capture_output=True, cwd=FOLDER, env={**os.environ, **env}, timeout=120)
+            done = subprocess.run(["sh", "-c", example], capture_output=True, cwd=program.FOLDER, env={**os.environ, **env}, timeout=120)
             assert done.returncode == 0, f"{example}: {done.stderr.decode()[-300:]}"
             assert done.stdout or "--hide" in example, example
 
@@ -153,6 +67,7 @@ def test_lists():
 
 
 # ---- wrong use: exit code 2 and one line ----
+
 
 def test_wrong_use():
     fails(2, 'no command "atribute": did you mean "attribute"', "atribute")
@@ -215,7 +130,7 @@ def test_texts_of_files():
     files = {"unix.txt": b"\xe6\x88\x91\xe5\xbe\x88\xe5\xbc\x80\xe5\xbf\x83\xe3\x80\x82\n@here\n\n\n", "windows.txt": b"\xef\xbb\xbf\xe6\x88\x91\r\n@here",
              "empty.txt": b"\n\n", "binary.txt": b"a\0b\n", "gap.txt": "我\n\n我\n".encode(), "out.txt": b"I'm very happy.\n"}
     for name, content in files.items():
-        with open(os.path.join(FOLDER, name), "wb") as file:
+        with open(os.path.join(program.FOLDER, name), "wb") as file:
             file.write(content)
     def ids(*words, **more):
         return [json.loads(line)["input_ids"] for line in works("generate", "-m", "zh-en-mini", "--json", "-i", *words, **more).stdout.splitlines()]
@@ -252,6 +167,7 @@ def test_wrong_requests():
 
 # ---- flags ----
 
+
 def test_forms_of_flags():
     plain = works(*ZH).stdout
     for flags in (["--step_scores", "probability", "entropy"], ["--step_scores=probability"], ["--attribute_target"],
@@ -265,12 +181,6 @@ def test_forms_of_flags():
     assert works(*ZH, "-e", "-1").stdout != plain
 
 
-def test_two_texts_give_two_tables():
-    one = works(*ZH).stdout
-    two = works(*ZH[:4], "我很开心。", "我很开心。", "-g", "I'm very happy.", "I'm very happy.").stdout
-    assert two.count("开心".encode()) == 2 * one.count("开心".encode())
-
-
 def test_forced_ids_are_what_is_attributed():
     line = json.loads(works("generate", "-m", "zh-en-mini", "-i", "我很开心。", "--json").stdout)
     free, forced = (json.loads(save(*ZH[:5], *flags)) for flags in ([], ["--generated_ids", json.dumps(line["output_ids"])]))
@@ -279,186 +189,6 @@ def test_forced_ids_are_what_is_attributed():
 
 
 # ---- what goes where ----
-
-def save(*arguments):
-    path = os.path.join(FOLDER, "saved.json")
-    works(*arguments, "--hide", "-o", path)
-    with open(path) as file:
-        return file.read()
-
-
-def test_streams():
-    done = works(*ZH, "-o", "out.json")
-    assert re.search(r"^Saving attributions to out.json\n\d+ tokens? attributed in \d+\.\d\d s, peak memory \d+ MB\n$", done.stderr.decode())
-    assert b"\x1b" not in done.stdout and b"tokens attributed" not in done.stdout and b"Saving" not in done.stdout
-    assert b"\x1b" not in done.stderr
-    assert works(*ZH, "--hide").stdout == b""
-    assert b"peak_bytes" in works(*ZH, "--hide", "-vv").stderr
-    assert os.listdir(FOLDER) == ["out.json"]
-
-
-def test_page():
-    done = works(*ZH, "--hide", "--step_scores", "probability", "--viz_path", "out.html")
-    assert done.stderr.startswith(b"Saving visualization to out.html\n") and done.stdout == b""
-    with open(os.path.join(FOLDER, "out.html"), encoding="utf-8") as file:
-        page = file.read()
-    assert page.startswith("<!DOCTYPE html>") and page.endswith("</html>\n")
-    assert "我很开心。" in page and "zh-en-mini" in page and page.count("<table>") == 1 and "probability</th>" in page
-    numbers = re.findall(r"\d+\.\d{3}\b", works(*ZH, "--step_scores", "probability").stdout.decode())
-    assert re.findall(r"<td[^>]*>([^<]+)</td>", page) == numbers  # those of the terminal
-    works(*ZH, "--hide", "--viz_path", "out.html", "--clean_tokens", "--max_val", "0.25")  # over the old one
-    with open(os.path.join(FOLDER, "out.html"), encoding="utf-8") as file:
-        page = file.read()
-    assert "▁" not in page and "<span>0.250</span>" in page
-    assert os.listdir(FOLDER) == ["out.html"]  # written beside it and renamed: nothing else is left
-    fails(1, "--viz_path: cannot write nowhere/out.html", *ZH, "--viz_path", "nowhere/out.html")
-    fails(1, "--save_path: cannot write .: Is a directory", *ZH, "--save_path", ".")
-
-
-def test_json():
-    """The result as it would be saved, and nothing else on stdout."""
-    saved = save(*ZH)
-    printed = works(*ZH, "--json").stdout.decode()
-    hidden = works(*ZH, "--json", "--hide", "--color", "always").stdout.decode()
-    assert saved.startswith('{\n    "__instance_type__"') and "\x1b" not in printed
-    def drop_time(text):
-        return re.sub('"exec_time": [^,]*,', "", text)
-    assert drop_time(printed) == drop_time(hidden) == drop_time(saved) + "\n"
-    assert works("view", "saved.json", "--json").stdout.decode() == saved + "\n"
-
-
-def test_step_attributions():
-    """What each step gave is its column, as Inseq saves it; view keeps it."""
-    def floats(array):
-        assert array["dtype"] == "float32" and array["__ndarray__"].startswith("b64:")
-        raw = base64.b64decode(array["__ndarray__"][4:])
-        return array["shape"], struct.unpack(f"<{len(raw) // 4}f", raw)
-    def blob(text):
-        raw = base64.b64decode(text)
-        size = struct.unpack_from("<Q", raw)[0]
-        return json.loads(raw[8:8 + size])["attribution"]["shape"], struct.unpack(f"<{(len(raw) - 8 - size) // 4}f", raw[8 + size:])
-    assert json.loads(save(*ZH))["attributes"]["step_attributions"] is None
-    text = save(*ZH[:4], "我很开心。", "我", "-g", "I'm very happy.", "I", "--step_scores", "probability", "--output_step_attributions")
-    attributes = json.loads(text)["attributes"]
-    steps, sequences = attributes["step_attributions"], [s["attributes"] for s in attributes["sequence_attributions"]]
-    assert attributes["info"]["output_step_attributions"] is True
-    columns = [(s, t) for s in sequences for t in range(s["attr_pos_start"], s["attr_pos_end"])]
-    assert len(steps) == len(columns) > 8
-    for step, (sequence, t) in zip(steps, columns):
-        assert step["__instance_type__"] == ["inseq.data.attribution", "GranularFeatureAttributionStepOutput"]
-        step = step["attributes"]
-        assert step["prefix"] == [sequence["target"][:t]] and step["target"] == [sequence["target"][t:t + 1]]
-        assert step["source"] == [sequence["source"]] and step["target_attributions"] is None
-        (rows, count, width), values = blob(sequence["source_attributions"])
-        column = t - sequence["attr_pos_start"]
-        wanted = [v for r in range(rows) for v in values[(r * count + column) * width:(r * count + column + 1) * width]]
-        shape, got = floats(step["source_attributions"])
-        assert shape == [1, rows, width] and list(got) == wanted
-        assert floats(step["step_scores"]["probability"]) == ([1], blob(sequence["step_scores"]["probability"])[1][column:column + 1])
-    assert works("view", "saved.json", "--json").stdout.decode() == text + "\n"
-    aggregated = json.loads(works("view", "saved.json", "--json", "--attribution_aggregators", "vnorm").stdout)["attributes"]
-    assert aggregated["step_attributions"] == steps and aggregated["sequence_attributions"] != attributes["sequence_attributions"]
-    (step, *_) = json.loads(save(*TINY, *SHORT, "--output_step_attributions"))["attributes"]["step_attributions"]
-    assert step["attributes"]["source"] is None and step["attributes"]["target_attributions"]["shape"][1] == len(step["attributes"]["prefix"][0])
-
-
-def test_quiet():
-    for command in ((*ZH, "-o", "q.json", "--viz_path", "q.html"), ("view", "q.json", "-o", "again.json"),
-                    ("generate", "-m", "zh-en-mini", "-i", "我很开心。")):
-        done = works(*command, "--quiet")
-        assert done.stderr == b"" and done.stdout == works(*command).stdout != b""
-    fails(1, "no-such-model|nothing-there", "view", "nothing-there.json", "-q")
-
-
-def test_the_ending_says_what_a_drawing_is():
-    works(*ZH, "--hide", "--viz_path", "a.HTM")
-    works(*ZH, "--hide", "--viz_path", "a.json")
-    works(*ZH, "--hide", "--viz_path", "a.txt", "--color", "always")
-    with open(os.path.join(FOLDER, "a.txt")) as file:
-        assert file.read() == works(*ZH, "--width", "0").stdout.decode()
-    with open(os.path.join(FOLDER, "a.HTM")) as file:
-        assert file.read().startswith("<!DOCTYPE html>")
-    assert works("view", "a.json", "--width", "0").stdout == works(*ZH, "--width", "0").stdout
-    for name in ("a.pdf", "html", "a.b/html"):
-        fails(2, f"--viz_path: .*{name}.* \\.html, .*\\.json", *ZH, "--viz_path", name)
-
-
-def test_csv_and_latex():
-    works(*ZH[:4], "我很开心。", "我", "-g", "I'm very happy.", "I", "--step_scores", "probability", "-o", "r.json", "--viz_path", "r.csv")
-    with open(os.path.join(FOLDER, "r.csv"), newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, strict=True))
-    shown = works("view", "r.json", "--width", "0").stdout.decode()
-    for text in ("1", "2"):
-        table = [r for r in rows if r["text"] == text and r["table"] == "source"]
-        columns = [r for r in rows if r["text"] == text and r["table"] == "generated"]
-        assert len(columns) == 1 and sum(1 for r in rows if r["text"] == text and r["table"] == "step_scores") == 1
-        used = [c for c in "0123456" if columns[0][c]]
-        assert all(abs(sum(float(r[c]) for r in table) - 1) < 1e-6 for c in used)  # normalised by column
-        assert all(f"{float(r[c]):.3f}" in shown for r in table for c in used)
-    assert [r["token"] for r in rows if r["text"] == "1" and r["table"] == "source"] == ["▁我很", "开心", "。", "</s>"]
-    works("view", "r.json", "--hide", "--viz_path", "r.tex", "--clean_tokens")
-    with open(os.path.join(FOLDER, "r.tex"), encoding="utf-8") as file:
-        text = file.read()
-    assert text.count("\\begin{tabular}") == text.count("\\bottomrule") == 2 and "xeCJK" in text and "cinseqspace{}" not in text
-    cells = re.findall(r"cinseqheat{[0-9,]+}{[0-9,]+}{([0-9.]+)}", text)
-    assert cells == [f"{float(r[c]):.3f}" for r in rows if r["table"] == "source" for c in "0123456" if r[c]]
-
-
-def test_view_joins_and_compares():
-    save(*ZH, "--step_scores", "probability")
-    words = works("view", "saved.json", "--attribution_aggregators", "vnorm", "subwords", "--aggregate_fn", "default", "sum", "--width", "0").stdout
-    assert "▁happy." in words.decode() and words == works(*ZH, "--step_scores", "probability", "--attribution_aggregators", "vnorm", "subwords",
-                                                          "--aggregate_fn", "default", "sum", "--width", "0").stdout
-    works("view", "saved.json", "saved.json", "--hide", "-o", "both.json")
-    with open(os.path.join(FOLDER, "both.json")) as file:
-        both = json.load(file)["attributes"]
-    assert len(both["sequence_attributions"]) == 2 and len(both["info"]["input_texts"]) == 2
-    works(*ZH, "-a", "attention", "--hide", "-o", "other.json")
-    fails(2, "result 2 differs from the first in .attribution_method", "view", "saved.json", "other.json")
-    same = works("view", "saved.json", "--paired_attr", "saved.json", "--attribution_aggregators", "vnorm", "pair", "--width", "0").stdout
-    assert set(re.findall(r"\d\.\d{3}", same.decode())) == {"0.000"}
-    fails(2, "target_spans: span 1 begins at 1", "view", "saved.json", "--attribution_aggregators", "spans", "--target_spans", "[[0, 2], [1, 3]]")
-    works("view", "saved.json", "--attribution_aggregators", "vnorm", "weight", "--weight_by", "probability")
-
-
-def test_view_aggregates_again():
-    raw = json.loads(save(*ZH, "-a", "attention"))
-    works("view", "saved.json", "--hide", "--attribution_aggregators", "max", "mean", "--no_normalize", "-o", "two.json")
-    two = works("view", "two.json").stdout
-    assert two == works("view", "saved.json", "--attribution_aggregators", "max", "mean", "--normalize=no").stdout
-    assert two != works("view", "saved.json").stdout
-    fails(2, "--attribution_aggregators: .*2 dimensions", "view", "two.json", "--attribution_aggregators", "mean")
-    fails(2, "--attribution_aggregators: .*did you mean \"mean\"", "view", "saved.json", "--attribution_aggregators", "meen")
-    assert works("view", "saved.json", "--attribution_aggregators", "mean").stdout == works("view", "saved.json").stdout  # what is left: by default
-    assert raw["attributes"]["info"]["attribution_method"] == "attention"
-    done = works(*ZH, "--hide", "--attribution_aggregators", "sum", "-o", "sum.json")
-    assert done.stderr.startswith(b"Saving aggregated attributions to sum.json\n")
-    assert works("view", "sum.json").stdout == works(*ZH, "--attribution_aggregators", "sum").stdout != works(*ZH).stdout
-    assert works(*ZH, "--no_normalize_attributions").stdout == works(*ZH, "--normalize", "no").stdout != works(*ZH).stdout
-
-
-def test_colours():
-    assert "\x1b[" in in_terminal(*ZH)
-    assert "\x1b[38;2;" in in_terminal(*ZH, COLORTERM="truecolor") or "\x1b[48;2;" in in_terminal(*ZH, COLORTERM="truecolor")
-    assert ";2;" not in in_terminal(*ZH, COLORTERM="")
-    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        assert "\x1b[" not in in_terminal(*ZH, **environment)
-    assert "\x1b[" not in in_terminal(*ZH, "--color", "never")
-    assert b"\x1b[" in works(*ZH, "--color", "always").stdout
-    save(*ZH)
-    assert "\x1b[" in in_terminal("view", "saved.json") and "\x1b[" not in in_terminal("view", "saved.json", "--color=never")
-    assert b"\x1b[" in works("view", "saved.json", "--color", "always").stdout
-    assert b"\x1b[" not in works("view", "saved.json").stdout
-
-
-def test_width():
-    def widest(text):
-        return max(len(line) for line in text.splitlines())
-    arguments = ("attribute", "-m", "stories260K", "-i", "Once upon a time", *SHORT[:1], '{"max_new_tokens": 15}')
-    wide, narrow = works(*arguments).stdout.decode(), works(*arguments, "--width", "60").stdout.decode()
-    assert widest(wide) > 60 >= widest(narrow)
-    assert works(*arguments, COLUMNS="60").stdout.decode() == narrow
-    assert works(*arguments, "--width", "0", COLUMNS="60").stdout.decode() == wide
 
 
 def test_generate():
@@ -471,7 +201,7 @@ def test_generate():
 
 def with_template(template):
     """stories260K with a chat template."""
-    folder = os.path.join(FOLDER, "chat")
+    folder = os.path.join(program.FOLDER, "chat")
     shutil.copytree(os.path.join(MODELS, "..", "..", "..", "..", "models", "stories260K"), folder, dirs_exist_ok=True)
     with open(os.path.join(folder, "chat_template.jinja"), "w") as out:
         out.write(template)
@@ -485,7 +215,7 @@ def test_chat():
     ids = [json.loads(line)["input_ids"] for line in done.stdout.decode().splitlines()]
     assert ids == [[1, 403, 407, 261, 378, 385], [1, 317, 426, 320, 417, 385]], ids  # transformers' apply_chat_template
     works("attribute", "-m", model, "--chat", "-i", "Hi", "-g", " day, there was", "--hide", "-o", "chat.json")
-    with open(os.path.join(FOLDER, "chat.json")) as file:
+    with open(os.path.join(program.FOLDER, "chat.json")) as file:
         target = [t["attributes"]["token"] for t in json.load(file)["attributes"]["sequence_attributions"][0]["attributes"]["target"]]
     assert target[:4] == ["<s>", "▁H", "i", "▁One"] and target[-1] == "▁was", target
     fails(2, "no chat template", "generate", "-m", "stories260K", "--chat", "-i", "Hi")
@@ -516,7 +246,7 @@ def seed_table(method):
 
 
 def test_check_seed():
-    folder, script = os.path.join(FOLDER, "seed"), os.path.join(MODELS, "..", "..", "..", "..", "scripts", "check_seed.py")
+    folder, script = os.path.join(program.FOLDER, "seed"), os.path.join(MODELS, "..", "..", "..", "..", "scripts", "check_seed.py")
     os.mkdir(folder)
     table = seed_table("attention")
     assert len(table["scores"]) == len(table["attributed"]) == 4 and len(table["probability"]) == len(table["generated"]) == 7, table
@@ -525,7 +255,7 @@ def test_check_seed():
         with open(os.path.join(folder, "opus-mt-x_attention.json"), "w") as out:
             json.dump(table, out)
         model = os.path.join(MODELS, "..", "..", "..", "..", "models", "zh-en-mini")
-        return subprocess.run([sys.executable, script, model, "--bin", BIN, "--tables", folder], capture_output=True, text=True, timeout=60)
+        return subprocess.run([sys.executable, script, model, "--bin", program.BIN, "--tables", folder], capture_output=True, text=True, timeout=60)
     done = check()
     assert done.returncode == 0 and done.stdout.endswith("1 passed, 0 failed\n"), done
     table["scores"][2][1] += 0.002
@@ -549,37 +279,12 @@ def test_generation_has_a_start_of_its_own():
     assert tokens[0] == tokens[1] and tokens[0][0] == 5006 and tokens[2][:2] == [5006, 8432], tokens
 
 
-def test_dump():
-    out = os.path.join(FOLDER, "nodes.safetensors")
-    dump = ("dump", "-m", "stories260K", "-i", "Once upon", "-g", "Once upon a time", "--quiet")
-    works(*dump, "--nodes", "decoder.?.output", "-o", out)
-    with open(out, "rb") as file:
-        raw = file.read()
-    size = int.from_bytes(raw[:8], "little")
-    head = json.loads(raw[8:8 + size])
-    assert sorted(head) == [f"decoder.{i}.output" for i in range(5)] and head["decoder.3.output"]["shape"] == [4, 64], head
-    assert len(raw) == 8 + size + 5 * 4 * 64 * 4
-    works(*dump, "--nodes", "output.logits", "-o", out)
-    works(*dump, "--nodes", "model.layers[2].mlp", "-o", out)
-    with open(out, "rb") as file:
-        assert b'"decoder.2.mlp.down"' in file.read(200)
-    fails(2, "nodes", *dump, "-o", out)
-    fails(2, "no node or module", *dump, "--nodes", "decoder.77.*", "-o", out)
-
-
-def test_unwritable_output():
-    fails(1, "nowhere/out.json", *ZH, "-o", "nowhere/out.json")
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run([BIN, *ZH], stdout=full, stderr=subprocess.PIPE, timeout=60)
-    assert done.returncode == 1 and b"cannot write" in done.stderr
-
-
 LONG = ("attribute", "-m", "stories260K", "-i", "Once upon a time", "-a", "integrated_gradients", "--attribution_kwargs",
         '{"attribution_args": {"n_steps": 100000, "method": "riemann_middle"}}', "--generation_kwargs", '{"max_new_tokens": 100}')
 
 
 def test_interrupt():
-    process = subprocess.Popen([BIN, *LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=FOLDER)
+    process = subprocess.Popen([program.BIN, *LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=program.FOLDER)
     time.sleep(1.5)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -589,7 +294,7 @@ def test_interrupt():
 
 def test_progress_bar():
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([BIN, *LONG], stdout=subprocess.DEVNULL, stderr=theirs, cwd=FOLDER)
+    process = subprocess.Popen([program.BIN, *LONG], stdout=subprocess.DEVNULL, stderr=theirs, cwd=program.FOLDER)
     os.close(theirs)
     drawn = b""
     while not re.search(rb"/100 tokens, \d+ s", drawn):  # ends with an error when the program ends without one; may come in pieces
@@ -608,153 +313,6 @@ def test_invalid_utf8_is_replaced():
 
 
 # ---- bad models: a failure and one line that names the place ----
-
-def spoilt(change, arch="llama"):
-    """A copy of a tiny model, changed by change(folder)."""
-    folder = os.path.join(FOLDER, "model")
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(os.path.join(MODELS, arch), folder)
-    change(folder)
-    return folder
-
-
-def edit_config(**values):
-    def change(folder):
-        path = os.path.join(folder, "config.json")
-        with open(path) as file:
-            config = json.load(file)
-        config.update(values)
-        with open(path, "w") as file:
-            json.dump(config, file)
-    return change
-
-
-def edit_tensors(edit):
-    """edit(header, body) of model.safetensors."""
-    def change(folder):
-        path = os.path.join(folder, "model.safetensors")
-        with open(path, "rb") as file:
-            raw = file.read()
-        size = struct.unpack_from("<Q", raw)[0]
-        header, body = json.loads(raw[8:8 + size]), bytearray(raw[8 + size:])
-        edit(header, body)
-        text = json.dumps(header).encode()
-        text += b" " * (-len(text) % 8)
-        with open(path, "wb") as file:
-            file.write(struct.pack("<Q", len(text)) + text + body)
-    return change
-
-
-def cut(name, size):
-    def change(folder):
-        os.truncate(os.path.join(folder, name), size)
-    return change
-
-
-def write(name, text):
-    def change(folder):
-        with open(os.path.join(folder, name), "w") as file:
-            file.write(text)
-    return change
-
-
-NORM = "model.norm.weight"
-
-
-def drop_norm(head, body):
-    """The tensor and its bytes: what is left is a whole file."""
-    low, high = head.pop(NORM)["data_offsets"]
-    del body[low:high]
-    for tensor in head.values():
-        offsets = tensor.get("data_offsets", [0, 0])
-        offsets[:] = [o - (high - low) if o >= high else o for o in offsets]
-
-
-def bad(pattern, change, arch="llama", text="He's going"):
-    fails((1, 2), pattern, "attribute", "-m", spoilt(change, arch), "-i", text, *SHORT)
-
-
-def test_missing_files():
-    fails((1, 2), "no-such-model", "attribute", "-m", "no-such-model", "-i", "a")
-    bad("config.json", lambda folder: os.remove(os.path.join(folder, "config.json")))
-    bad("safetensors", lambda folder: os.remove(os.path.join(folder, "model.safetensors")))
-    bad("token", lambda folder: os.remove(os.path.join(folder, "tokenizer.json")))
-    bad("source.spm", lambda folder: os.remove(os.path.join(folder, "source.spm")), "marian")
-
-
-def test_broken_files():
-    bad("config.json", write("config.json", "{"))
-    bad("model.safetensors", cut("model.safetensors", 5))
-    bad("model.safetensors", cut("model.safetensors", 2000))
-    bad("model.safetensors", cut("model.safetensors", 100000))
-    bad("tokenizer.json", cut("tokenizer.json", 1000))
-    bad("source.spm", cut("source.spm", 1000), "marian")
-    bad("model.safetensors", lambda folder: write("model.safetensors", "\xff" * 64)(folder))
-
-
-def test_wrong_tensors():
-    bad(NORM, edit_tensors(drop_norm))
-    bad(NORM, edit_tensors(lambda head, body: head[NORM].update(shape=[head[NORM]["shape"][0], 2])))
-    bad(NORM, edit_tensors(lambda head, body: head[NORM].update(data_offsets=[0, 1 << 40])))
-    bad("model.safetensors", edit_tensors(lambda head, body: head[NORM].update(data_offsets=[4, 4 + 4 * head[NORM]["shape"][0]])))
-    bad(NORM, edit_tensors(lambda head, body: head[NORM].update(dtype="Q7")))
-
-
-def test_missing_shard():
-    def change(folder):
-        shutil.rmtree(folder)
-        shutil.copytree(os.path.join(MODELS, "..", "formats", "llama-sharded"), folder)
-        shard = sorted(f for f in os.listdir(folder) if re.match(r"model-.*\.safetensors$", f))[-1]
-        os.remove(os.path.join(folder, shard))
-    bad(r"model-.*\.safetensors", change)
-
-
-def test_unknown_architecture():
-    bad("martian.*marian|marian.*martian", edit_config(model_type="martian"))
-
-
-def test_wrong_config():
-    bad("hidden_size|weight", edit_config(hidden_size=7))
-    bad("num_attention_heads|hidden_size", edit_config(num_attention_heads=0))
-    bad("num_hidden_layers|weight", edit_config(num_hidden_layers=1000000))
-
-
-def test_nan_weights_name_the_node():
-    def edit(head, body):
-        low = head[NORM]["data_offsets"][0]
-        body[low:low + 4] = struct.pack("<f", float("nan"))
-    bad("norm|logits", edit_tensors(edit))
-
-
-def test_text_longer_than_the_positions():
-    bad("positions?", edit_config(max_position_embeddings=8), "llama", "He's going to learn a lot today. " * 3)
-
-
-def main(tests):
-    """Runs what is called test_... among `tests`, the globals of a file like this one."""
-    global BIN, FOLDER
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", default="build/cinseq")
-    parser.add_argument("--only", default="")
-    parser.add_argument("-v", action="store_true")
-    arguments = parser.parse_args()
-    BIN = os.path.abspath(arguments.bin)
-    passed = failed = 0
-    for name, test in list(tests.items()):
-        if not name.startswith("test_") or arguments.only not in name:
-            continue
-        with tempfile.TemporaryDirectory() as FOLDER:
-            try:
-                test()
-                passed += 1
-                if arguments.v:
-                    print("ok  ", name)
-            except Exception as why:
-                failed += 1
-                place = traceback.extract_tb(why.__traceback__)[1]
-                print(f"FAIL {name} (line {place.lineno}: {place.line}): {type(why).__name__}: {why}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(failed > 0)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 
-from support import (BIG, NEEDED, TINY, blobs, check_cache, environment, fails, finish, place, run, snapshot, start, weights_of, with_hub,
+from support import (BIG, NEEDED, TINY, blobs, check_cache, environment, fails, finish, place, program, snapshot, start, weights_of, with_hub,
                      works)
 
 
@@ -110,7 +110,7 @@ def test_progress_in_a_terminal(hub):
     event = threading.Event()
     hub.hold["model.safetensors"] = (1_000_000, event)
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([run.BIN, "download", "org/big"], stdout=subprocess.DEVNULL, stderr=theirs, env=environment(hub))
+    process = subprocess.Popen([program.BIN, "download", "org/big"], stdout=subprocess.DEVNULL, stderr=theirs, env=environment(hub))
     os.close(theirs)
     drawn = b""
     try:
@@ -359,4 +359,4 @@ def test_writes_that_fail(hub):
 
 
 if __name__ == "__main__":
-    run.main(globals())
+    program.main(globals())

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 
-from support import (MODELS, NEEDED, PROMPT, SHORT, TINY, Hub, blobs, check_cache, fails, folder_files, place, call, run, snapshot,
+from support import (MODELS, NEEDED, PROMPT, SHORT, TINY, Hub, check_cache, fails, folder_files, place, call, program, snapshot,
                      with_hub, works)
 
 SHARDED = folder_files(os.path.join(MODELS, "..", "formats", "llama-sharded"))
@@ -22,7 +22,7 @@ def test_a_name_is_downloaded_and_run(hub):
     unneeded = {"README.md": b"#", "tf_model.h5": b"t" * 5000, "pytorch_model.bin": b"p" * 5000, "onnx/model.onnx": b"o" * 5000,
                 ".gitattributes": b"*", "onnx/config.json": b"{}", "training_args.bin": b"b"}
     repo = hub.add("org/tiny", {**TINY, **unneeded})
-    local = run.works("generate", "-m", os.path.join(MODELS, "gpt2"), *PROMPT).stdout.decode()
+    local = program.works("generate", "-m", os.path.join(MODELS, "gpt2"), *PROMPT).stdout.decode()
     done = works(hub, "generate", "-m", "org/tiny", *PROMPT)
     assert done.out == local
     assert f"downloading {sum(map(len, TINY.values())) / 1e6:.1f} MB" in done.err, done.err
@@ -37,7 +37,7 @@ def test_a_name_is_downloaded_and_run(hub):
 @with_hub
 def test_results_bear_the_name(hub):
     works(hub, "attribute", "-m", "org/tiny", *PROMPT, "--hide", "-o", "r.json")
-    assert '"org/tiny"' in open(place("r.json")).read() and run.FOLDER not in open(place("r.json")).read()
+    assert '"org/tiny"' in open(place("r.json")).read() and program.FOLDER not in open(place("r.json")).read()
 
 
 @with_hub
@@ -252,4 +252,4 @@ def test_links_of_a_cache_that_lead_nowhere():
 
 
 if __name__ == "__main__":
-    run.main(globals())
+    program.main(globals())

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from support import (BIG, NEEDED, PROMPT, TINY, check_cache, environment, finish, place, run, snapshot, start, weights_of, with_hub,
+from support import (BIG, NEEDED, PROMPT, TINY, check_cache, environment, finish, place, program, snapshot, start, weights_of, with_hub,
                      works)
 
 try:
@@ -25,7 +25,7 @@ except ImportError:
 
 
 def start_python(hub, code, **env):
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=run.FOLDER,
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=program.FOLDER,
                             env=environment(hub, HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_DISABLE_TELEMETRY="1", **env))
 
 
@@ -165,4 +165,4 @@ if __name__ == "__main__":
 """)
         sys.exit(0)
     print(f"huggingface_hub {huggingface_hub.__version__}, transformers {transformers.__version__ if transformers else 'not installed'}")
-    run.main(globals())
+    program.main(globals())

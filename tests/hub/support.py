@@ -7,8 +7,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "cli"))
-import run  # noqa: E402
-from run import MODELS, SHORT  # noqa: E402
+import program  # noqa: E402
+from program import MODELS, SHORT  # noqa: E402
 from server import Hub, folder_files  # noqa: E402
 
 TINY = folder_files(os.path.join(MODELS, "gpt2"))
@@ -17,7 +17,7 @@ PROMPT = ("-i", "He's going", *SHORT)
 
 
 def place(*names):
-    return os.path.join(run.FOLDER, *names)
+    return os.path.join(program.FOLDER, *names)
 
 
 def environment(hub=None, **more):
@@ -28,7 +28,7 @@ def environment(hub=None, **more):
 
 
 def start(hub, *arguments, env=None, **keywords):
-    return subprocess.Popen([run.BIN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=run.FOLDER,
+    return subprocess.Popen([program.BIN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=program.FOLDER,
                             env=environment(hub, **(env or {})), **keywords)
 
 
