@@ -12,7 +12,7 @@ SECONDS     ?= 20
 PYTHON      ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-hub sanitize fuzz format install uninstall clean
+.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-notebook test-hub sanitize fuzz format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
@@ -44,6 +44,10 @@ bench: build ## time and memory against the roofline of this machine; PEER=path-
 
 check-seed: build ## of MODEL=folder: tables of the real opus-mt-zh-en or gpt2-xl against those of the notebook that cinseq began from
 	@python3 scripts/check_seed.py "$(MODEL)" --bin $(CINSEQ)
+
+test-notebook: build ## the notebooks of examples/, executed without torch and transformers (packages of PyPI); WRITE=1 writes their output
+	@PYTHON=$(PYTHON) scripts/with_packages.sh $(BUILD)/python-notebook "numpy nbclient ipykernel" \
+	  python scripts/notebook.py --library $(BUILD)/libcinseq.so.0 $(if $(WRITE),,--check) examples/*.ipynb
 
 test-hub: build ## our cache of the Hugging Face hub against the real huggingface_hub; PYTHON=path-to-python that has it
 	@$(PYTHON) tests/hub/real.py --bin $(CINSEQ)
