@@ -54,11 +54,18 @@ typedef struct cinseq_result cinseq_result;
 /* A part of a result. */
 typedef struct cinseq_sequence cinseq_sequence;
 
+typedef enum {
+  CINSEQ_SOURCE, /* the input of an encoder-decoder; decoder-only: the prompt once more, which has no scores of its own
+                  */
+  CINSEQ_TARGET  /* decoder-only: the prompt and what follows; encoder-decoder: from the decoder start token on */
+} cinseq_side;
+
 /* What happens during a call; every member may be NULL. Both functions are called from the thread that made the call,
  * which is then in the locale "C". */
 typedef struct {
-  /* Called now and then. stage is a word ("generating", "attributing", "connecting", "downloading"), done and total count
-   * target tokens, bytes where it is "downloading" (total 0: unknown). A value other than 0 ends the call with
+  /* Called now and then, up to ten times a second with the same news. stage is a word ("generating", "attributing",
+   * "forward", "connecting", "downloading"), done and total count target tokens, bytes where it is "downloading" (total 0:
+   * unknown). A value other than 0 ends the call with
    * CINSEQ_ECANCEL. */
   int (*progress)(void *context, const char *stage, size_t done, size_t total);
   /* Something that the user should know, in one line. NULL: dropped. */
@@ -141,13 +148,18 @@ typedef struct {
   size_t vocabulary;
   int32_t target;  /* the token's id */
   size_t position; /* its position in the target, as cinseq_sequence_range counts */
+  /* The text that it belongs to, whatever a method has changed of it: which of the request's, counted from 0; the ids of
+   * the source (decoder-only: none); and of the target, of which [0, position) were there when it was predicted. */
+  size_t text;
+  const int32_t *source, *ids;
+  size_t source_count, id_count;
 } cinseq_prediction;
 
 /* A step function of the caller's own, which a request names in "step_scores" or "attributed_fn" like those that there
  * are. Its functions are called from several threads at a time, also with logits of texts that a method has changed.
  */
 typedef struct {
-  const char *name; /* not one of cinseq_describe("scores") */
+  const char *name; /* in place of that of cinseq_describe("scores"), where there is one */
   /* The score. */
   double (*value)(void *context, const cinseq_prediction *prediction);
   /* slope[i] = d value / d logits[i] for all i < vocabulary; they are 0 before the call. NULL: there is none, and only
@@ -160,6 +172,12 @@ typedef struct {
 CINSEQ_API int cinseq_attribute_with(const cinseq_model *model, const char *request_json, const cinseq_score *scores,
                                      size_t score_count, const cinseq_hooks *hooks, cinseq_result **result,
                                      cinseq_error *error);
+/* A step function of the library's, on logits of the caller. id: of cinseq_describe("scores"), whose options options_json
+ * holds (NULL: none). prediction: logits, vocabulary and target are read. contrast: what a contrastive one compares with;
+ * others take NULL. slope: [vocabulary], gets d *value / d logits of `prediction` (those of `contrast` are constants,
+ * unless they are the same array); NULL: not wanted. CINSEQ_EINVAL: no such function or option, no gradient, no contrast. */
+CINSEQ_API int cinseq_score_value(const char *id, const char *options_json, const cinseq_prediction *prediction,
+                                  const cinseq_prediction *contrast, double *value, float *slope, cinseq_error *error);
 /* Generates text. request_json: the keys of "generate"; only "input_texts" is needed. hooks may be NULL. *lines: one
  * JSON object a line for each input: input_ids, output_ids, text (output_ids of a decoder-only model start with the
  * prompt, those of an encoder-decoder with the decoder start token). Free with cinseq_free. */
@@ -171,6 +189,28 @@ CINSEQ_API int cinseq_generate(const cinseq_model *model, const char *request_js
  * ("decoder.*.output"), or a module of transformers ("model.layers[3].mlp"). Nothing is written after a failure. */
 CINSEQ_API int cinseq_dump(const cinseq_model *model, const char *request_json, const char *nodes, const char *path,
                            const cinseq_hooks *hooks, cinseq_error *error);
+
+/* ---- forwards ---- */
+
+/* Tokens that a model is given. */
+typedef struct {
+  const int32_t *ids;      /* [count]; may be NULL where there are embeddings */
+  const float *embeddings; /* [count, cinseq_embedding_width], in place of those of the ids; NULL: those of the ids */
+  size_t count;
+} cinseq_input;
+
+/* How many numbers a token of that side comes into the model with; 0: the model has no such side. */
+CINSEQ_API size_t cinseq_embedding_width(const cinseq_model *model, cinseq_side side);
+/* What attributions are of: values[count, cinseq_embedding_width], the embeddings of ids as the model scales them, without
+ * positions. CINSEQ_EINVAL: no such side or id. */
+CINSEQ_API int cinseq_embed(const cinseq_model *model, cinseq_side side, const int32_t *ids, size_t count, float *values,
+                            cinseq_error *error);
+/* One forward over a text of the caller's tokens. source: of an encoder-decoder; NULL for others. target: the decoder's
+ * tokens, its start token among them. logits: [target->count - first, vocabulary of cinseq_model_info], row i is what follows
+ * target token first + i. options_json: NULL, or the keys "threads", "gemm", "device" of a request. hooks may be NULL; its
+ * progress ("forward", 0, 0) can end the call. CINSEQ_EINVAL: no tokens, too many, an id that there is not. */
+CINSEQ_API int cinseq_logits(const cinseq_model *model, const cinseq_input *source, const cinseq_input *target, size_t first,
+                             const char *options_json, const cinseq_hooks *hooks, float *logits, cinseq_error *error);
 
 /* Says of a request, without a model, what cinseq_attribute ("attribute"), cinseq_generate ("generate"),
  * cinseq_model_open ("open"), cinseq_model_download ("download") or cinseq_result_render ("show") would refuse of it: unknown keys, methods and scores,
@@ -208,12 +248,6 @@ CINSEQ_API char *cinseq_result_statistics(const cinseq_result *result);
 CINSEQ_API void cinseq_result_close(cinseq_result *result);
 
 /* ---- numbers ---- */
-
-typedef enum {
-  CINSEQ_SOURCE, /* the input of an encoder-decoder; decoder-only: the prompt once more, which has no scores of its own
-                  */
-  CINSEQ_TARGET  /* decoder-only: the prompt and what follows; encoder-decoder: from the decoder start token on */
-} cinseq_side;
 
 /* Numbers in row-major order: element [i][j] of two dimensions is data[i * shape[1] + j]. */
 typedef struct {

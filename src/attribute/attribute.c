@@ -24,7 +24,12 @@ static ci_score_input score_input(const ci_attribution *a, int contrast, const f
                           .vocabulary = a->job->model->vocabulary,
                           .target = a->target.items[a->start + target],
                           .kernels = a->job->compute->kernels,
-                          .position = a->start + target};
+                          .position = a->start + target,
+                          .text = a->job->text_index,
+                          .source = a->source.items,
+                          .source_count = a->source.count,
+                          .ids = a->target.items,
+                          .id_count = a->target.count};
   ci_score_prepare(&input, scratch);
   input.contrast = ci_contrast_at(a, &a->contrasts[contrast], target, &input);
   return input;
@@ -44,11 +49,8 @@ static void objective_gradient(void *context, const float *logits, size_t target
 
 static int report_progress(void *context, size_t done, size_t total) {
   ci_attribution *a = context;
-  const cinseq_hooks *hooks = a->job->hooks;
   size_t targets = a->subject.target_count;
-  return hooks && hooks->progress
-             ? hooks->progress(hooks->context, "attributing", total ? done * targets / total : 0, targets)
-             : 0;
+  return ci_job_report(a->job, "attributing", total ? done * targets / total : 0, targets);
 }
 
 static ci_status add_step_scores(ci_attribution *a, ci_error *err) {
@@ -226,15 +228,14 @@ static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generat
       "{s:s, s:I, s:I, s:b, s:b, s:o, s:f, s:s, s:s, s:n, s:s, s:b, s:s, s:o, s:o, s:o, s:O, s:O, s:o, s:b, s:b}",
       "attribution_method", job->method->id, "attr_pos_start", (json_int_t)start, "attr_pos_end", (json_int_t)end,
       "output_step_attributions", r->output_step_attributions, "attribute_target", r->attribute_target, "step_scores",
-      names, "exec_time", seconds, "model_name",
-      job->model->name ? job->model->name : job->model->path, "model_class", job->model->architecture->class_name,
-      "tokenizer_name", "tokenizer_class", ci_tokenizer_get_facts(job->model->tokenizer)->class_name,
-      "include_eos_baseline", r->include_eos_baseline, "attributed_fn", fn, "attribution_args", method_arguments(job),
-      "attributed_fn_args", with_alignments(job->attributed_fn_args, job->alignments[CI_OF_OBJECTIVE]),
-      "step_scores_args", with_alignments(job->step_scores_args, job->alignments[CI_OF_STEP_SCORES]), "input_texts",
-      r->input_texts, "generated_texts",
-      r->generated_texts && !r->generate_from_target_prefix ? r->generated_texts : generated, "generation_args",
-      or_empty(r->generation_kwargs), "constrained_decoding", forced, "generate_from_target_prefix",
+      names, "exec_time", seconds, "model_name", job->model->name ? job->model->name : job->model->path, "model_class",
+      job->model->architecture->class_name, "tokenizer_name", "tokenizer_class",
+      ci_tokenizer_get_facts(job->model->tokenizer)->class_name, "include_eos_baseline", r->include_eos_baseline,
+      "attributed_fn", fn, "attribution_args", method_arguments(job), "attributed_fn_args",
+      with_alignments(job->attributed_fn_args, job->alignments[CI_OF_OBJECTIVE]), "step_scores_args",
+      with_alignments(job->step_scores_args, job->alignments[CI_OF_STEP_SCORES]), "input_texts", r->input_texts,
+      "generated_texts", r->generated_texts && !r->generate_from_target_prefix ? r->generated_texts : generated,
+      "generation_args", or_empty(r->generation_kwargs), "constrained_decoding", forced, "generate_from_target_prefix",
       r->generate_from_target_prefix);
   if (!info) return ci_fail_memory(err);
   json_decref(result->info);

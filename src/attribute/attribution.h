@@ -35,6 +35,10 @@ typedef struct {
   json_t *alignments[2];         /* of the contrasts below, for the result's info: an array of pairs for each text */
   json_t *keep;                  /* owns values that options borrow */
   size_t text_index, text_count; /* for progress */
+  struct {
+    const char *stage;
+    size_t done, total;
+  } news;                        /* what the progress hook was told last */
 } ci_job;
 
 /* Whose contrast. */
@@ -76,6 +80,9 @@ size_t ci_attribution_width(const ci_attribution *a, ci_space_id space); /* 0: t
 ci_status ci_attribution_array(ci_attribution *a, ci_space_id space, int rank, size_t third, size_t fourth, ci_array **array,
                                ci_error *err);
 
+/* Tells the progress hook; what it returns, 0 where there is none. The same news are told again while nothing new happens, so that a
+ * caller who wants to end a call is asked often. */
+int ci_job_report(ci_job *job, const char *stage, size_t done, size_t total);
 /* "a warning on one line" to the caller's hook. */
 void ci_job_warn(const ci_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -131,6 +131,19 @@ static ci_status find_scores(ci_job *job, ci_error *err) {
   return status;
 }
 
+int ci_job_report(ci_job *job, const char *stage, size_t done, size_t total) {
+  job->news.stage = stage;
+  job->news.done = done;
+  job->news.total = total;
+  return job->hooks && job->hooks->progress ? job->hooks->progress(job->hooks->context, stage, done, total) : 0;
+}
+
+/* Between the nodes of a forward or backward. */
+static int report_again(void *context) {
+  ci_job *job = context;
+  return ci_job_report(job, job->news.stage, job->news.done, job->news.total);
+}
+
 static ci_status read_attribution(ci_job *job, ci_error *err) {
   ci_status status = ci_method_named(job->request->attribution_method, &job->method, err);
   if (!status) status = find_scores(job, err);
@@ -214,6 +227,9 @@ ci_status ci_job_open(const ci_model *model, const char *request_json, bool attr
   if (!status && !attribute) status = read_generate(o, request_json, err);
   ci_free(lifted);
   if (!status && model) status = ci_compute_open(&o->compute, (int)o->request.run.threads, o->request.run.gemm, NULL, err);
+  o->compute.tick = report_again;
+  o->compute.tick_context = job;
+  job->news.stage = attribute && (o->request.generated_texts || o->request.generated_ids) ? "attributing" : "generating";
   if (!status) status = read_generation(job, err);
   job->budget = o->request.run.memory_bytes ? o->request.run.memory_bytes : default_budget();
   job->text_count = json_array_size(o->request.input_texts);

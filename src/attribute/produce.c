@@ -49,8 +49,7 @@ static ci_status advance(void *context, size_t count, const int *parents, const 
 
 static int progress(void *context, size_t done, size_t total) {
   driver *d = context;
-  const cinseq_hooks *hooks = d->a->job->hooks;
-  return hooks && hooks->progress ? hooks->progress(hooks->context, "generating", done, total) : 0;
+  return ci_job_report(d->a->job, "generating", done, total);
 }
 
 /* The flag that the output's tokens came with. */

@@ -10,6 +10,7 @@
 #include "kernels/int8.h"
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 enum { LEAST_PART = 16 * 1024 };
 
@@ -59,7 +60,19 @@ float *ci_compute_scratch(ci_compute *c, int thread, size_t floats) {
   return c->scratch[thread];
 }
 
+static void tick(ci_compute *c) {
+  static const double interval = 0.1;
+  struct timespec t;
+  if (!c->tick || atomic_load(&c->cancelled)) return;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+  if (now - c->ticked < interval) return;
+  c->ticked = now;
+  if (c->tick(c->tick_context)) atomic_store(&c->cancelled, true);
+}
+
 ci_status ci_compute_check(ci_compute *c, ci_error *err) {
+  tick(c);
   if (atomic_load(&c->no_memory)) return ci_fail_memory(err);
   if (atomic_load(&c->cancelled)) return ci_fail(err, CI_ECANCEL, NULL, "cancelled");
   return CI_OK;

@@ -30,6 +30,11 @@ typedef struct {
   double weight_bytes;   /* bytes of weights read, once a product */
   atomic_bool cancelled; /* set by the progress callback: what follows computes nothing */
   atomic_bool no_memory; /* a thread found no scratch memory */
+  /* Called by ci_compute_check, on the run's own thread, but not more than ten times a second: other than 0 cancels.
+   * NULL: none. */
+  int (*tick)(void *context);
+  void *tick_context;
+  double ticked; /* when, in seconds */
 } ci_compute;
 
 /* threads <= 0: all processors. gemm: a row's id or "auto". kernels: a table's id, or NULL for the best. */
@@ -37,7 +42,7 @@ ci_status ci_compute_open(ci_compute *compute, int threads, const char *gemm, co
 void ci_compute_close(ci_compute *compute);
 /* `floats` floats of this thread's own, valid until its next call; NULL (and no_memory set) when memory is out. */
 float *ci_compute_scratch(ci_compute *compute, int thread, size_t floats);
-/* The status that the flags stand for: CI_OK, CI_ECANCEL, CI_ENOMEM. */
+/* The status that the flags stand for: CI_OK, CI_ECANCEL, CI_ENOMEM. The engine asks after every node. */
 ci_status ci_compute_check(ci_compute *compute, ci_error *err);
 
 /* Calls work(context, first, last) over [0, count) in blocks, on all threads if the work is worth it (cost: rough

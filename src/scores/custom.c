@@ -4,7 +4,15 @@
 #include <string.h>
 
 static cinseq_prediction prediction(const ci_score_input *in) {
-  return (cinseq_prediction){in->logits, in->vocabulary, in->target, in->position};
+  return (cinseq_prediction){.logits = in->logits,
+                             .vocabulary = in->vocabulary,
+                             .target = in->target,
+                             .position = in->position,
+                             .text = in->text,
+                             .source = in->source,
+                             .source_count = in->source_count,
+                             .ids = in->ids,
+                             .id_count = in->id_count};
 }
 
 static double value(const ci_score_input *in, const void *options) {
@@ -25,9 +33,8 @@ static ci_status check(const cinseq_score *own, size_t count, size_t number, ci_
   bool taken = false;
   if (!s->name || !*s->name) return ci_fail(err, CI_EINVAL, "scores", "score %zu has no name", number);
   if (!s->value) return ci_fail(err, CI_EINVAL, "scores", "\"%s\" has no function for its value", s->name);
-  for (size_t i = 0; ci_score_at(i); i++) taken = taken || strcmp(ci_score_at(i)->id, s->name) == 0;
   for (size_t i = 0; i < count && i < number; i++) taken = taken || strcmp(own[i].name, s->name) == 0;
-  return taken ? ci_fail(err, CI_EINVAL, "scores", "there is a score \"%s\" already", s->name) : CI_OK;
+  return taken ? ci_fail(err, CI_EINVAL, "scores", "there are two scores \"%s\"", s->name) : CI_OK;
 }
 
 ci_status ci_custom_scores_open(const cinseq_score *own, size_t count, ci_custom_score **scores, ci_error *err) {

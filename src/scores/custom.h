@@ -8,7 +8,7 @@ typedef struct {
   cinseq_score own;
 } ci_custom_score;
 
-/* Checks `own` [count] and makes rows of them: *scores [count], ci_free. CI_EINVAL: a name that is taken or empty, no value. */
+/* Checks `own` [count] and makes rows of them: *scores [count], ci_free. CI_EINVAL: a name that is given twice or empty, no value. */
 ci_status ci_custom_scores_open(const cinseq_score *own, size_t count, ci_custom_score **scores, ci_error *err);
 
 #endif

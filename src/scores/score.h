@@ -24,6 +24,9 @@ typedef struct {
   float *scratch; /* [vocabulary], changed by the call; in a gradient: the slope itself, before it is filled */
   ci_score_contrast contrast;
   size_t position; /* of the token in its text */
+  size_t text;     /* which text that is, and its ids; the encoder's and the decoder's */
+  const int32_t *source, *ids;
+  size_t source_count, id_count;
 } ci_score_input;
 
 typedef struct {

@@ -94,7 +94,6 @@ static void wrong_scores_are_refused(void **state) {
     cinseq_score score;
     const char *request, *where, *message;
   } cases[] = {
-      {{"entropy", position, NULL, NULL}, "{" TEXTS "}", "scores", "already"},
       {{"", position, NULL, NULL}, "{" TEXTS "}", "scores", "no name"},
       {{"mine", NULL, NULL, NULL}, "{" TEXTS "}", "scores", "no function"},
       {{"mine", position, NULL, NULL}, "{" TEXTS ", \"attributed_fn\": \"mine\"}", "attributed_fn", "no gradient"},

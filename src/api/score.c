@@ -1,0 +1,85 @@
+/* One step function on logits that the caller brings. */
+#include "api/c_locale.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "scores/score.h"
+#include "cinseq.h"
+#include <string.h>
+
+static ci_status check_prediction(const cinseq_prediction *p, const char *where, ci_error *err) {
+  if (!p->logits || !p->vocabulary) return ci_fail(err, CI_EINVAL, where, "has no logits");
+  if (p->target < 0 || (size_t)p->target >= p->vocabulary)
+    return ci_fail(err, CI_EINVAL, where, "target %d is none of %zu tokens", (int)p->target, p->vocabulary);
+  return CI_OK;
+}
+
+static ci_score_input input_of(const cinseq_prediction *p, float *scratch) {
+  ci_score_input in = {.logits = p->logits,
+                       .vocabulary = p->vocabulary,
+                       .target = p->target,
+                       .position = p->position,
+                       .kernels = ci_kernels_best()};
+  ci_score_prepare(&in, scratch);
+  return in;
+}
+
+/* scratch: [vocabulary]; the slope itself where that is wanted, as everywhere. */
+static void compute(const ci_score *score, const void *options, const cinseq_prediction *p,
+                    const cinseq_prediction *contrast, float *scratch, double *value, float *slope) {
+  ci_score_contrast other = {0};
+  if (contrast) {
+    ci_score_input in = input_of(contrast, scratch);
+    other = (ci_score_contrast){contrast->logits, contrast->target, in.log_sum};
+  }
+  ci_score_input in = input_of(p, scratch);
+  in.contrast = other;
+  *value = score->value(&in, options);
+  if (!slope) return;
+  in = input_of(p, slope);
+  in.contrast = other;
+  score->gradient(&in, options, slope);
+}
+
+static ci_status check(const ci_score *score, const cinseq_prediction *p, const cinseq_prediction *contrast, bool slope,
+                       ci_error *err) {
+  ci_status status = check_prediction(p, "prediction", err);
+  if (status) return status;
+  if (slope && !score->gradient) return ci_fail(err, CI_EINVAL, "id", "\"%s\" has no gradient", score->id);
+  if (score->contrastive != (contrast != NULL))
+    return ci_fail(err, CI_EINVAL, "contrast", "\"%s\" %s", score->id,
+                   contrast ? "compares with nothing" : "needs one to compare with");
+  if (!contrast) return CI_OK;
+  if (contrast->vocabulary != p->vocabulary)
+    return ci_fail(err, CI_EINVAL, "contrast", "has %zu logits, expected %zu", contrast->vocabulary, p->vocabulary);
+  return check_prediction(contrast, "contrast", err);
+}
+
+int cinseq_score_value(const char *id, const char *options_json, const cinseq_prediction *prediction,
+                       const cinseq_prediction *contrast, double *value, float *slope, cinseq_error *err) {
+  static const ci_option none[] = {CI_OPTIONS_END};
+  const ci_score *score = NULL;
+  json_t *object = NULL, *keep = json_array();
+  void *options = NULL;
+  float *scratch = NULL;
+  locale_t before = ci_locale_enter();
+  ci_status status = keep ? ci_score_named(id, "id", &score, err) : ci_fail_memory(err);
+  if (!status) status = check(score, prediction, contrast, slope != NULL, err);
+  if (!status && options_json) status = ci_json_parse("options", options_json, strlen(options_json), &object, err);
+  if (!status) {
+    options = ci_alloc_zeroed(1, score->options_size ? score->options_size : 1);
+    scratch = ci_alloc(prediction->vocabulary, sizeof *scratch);
+    if (!options || !scratch) status = ci_fail_memory(err);
+  }
+  if (!status && score->preset) memcpy(options, score->preset, score->options_size);
+  if (!status)
+    status = ci_options_parse(score->options ? score->options : none, "options", object, options, keep, NULL, err);
+  if (!status && score->check) status = score->check(options, false, "options", err);
+  if (!status) compute(score, options, prediction, contrast, scratch, value, slope);
+  ci_free(scratch);
+  ci_free(options);
+  json_decref(object);
+  json_decref(keep);
+  ci_locale_leave(before);
+  if (status == CI_EFILE && err) err->code = CI_EINVAL; /* the options' text is the caller's, no file's */
+  return status == CI_EFILE ? CI_EINVAL : (int)status;
+}
