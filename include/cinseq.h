@@ -96,12 +96,33 @@ CINSEQ_API void cinseq_free(void *text);
  * looked for in share/cinseq/models of the prefix that the library (or the program it is linked into) lies in, or a name of the
  * Hugging Face hub ("gpt2", "owner/name", "owner/name:Q4_K_M"), which is looked for in the hub's cache and else downloaded there:
  * the environment says where and how (HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE, ...).
- * options_json: {"model_kwargs": {}, "tokenizer_kwargs": {}, "revision": text}, values that replace those of config.json and
- * tokenizer_config.json, and the hub's branch, tag or commit; or NULL. hooks (warnings, progress of a download) may be NULL. *model is closed with cinseq_model_close. The files
+ * options_json: {"model_kwargs": {}, "tokenizer_kwargs": {}, "revision": text, "tokenizer": path}, values that replace those of
+ * config.json and tokenizer_config.json, the hub's branch, tag or commit, and a model (as path) whose tokenizer is used instead
+ * of its own; or NULL. hooks (warnings, progress of a download) may be NULL. *model is closed with cinseq_model_close. The files
  * are mapped and must not be changed while it is open: where one becomes shorter, the system raises SIGBUS (see
  * cinseq_model_file_at). */
 CINSEQ_API int cinseq_model_open(const char *path, const char *options_json, const cinseq_hooks *hooks,
                                  cinseq_model **model, cinseq_error *error);
+/* A tensor in memory, as a PyTorch model's state dict has it. */
+typedef struct {
+  const char *name;  /* "transformer.h.0.attn.c_attn.weight" */
+  const char *dtype; /* as safetensors writes it: "F32", "F16", "BF16", "I8" (codes of bitsandbytes, with their "SCB"), ... */
+  size_t rank;       /* number of dimensions, 8 at most */
+  size_t shape[8];
+  const void *data; /* in row-major order without gaps; copied only where it is not aligned for its type */
+} cinseq_tensor;
+
+/* Opens a model whose weights a program has in memory. name: what results and errors call it. files_json:
+ * {"config.json": {}, "generation_config.json": {}}, what these files would hold; the second may be missing. tensors[count]
+ * may go when the call returns, but what their data point to must stay, and not change while a request runs, until the
+ * model is closed. options_json as above; its "tokenizer" says whose tokenizer is used. */
+CINSEQ_API int cinseq_model_open_tensors(const char *name, const char *files_json, const cinseq_tensor *tensors, size_t count,
+                                         const char *options_json, const cinseq_hooks *hooks, cinseq_model **model,
+                                         cinseq_error *error);
+/* Where the model lies that a name means: a folder or a .gguf file, as cinseq_model_open would find it with the same
+ * options, downloaded if need be. *located: free with cinseq_free. */
+CINSEQ_API int cinseq_model_locate(const char *path, const char *options_json, const cinseq_hooks *hooks, char **located,
+                                   cinseq_error *error);
 /* Downloads a model of the Hugging Face hub, or what of it the cache lacks. request_json: {"files": [names, patterns],
  * "revision": text, "cache_dir": text}, the keys of "download"; NULL: what the model needs, of main, into the usual cache. hooks
  * may be NULL. *report: {"path": of the model (or of the one file), "commit": text or null, "files": n, "bytes": n}, what was

@@ -29,6 +29,8 @@ const ci_option ci_open_options[] = {
      "Values that replace those of the model's tokenizer_config.json."},
     {"revision", NULL, CI_WORD, offsetof(ci_open_request, revision), "null", 0, 0, NULL,
      "Branch, tag or commit of a model of the Hugging Face hub; none: main."},
+    {"tokenizer", NULL, CI_WORD, offsetof(ci_open_request, tokenizer), "null", 0, 0, NULL,
+     "Folder, file or name of a model whose tokenizer is used; none: the model's own."},
     CI_OPTIONS_END};
 
 const ci_option ci_download_options[] = {

@@ -24,6 +24,7 @@ typedef struct {
   json_t *model_kwargs;     /* keys put on top of config.json */
   json_t *tokenizer_kwargs; /* keys put on top of tokenizer_config.json */
   const char *revision;
+  const char *tokenizer;    /* folder, file or name; NULL: the model's own */
   ci_hub_request hub;       /* where to look for a name, without the name */
 } ci_open_request;
 

@@ -225,11 +225,11 @@ static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generat
   }
   bool forced = r->generated_texts || r->generated_ids;
   json_t *info = json_pack(
-      "{s:s, s:I, s:I, s:b, s:b, s:o, s:f, s:s, s:s, s:n, s:s, s:b, s:s, s:o, s:o, s:o, s:O, s:O, s:o, s:b, s:b}",
+      "{s:s, s:I, s:I, s:b, s:b, s:o, s:f, s:s, s:s, s:s?, s:s, s:b, s:s, s:o, s:o, s:o, s:O, s:O, s:o, s:b, s:b}",
       "attribution_method", job->method->id, "attr_pos_start", (json_int_t)start, "attr_pos_end", (json_int_t)end,
       "output_step_attributions", r->output_step_attributions, "attribute_target", r->attribute_target, "step_scores",
       names, "exec_time", seconds, "model_name", job->model->name ? job->model->name : job->model->path, "model_class",
-      job->model->architecture->class_name, "tokenizer_name", "tokenizer_class",
+      job->model->architecture->class_name, "tokenizer_name", job->model->tokenizer_name, "tokenizer_class",
       ci_tokenizer_get_facts(job->model->tokenizer)->class_name, "include_eos_baseline", r->include_eos_baseline,
       "attributed_fn", fn, "attribution_args", method_arguments(job), "attributed_fn_args",
       with_alignments(job->attributed_fn_args, job->alignments[CI_OF_OBJECTIVE]), "step_scores_args",

@@ -6,11 +6,11 @@
 #include "formats/tensors.h"
 
 /* A row of formats.def: id and help for lists (help names the files that are looked for), and
- *   applies: whether the folder holds a checkpoint of this format; looks at file names only.
- *   open:    adds every tensor of the folder to `tensors`, or fails naming file and tensor. */
+ *   applies: whether the checkpoint is of this format; looks at file names only.
+ *   open:    adds every tensor of the checkpoint to `tensors`, or fails naming file and tensor. */
 #define CI_FORMAT(id, help, applies, open)                                                                             \
-  bool applies(const char *folder);                                                                                    \
-  ci_status open(const char *folder, ci_tensors *tensors, ci_error *err);
+  bool applies(const ci_checkpoint *checkpoint);                                                                       \
+  ci_status open(const ci_checkpoint *checkpoint, ci_tensors *tensors, ci_error *err);
 #include "formats/formats.def"
 #undef CI_FORMAT
 

@@ -230,8 +230,8 @@ ci_status ci_gguf_locate(const char *path, char **file, ci_error *err) {
   return status;
 }
 
-bool ci_gguf_applies(const char *folder) {
-  return ci_gguf_named(folder);
+bool ci_gguf_applies(const ci_checkpoint *checkpoint) {
+  return ci_gguf_named(checkpoint->folder);
 }
 
 static ci_status open_one(const char *path, const ci_gguf *head, ci_gguf *gguf, ci_tensors *tensors, ci_error *err) {
@@ -267,7 +267,8 @@ static ci_status check_count(const ci_gguf *head, size_t found, ci_error *err) {
                  found);
 }
 
-ci_status ci_gguf_open(const char *path, ci_tensors *tensors, ci_error *err) {
+ci_status ci_gguf_open(const ci_checkpoint *checkpoint, ci_tensors *tensors, ci_error *err) {
+  const char *path = checkpoint->folder;
   ci_gguf head = {0};
   size_t stem;
   unsigned number, count;

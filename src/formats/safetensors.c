@@ -161,10 +161,10 @@ ci_status ci_safetensors_parse(const char *file, const uint8_t *bytes, size_t le
 
 const ci_layout ci_safetensors_layout = {"model.safetensors", "model.safetensors.index.json", ci_safetensors_parse};
 
-bool ci_safetensors_applies(const char *folder) {
-  return ci_layout_applies(&ci_safetensors_layout, folder);
+bool ci_safetensors_applies(const ci_checkpoint *checkpoint) {
+  return ci_layout_applies(&ci_safetensors_layout, checkpoint->folder);
 }
 
-ci_status ci_safetensors_open(const char *folder, ci_tensors *tensors, ci_error *err) {
-  return ci_layout_open(&ci_safetensors_layout, folder, tensors, err);
+ci_status ci_safetensors_open(const ci_checkpoint *checkpoint, ci_tensors *tensors, ci_error *err) {
+  return ci_layout_open(&ci_safetensors_layout, checkpoint->folder, tensors, err);
 }

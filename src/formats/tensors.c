@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "formats/format.h"
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -30,8 +31,8 @@ static const ci_format_row rows[] = {
 };
 
 typedef struct {
-  bool (*applies)(const char *folder);
-  ci_status (*open)(const char *folder, ci_tensors *tensors, ci_error *err);
+  bool (*applies)(const ci_checkpoint *checkpoint);
+  ci_status (*open)(const ci_checkpoint *checkpoint, ci_tensors *tensors, ci_error *err);
 } format_calls;
 
 static const format_calls calls[] = {
@@ -119,10 +120,32 @@ ci_status ci_tensors_add(ci_tensors *tensors, const ci_tensor *tensor, ci_error 
   return CI_OK;
 }
 
+static int by_data(const void *a, const void *b) {
+  const ci_tensor *x = *(ci_tensor *const *)a, *y = *(ci_tensor *const *)b;
+  if (x->data != y->data) return (uintptr_t)x->data < (uintptr_t)y->data ? -1 : 1;
+  return x < y ? -1 : x > y;
+}
+
+/* A state dict has a shared weight under all of its names. */
+static ci_status find_tied(ci_tensors *tensors, ci_error *err) {
+  ci_tensor **sorted = ci_alloc(tensors->count, sizeof *sorted);
+  if (!sorted) return ci_fail_memory(err);
+  for (size_t i = 0; i < tensors->count; i++) sorted[i] = &tensors->items[i];
+  if (tensors->count) qsort(sorted, tensors->count, sizeof *sorted, by_data);
+  for (size_t i = 1; i < tensors->count; i++) {
+    const ci_tensor *before = sorted[i - 1];
+    sorted[i]->tied = before->count && before->data == sorted[i]->data && before->count == sorted[i]->count &&
+                      before->type == sorted[i]->type;
+  }
+  ci_free(sorted);
+  return CI_OK;
+}
+
 static ci_status nothing_applies(const char *folder, ci_error *err) {
   if (!ci_folder_exists(folder)) return ci_fail(err, CI_EFILE, folder, "is not a folder");
   ci_text wanted = {0};
-  for (size_t i = 0; i < FORMATS; i++) ci_text_add_format(&wanted, "%s%s", i ? "; " : "", rows[i].help);
+  for (size_t i = 0; i < FORMATS; i++)
+    if (calls[i].applies != ci_memory_applies) ci_text_add_format(&wanted, "%s%s", wanted.length ? "; " : "", rows[i].help);
   if (wanted.failed) {
     ci_text_free(&wanted);
     return ci_fail_memory(err);
@@ -132,13 +155,14 @@ static ci_status nothing_applies(const char *folder, ci_error *err) {
   return status;
 }
 
-ci_status ci_tensors_open(const char *folder, ci_tensors **tensors, ci_error *err) {
+ci_status ci_tensors_open_from(const ci_checkpoint *checkpoint, ci_tensors **tensors, ci_error *err) {
   *tensors = NULL;
   for (size_t i = 0; i < FORMATS; i++) {
-    if (!calls[i].applies(folder)) continue;
+    if (!calls[i].applies(checkpoint)) continue;
     ci_tensors *opened = ci_tensors_create();
     if (!opened) return ci_fail_memory(err);
-    ci_status status = calls[i].open(folder, opened, err);
+    ci_status status = calls[i].open(checkpoint, opened, err);
+    if (!status) status = find_tied(opened, err);
     if (status) {
       ci_tensors_close(opened);
       return status;
@@ -147,7 +171,11 @@ ci_status ci_tensors_open(const char *folder, ci_tensors **tensors, ci_error *er
     *tensors = opened;
     return CI_OK;
   }
-  return nothing_applies(folder, err);
+  return nothing_applies(checkpoint->folder, err);
+}
+
+ci_status ci_tensors_open(const char *folder, ci_tensors **tensors, ci_error *err) {
+  return ci_tensors_open_from(&(ci_checkpoint){.folder = folder}, tensors, err);
 }
 
 const ci_tensor *ci_tensors_find(const ci_tensors *tensors, const char *name) {

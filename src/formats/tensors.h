@@ -28,13 +28,23 @@ typedef struct {
   size_t shape[CI_MAX_RANK];
   size_t count;     /* product of shape */
   const void *data; /* contiguous, row-major; aligned to the element size at least, blocks to nothing */
+  bool tied;        /* data is that of a tensor before it: another name for the same numbers */
   bool transposed;  /* data is [shape[1], shape[0]]: GGUF keeps the weights of GPT-2's Conv1D so */
 } ci_tensor;
 
 typedef struct ci_tensors ci_tensors;
 
-/* Opens the checkpoint in `folder` with the first row of formats.def that applies; CI_EFILE listing what was looked for
- * when none does. Headers are checked whole: sizes, offsets, overlaps, duplicates, shards. Data is not touched. */
+/* Where a checkpoint is. */
+typedef struct {
+  const char *folder;         /* or a .gguf file; of tensors in memory what errors call them */
+  const cinseq_tensor *given; /* [given_count] in the caller's memory, which outlives the collection; NULL: files */
+  size_t given_count;
+} ci_checkpoint;
+
+/* Opens the checkpoint with the first row of formats.def that applies; CI_EFILE listing what was looked for when none
+ * does. Headers are checked whole: sizes, offsets, overlaps, duplicates, shards. Data is not touched. */
+ci_status ci_tensors_open_from(const ci_checkpoint *checkpoint, ci_tensors **tensors, ci_error *err);
+/* The same of files. */
 ci_status ci_tensors_open(const char *folder, ci_tensors **tensors, ci_error *err);
 void ci_tensors_close(ci_tensors *tensors);
 const ci_tensor *ci_tensors_find(const ci_tensors *tensors, const char *name); /* NULL: not there. Hashed. */

@@ -205,10 +205,10 @@ ci_status ci_torch_parse(const char *file, const uint8_t *bytes, size_t length, 
 
 const ci_layout ci_torch_layout = {"pytorch_model.bin", "pytorch_model.bin.index.json", ci_torch_parse};
 
-bool ci_torch_applies(const char *folder) {
-  return ci_layout_applies(&ci_torch_layout, folder);
+bool ci_torch_applies(const ci_checkpoint *checkpoint) {
+  return ci_layout_applies(&ci_torch_layout, checkpoint->folder);
 }
 
-ci_status ci_torch_open(const char *folder, ci_tensors *tensors, ci_error *err) {
-  return ci_layout_open(&ci_torch_layout, folder, tensors, err);
+ci_status ci_torch_open(const ci_checkpoint *checkpoint, ci_tensors *tensors, ci_error *err) {
+  return ci_layout_open(&ci_torch_layout, checkpoint->folder, tensors, err);
 }

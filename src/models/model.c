@@ -38,14 +38,29 @@ static ci_status find_architecture(ci_model *model, const char *path, ci_error *
   return model->architecture ? CI_OK : CI_EMODEL;
 }
 
+/* config.json as it is. */
+static ci_status find_config(ci_model *model, const ci_model_source *source, const char *path, ci_error *err) {
+  if (source->config) {
+    model->config = json_deep_copy(source->config); /* the caller's may change */
+    return model->config ? CI_OK : ci_fail_memory(err);
+  }
+  if (ci_gguf_named(model->path)) return ci_gguf_config(model->path, &model->config, err);
+  if (ci_folder_exists(model->path)) return ci_json_read_file(path, &model->config, err);
+  return ci_fail(err, CI_EINVAL, model->path, "is no model folder and no installed model");
+}
+
+static ci_status find_generation_config(ci_model *model, const ci_model_source *source, const char *path, ci_error *err) {
+  if (!source->config) return ci_json_read_file_if_there(path, &model->generation_config, err);
+  model->generation_config = json_deep_copy(source->generation_config);
+  return model->generation_config || !source->generation_config ? CI_OK : ci_fail_memory(err);
+}
+
 /* config.json, with the architecture's defaults beneath and model_kwargs on top. */
-static ci_status read_config(ci_model *model, const json_t *kwargs, ci_error *err) {
+static ci_status read_config(ci_model *model, const ci_model_source *source, ci_error *err) {
+  const json_t *kwargs = source->model_kwargs;
   char *path = ci_join_path(model->path, "config.json"), *generation = ci_join_path(model->path, "generation_config.json");
   ci_status status = path && generation ? CI_OK : ci_fail_memory(err);
-  bool gguf = ci_gguf_named(model->path);
-  if (!status && !gguf && !ci_folder_exists(model->path))
-    status = ci_fail(err, CI_EINVAL, model->path, "is no model folder and no installed model");
-  if (!status) status = gguf ? ci_gguf_config(model->path, &model->config, err) : ci_json_read_file(path, &model->config, err);
+  if (!status) status = find_config(model, source, path, err);
   if (!status && !json_is_object(model->config)) status = ci_fail(err, CI_EFILE, path, "is not a JSON object");
   if (!status) status = ci_loading_read(model->config, path, kwargs, &model->loading, err);
   if (!status && kwargs && json_object_update(model->config, (json_t *)kwargs)) status = ci_fail_memory(err);
@@ -56,7 +71,7 @@ static ci_status read_config(ci_model *model, const json_t *kwargs, ci_error *er
     if (!status && json_object_update_missing(model->config, defaults)) status = ci_fail_memory(err);
     if (!status) json_decref(defaults);
   }
-  if (!status) status = ci_json_read_file_if_there(generation, &model->generation_config, err);
+  if (!status) status = find_generation_config(model, source, generation, err);
   ci_free(path);
   ci_free(generation);
   return status;
@@ -82,9 +97,9 @@ static void warn_unused(const ci_model *model, const unsigned char *used, ci_war
   size_t count = 0;
   const char *first = NULL;
   for (size_t i = 0; i < ci_tensors_count(model->tensors); i++) {
-    const char *name = ci_tensors_at(model->tensors, i)->name;
-    if (used[i] || is_ignored(model->architecture, name)) continue;
-    if (!count++) first = name;
+    const ci_tensor *t = ci_tensors_at(model->tensors, i);
+    if (used[i] || t->tied || is_ignored(model->architecture, t->name)) continue;
+    if (!count++) first = t->name;
   }
   char message[512];
   if (!count || !warn) return;
@@ -177,29 +192,68 @@ static ci_status check_fit(const ci_model *model, ci_warn *warn, void *context) 
   return CI_OK;
 }
 
-ci_status ci_model_open(const char *folder, const json_t *model_kwargs, const json_t *tokenizer_kwargs, ci_warn *warn,
-                        void *context, ci_model **out, ci_error *err) {
+/* The file of a folder that holds a .gguf file, which stands for the folder from here on; else the folder. ci_free. */
+static ci_status locate(const char *folder, char **path, ci_error *err) {
+  ci_status status = ci_gguf_locate(folder, path, err);
+  if (!status && !*path && !(*path = ci_duplicate(folder))) status = ci_fail_memory(err);
+  return status;
+}
+
+/* The model's own tokenizer, or that of another folder, of which the configuration is then asked. */
+static ci_status open_tokenizer(ci_model *model, const ci_model_source *source, ci_error *err) {
+  const json_t *kwargs = source->tokenizer_kwargs;
+  if (!source->tokenizer) return ci_tokenizer_open(model->path, model->config, kwargs, &model->tokenizer, err);
+  char *folder, *path = NULL;
+  json_t *config = NULL;
+  ci_status status = locate(source->tokenizer, &folder, err);
+  if (status) return status;
+  if (!ci_gguf_named(folder)) {
+    path = ci_join_path(folder, "config.json");
+    status = path ? ci_json_read_file_if_there(path, &config, err) : ci_fail_memory(err);
+  }
+  if (!status) status = ci_tokenizer_open(folder, config ? config : model->config, kwargs, &model->tokenizer, err);
+  json_decref(config);
+  ci_free(path);
+  ci_free(folder);
+  return status;
+}
+
+ci_status ci_model_open_from(const ci_model_source *source, ci_warn *warn, void *context, ci_model **out, ci_error *err) {
   ci_model *model = ci_alloc_zeroed(1, sizeof *model);
   if (!model) return ci_fail_memory(err);
+  ci_checkpoint checkpoint = source->checkpoint;
   model->arena = ci_arena_create();
-  ci_status status = ci_gguf_locate(folder, &model->path, err); /* the file stands for the folder from here on */
-  if (!status && !model->path) model->path = ci_duplicate(folder);
+  ci_status status = CI_OK;
+  if (!checkpoint.given) status = locate(checkpoint.folder, &model->path, err);
+  else model->path = ci_duplicate(checkpoint.folder);
   if (!status && (!model->arena || !model->path)) status = ci_fail_memory(err);
-  if (!status) status = read_config(model, model_kwargs, err);
-  if (!status) status = ci_tensors_open(model->path, &model->tensors, err);
+  checkpoint.folder = model->path;
+  if (!status) status = read_config(model, source, err);
+  if (!status) status = ci_tensors_open_from(&checkpoint, &model->tensors, err);
   if (!status) status = build_graph(model, warn, context, err);
-  if (!status) status = ci_tokenizer_open(model->path, model->config, tokenizer_kwargs, &model->tokenizer, err);
+  if (!status) status = open_tokenizer(model, source, err);
   if (!status) status = resolve_specials(model, err);
-  if (!status) status = resolve_language(model, tokenizer_kwargs, err);
+  if (!status) status = resolve_language(model, source->tokenizer_kwargs, err);
   if (!status) status = check_fit(model, warn, context);
   if (status) ci_model_close(model);
   else *out = model;
   return status;
 }
 
+ci_status ci_model_open(const char *folder, const json_t *model_kwargs, const json_t *tokenizer_kwargs, ci_warn *warn,
+                        void *context, ci_model **out, ci_error *err) {
+  const ci_model_source source = {.checkpoint.folder = folder, .model_kwargs = model_kwargs, .tokenizer_kwargs = tokenizer_kwargs};
+  return ci_model_open_from(&source, warn, context, out, err);
+}
+
 ci_status ci_model_set_name(ci_model *model, const char *name, ci_error *err) {
   model->name = ci_duplicate(name);
   return model->name ? CI_OK : ci_fail_memory(err);
+}
+
+ci_status ci_model_set_tokenizer_name(ci_model *model, const char *name, ci_error *err) {
+  model->tokenizer_name = ci_duplicate(name);
+  return model->tokenizer_name ? CI_OK : ci_fail_memory(err);
 }
 
 void ci_model_close(ci_model *model) {
@@ -213,6 +267,7 @@ void ci_model_close(ci_model *model) {
   ci_arena_close(model->arena);
   ci_free(model->path);
   ci_free(model->name);
+  ci_free(model->tokenizer_name);
   ci_free(model);
 }
 
@@ -220,7 +275,7 @@ size_t ci_model_parameters(const ci_model *model) {
   size_t count = 0;
   for (size_t i = 0; i < ci_tensors_count(model->tensors); i++) {
     const ci_tensor *t = ci_tensors_at(model->tensors, i);
-    if (!is_ignored(model->architecture, t->name)) count += t->count;
+    if (!t->tied && !is_ignored(model->architecture, t->name)) count += t->count;
   }
   return count;
 }

@@ -28,6 +28,7 @@ const ci_architecture *ci_architecture_at(size_t index);
 typedef struct {
   char *path;
   char *name; /* what results call it where that is not the path: a name of the hub; or NULL */
+  char *tokenizer_name; /* of another model's tokenizer, as it was asked for; NULL: its own */
   const ci_architecture *architecture;
   json_t *config;            /* config.json, with model_kwargs on top */
   json_t *generation_config; /* generation_config.json, or NULL */
@@ -44,10 +45,20 @@ typedef struct {
 
 typedef void ci_warn(void *context, const char *message);
 
+/* What a model is opened from. NULL where it does not say otherwise: as the folder has it. */
+typedef struct {
+  ci_checkpoint checkpoint;
+  const json_t *config, *generation_config; /* of tensors in memory, which have a config and may have the other */
+  const char *tokenizer;                    /* folder or .gguf file, needed by tensors in memory */
+  const json_t *model_kwargs, *tokenizer_kwargs;
+} ci_model_source;
+
+ci_status ci_model_open_from(const ci_model_source *source, ci_warn *warn, void *context, ci_model **model, ci_error *err);
 /* Opens a folder in the Hugging Face layout, a .gguf file, or a folder that holds one. warn may be NULL. */
 ci_status ci_model_open(const char *folder, const json_t *model_kwargs, const json_t *tokenizer_kwargs, ci_warn *warn,
                         void *context, ci_model **model, ci_error *err);
 ci_status ci_model_set_name(ci_model *model, const char *name, ci_error *err);
+ci_status ci_model_set_tokenizer_name(ci_model *model, const char *name, ci_error *err);
 void ci_model_close(ci_model *model);
 /* Number of weights, tied ones once. */
 size_t ci_model_parameters(const ci_model *model);

@@ -17,7 +17,8 @@ typedef struct {
 
 static int by_address(const void *x, const void *y) {
   const ci_tensor *a = *(const ci_tensor *const *)x, *b = *(const ci_tensor *const *)y;
-  return a->data < b->data ? -1 : a->data > b->data;
+  if (a->data != b->data) return (uintptr_t)a->data < (uintptr_t)b->data ? -1 : 1;
+  return a < b ? 1 : a > b ? -1 : 0; /* of tied ones the first is found */
 }
 
 /* The tensor that an address lies in; NULL: none, as for copies. */

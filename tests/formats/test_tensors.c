@@ -71,8 +71,9 @@ static void test_rows(void **state) {
   (void)state;
   size_t count;
   const ci_format_row *rows = ci_format_rows(&count);
-  assert_true(count >= 1);
-  assert_string_equal(rows[0].id, "safetensors");
+  assert_true(count >= 2);
+  assert_string_equal(rows[0].id, "memory");
+  assert_string_equal(rows[1].id, "safetensors");
 }
 
 int main(void) {
