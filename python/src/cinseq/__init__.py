@@ -15,14 +15,9 @@ from ._library import describe, library, take
 from .attr import list_feature_attribution_methods, list_step_functions
 from .data import FeatureAttributionOutput, merge_attributions, show_attributions
 from .data.aggregator import list_aggregation_functions, list_aggregators
-from .models import AttributionModel, load_model
+from .models import AttributionModel, list_supported_frameworks, load_model
 
 __version__: str = library.version().decode()
-
-
-def list_supported_frameworks() -> list[str]:
-    """Inseq's: which libraries models may come from."""
-    return ["hf_transformers"]
 
 
 def explain(identifier: str) -> None:

@@ -1,19 +1,18 @@
-"""load_model, and what it gives."""
+"""Inseq's module inseq.models.attribution_model: an open model."""
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from . import _library
-from ._display import progress_bar
-from ._library import describe, library, run, take, text
-from .data._handle import Handle
-from .data.attribution import FeatureAttributionOutput
-from .errors import LengthMismatchError, MissingAttributionMethodError
-from .tokenizer import Tokenizer
+from .. import _library
+from .._display import progress_bar
+from .._library import describe, library, run, take, text
+from ..data._handle import Handle
+from ..data.attribution import FeatureAttributionOutput
+from ..errors import LengthMismatchError, MissingAttributionMethodError
+from ..tokenizer import Tokenizer
 
 
 def _warn(message: str) -> None:
@@ -33,11 +32,16 @@ def _texts(given: str | Iterable[str], name: str) -> list[str]:
     return listed
 
 
-class _ModelHandle:
+class ModelHandle:
     """Owns a cinseq_model."""
 
     def __init__(self, path: str, options: dict[str, Any]):
         self.address = run(library.model_open, path.encode(), text(options), warning=_warn)
+
+    def facts(self) -> dict[str, Any]:
+        """What the library says of the model."""
+        facts: dict[str, Any] = json.loads(take(library.model_info(self.address)))
+        return facts
 
     def __del__(self) -> None:
         if hasattr(self, "address"):
@@ -69,10 +73,9 @@ class _Progress:
 class AttributionModel:
     """An open model. Any number of threads may use it at a time."""
 
-    def __init__(self, path: str, attribution_method: str | None, model_kwargs: dict[str, Any], tokenizer_kwargs: dict[str, Any],
-                 method_options: dict[str, Any]):
-        self._handle = _ModelHandle(path, {"model_kwargs": model_kwargs, "tokenizer_kwargs": tokenizer_kwargs})
-        self._facts: dict[str, Any] = json.loads(take(library.model_info(self._handle.address)))
+    def __init__(self, handle: ModelHandle, path: str, attribution_method: str | None, method_options: dict[str, Any]):
+        self._handle = handle
+        self._facts = handle.facts()
         self.model_name, self.default_attribution_method, self._method_options = path, attribution_method, method_options
         self.tokenizer = Tokenizer(self._handle, self._facts["tokenizer"])
         self.default_attributed_fn_id = "probability"
@@ -168,22 +171,3 @@ def _check_method(method: str) -> None:
     code = library.request_check(b"attribute", text({"input_texts": [""], "attribution_method": method}), error)
     if code and error.where == b"attribution_method":
         _library.check(code, error)
-
-
-def load_model(model: Any, attribution_method: str | None = None, framework: str = "hf_transformers", *, tokenizer: Any = None,
-               device: str | None = None, model_kwargs: dict[str, Any] | None = None, tokenizer_kwargs: dict[str, Any] | None = None,
-               **method_options: Any) -> AttributionModel:
-    """Opens a model: a folder in the Hugging Face layout, a .gguf file, a name.
-
-    method_options: of the attribution method, as Inseq's constructor arguments. device: "cpu"; others warn."""
-    if framework != "hf_transformers":
-        raise ValueError(f"framework: there is \"hf_transformers\" alone, not {framework!r}")
-    if device not in (None, "cpu"):
-        warnings.warn(f"device {device!r}: cinseq computes on the CPU", stacklevel=2)
-    path = getattr(model, "name_or_path", model)
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"model: expected a name or a path, not {type(model).__name__}")
-    kwargs = dict(getattr(model, "model_kwargs", {})) | (model_kwargs or {})
-    if tokenizer not in (None, path) and getattr(tokenizer, "name_or_path", None) != path:
-        raise ValueError("tokenizer: the model's own is used; another one cannot be given yet")
-    return AttributionModel(os.fspath(path), attribution_method, kwargs, tokenizer_kwargs or {}, method_options)
