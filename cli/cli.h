@@ -115,7 +115,8 @@ int cli_output_result(const cli_command *command, const json_t *values, const ci
 
 /* faults.c. From then on a file that becomes shorter while it is read ends the program with a line. */
 void cli_watch_files(void);
-void cli_watch_model(const cinseq_model *model); /* whose files the line can name */
+/* Whose files the line can name; NULL while it is opened, then by the name that was given (kept; NULL: none). */
+void cli_watch_model(const cinseq_model *model, const char *name);
 
 /* Says what is wrong with the requests of a command before a model is opened for them. CLI_OK, or the exit code after a
  * message. */

@@ -9,6 +9,7 @@
 
 /* A signal handler has nothing else to read from. */
 static const cinseq_model *volatile open_model;
+static const char *volatile opened_name; /* while there is no model yet */
 
 static void say(const char *text) {
   if (write(STDERR_FILENO, text, strlen(text)) < 0) _exit(CLI_FAILURE);
@@ -21,7 +22,7 @@ static void on_fault(int signal_number, siginfo_t *info, void *context) {
   const cinseq_model *model = open_model;
   const char *path = model ? cinseq_model_file_at(model, info->si_addr) : NULL;
   say("cinseq: ");
-  say(path ? path : "a file");
+  say(path ? path : opened_name ? opened_name : "a file");
   say(": became shorter while it was in use\n");
   _exit(CLI_FAILURE);
 }
@@ -31,11 +32,12 @@ void cli_watch_files(void) {
   sigaction(SIGBUS, &action, NULL);
 }
 
-void cli_watch_model(const cinseq_model *model) {
+void cli_watch_model(const cinseq_model *model, const char *name) {
   open_model = model;
+  opened_name = name;
 }
 
 void cli_close_model(cinseq_model *model) {
-  open_model = NULL;
+  cli_watch_model(NULL, NULL);
   cinseq_model_close(model);
 }

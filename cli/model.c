@@ -21,8 +21,9 @@ int cli_open_model(const cli_command *command, const json_t *values, const cinse
   if (!path) return cli_usage_error(command, "--model_name_or_path (-m) is needed");
   char *options = given ? json_dumps(given, 0) : NULL;
   cinseq_error error = {0};
+  cli_watch_model(NULL, path);
   int status = cinseq_model_open(path, options, hooks, model, &error);
   free(options);
-  cli_watch_model(*model);
+  cli_watch_model(*model, NULL);
   return status ? cli_report(command, &error) : CLI_OK;
 }

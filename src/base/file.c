@@ -42,16 +42,19 @@ ci_status ci_map_file(const char *path, ci_mapping *mapping, ci_error *err) {
   return status;
 }
 
-static void advise(const void *bytes, size_t length, int advice) {
+/* 0, or errno. */
+static int advise(const void *bytes, size_t length, int advice) {
   uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)bytes & ~(page - 1), last = (uintptr_t)bytes + length;
-  if (length) madvise((void *)first, last - first, advice);
+  return length && madvise((void *)first, last - first, advice) ? errno : 0;
 }
 
 /* One call instead of a fault for every few pages; systems that cannot do so (before Linux 5.14) have the faults. */
-void ci_mapping_expect(const void *bytes, size_t length) {
+bool ci_mapping_expect(const void *bytes, size_t length) {
   advise(bytes, length, MADV_WILLNEED);
 #ifdef MADV_POPULATE_READ
-  advise(bytes, length, MADV_POPULATE_READ);
+  return advise(bytes, length, MADV_POPULATE_READ) != EFAULT; /* a read of them would be a SIGBUS */
+#else
+  return true;
 #endif
 }
 void ci_mapping_forget(const void *bytes, size_t length) { advise(bytes, length, MADV_DONTNEED); }

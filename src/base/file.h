@@ -10,8 +10,9 @@
 typedef struct { const uint8_t *bytes; size_t length; } ci_mapping;
 ci_status ci_map_file(const char *path, ci_mapping *mapping, ci_error *err);
 void ci_unmap_file(ci_mapping *mapping);
-/* Part of a mapping will be read soon; will not be read again soon, so that it need not stay in memory. */
-void ci_mapping_expect(const void *bytes, size_t length);
+/* Part of a mapping will be read soon (false: the file no longer has it; true where the system does not say so); will
+ * not be read again soon, so that it need not stay in memory. */
+bool ci_mapping_expect(const void *bytes, size_t length);
 void ci_mapping_forget(const void *bytes, size_t length);
 
 /* The whole file as one terminated string (ci_free). Refuses files over `limit` bytes. */

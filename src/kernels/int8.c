@@ -201,63 +201,100 @@ void ci_int8_panel(const ci_kernels *kernels, const ci_weight *w, size_t row0, s
     kernels->int8_widen(row_of(w, row0 + r) + column0, w->scale[row0 + r], out + r * columns, columns);
 }
 
-enum { STRIP = 128 /* outputs that are quantised together where they are columns */, HIGH = 16 };
+/* Inputs of a matrix by_input that become codes together: a line of each output's. */
+enum { HIGH = LINE };
 
 typedef struct {
   const ci_kernels *kernels;
   const ci_weight *source;
-  float *room;
+  float *rows;    /* [threads, source->b] a row of the source */
+  float *top;     /* [threads, source->b] by_input: the largest magnitude of each column */
+  float *inverse; /* [source->b] by_input: 127 / top */
+  int8_t *tiles;  /* [threads, HIGH, source->b] by_input: codes of rows */
   int8_t *codes;
   float *scale;
 } quantising_weight;
 
-size_t ci_int8_quantize_room(const ci_weight *source) {
-  return source->by_input ? HIGH * STRIP : source->b;
+/* A row of the source in float32: where it lies, or in the thread's own room. */
+static const float *source_row(const quantising_weight *q, size_t row, int thread) {
+  const ci_weight *w = q->source;
+  if (w->type->in_place) return (const float *)w->data + row * w->ld;
+  float *x = q->rows + (size_t)thread * w->b;
+  w->type->panel(q->kernels, w, row, 1, 0, w->b, x);
+  return x;
 }
 
-/* As half precision has it: n <= 2048 at a time. */
-static void through_half(const ci_kernels *kernels, float *x, size_t n) {
-  enum { STRETCH = 2048 };
+/* y[n]: x as half precision has it; y may be x */
+static void through_half(const ci_kernels *kernels, const float *x, float *y, size_t n) {
+  enum { STRETCH = 1024 };
   uint16_t halves[STRETCH];
   for (size_t i = 0; i < n; i += STRETCH) {
     size_t count = n - i < STRETCH ? n - i : STRETCH;
     kernels->narrow_f16(x + i, halves, count);
-    kernels->widen_f16(halves, x + i, count);
+    kernels->widen_f16(halves, y + i, count);
   }
 }
 
 static void quantise_row(void *context, size_t row, int thread) {
   const quantising_weight *q = context;
-  const ci_weight *w = q->source;
-  float *x = q->room + (size_t)thread * ci_int8_quantize_room(w);
+  size_t n = q->source->b;
+  float *x = q->rows + (size_t)thread * n;
   int32_t sum;
-  w->type->panel(q->kernels, w, row, 1, 0, w->b, x);
-  through_half(q->kernels, x, w->b);
-  q->kernels->int8_quantize(x, w->b, NAN, q->codes + row * w->b, q->scale + row, &sum);
+  through_half(q->kernels, source_row(q, row, thread), x, n);
+  q->kernels->int8_quantize(x, n, NAN, q->codes + row * n, q->scale + row, &sum);
 }
 
-/* Outputs are columns of the source: first their largest numbers, then codes, of a strip that stays in the cache. */
-static void quantise_strip(void *context, size_t index, int thread) {
+/* HIGH rows of the source, read in order: into the largest numbers of its columns, ... */
+static void measure_columns(void *context, size_t part, int thread) {
+  const quantising_weight *q = context;
+  size_t n = q->source->b, first = part * HIGH, last = first + HIGH < q->source->a ? first + HIGH : q->source->a;
+  for (size_t row = first; row < last; row++)
+    q->kernels->absmax_columns(source_row(q, row, thread), n, q->top + (size_t)thread * n);
+}
+
+/* ... and as codes, which are turned round to lie in the rows of the outputs. */
+static void quantise_columns(void *context, size_t part, int thread) {
   const quantising_weight *q = context;
   const ci_weight *w = q->source;
-  size_t first = index * STRIP, columns = w->b - first < STRIP ? w->b - first : STRIP;
-  float *x = q->room + (size_t)thread * ci_int8_quantize_room(w), *top = q->scale + first;
-  memset(top, 0, columns * sizeof *top);
-  for (int pass = 0; pass < 2; pass++)
-    for (size_t r = 0; r < w->a; r += HIGH) {
-      size_t rows = w->a - r < HIGH ? w->a - r : HIGH;
-      w->type->panel(q->kernels, w, r, rows, first, columns, x);
-      through_half(q->kernels, x, rows * columns);
-      if (pass) q->kernels->int8_quantize_columns(x, rows, columns, top, q->codes + first * w->a + r, w->a);
-      for (size_t i = 0; i < rows && !pass; i++) q->kernels->absmax_columns(x + i * columns, columns, top);
-    }
+  size_t first = part * HIGH, rows = w->a - first < HIGH ? w->a - first : HIGH;
+  float *x = q->rows + (size_t)thread * w->b;
+  int8_t *turned = q->tiles + (size_t)thread * HIGH * w->b;
+  for (size_t i = 0; i < rows; i++) {
+    through_half(q->kernels, source_row(q, first + i, thread), x, w->b);
+    q->kernels->int8_round(x, q->inverse, w->b, turned + i * w->b);
+  }
+  q->kernels->transpose_bytes(turned, w->b, rows, w->b, q->codes + first, w->a);
 }
 
-void ci_int8_quantize(ci_pool *pool, const ci_kernels *kernels, const ci_weight *source, float *room, int8_t *codes,
-                      float *scale) {
-  quantising_weight q = {kernels, source, room, codes, scale};
-  if (source->by_input)
-    ci_pool_run(pool, (source->b + STRIP - 1) / STRIP, quantise_strip, &q);
-  else
+/* Rounding keeps the order of numbers: the largest one is rounded, not all of them. */
+static void quantise_by_input(ci_pool *pool, quantising_weight *q) {
+  size_t n = q->source->b, threads = (size_t)ci_pool_threads(pool), parts = (q->source->a + HIGH - 1) / HIGH;
+  memset(q->top, 0, threads * n * sizeof *q->top);
+  ci_pool_run(pool, parts, measure_columns, q);
+  for (size_t t = 1; t < threads; t++) q->kernels->absmax_columns(q->top + t * n, n, q->top);
+  through_half(q->kernels, q->top, q->scale, n);
+  q->kernels->int8_inverse(q->scale, q->inverse, n);
+  ci_pool_run(pool, parts, quantise_columns, q);
+}
+
+bool ci_int8_quantize(ci_pool *pool, const ci_kernels *kernels, const ci_weight *source, int8_t *codes, float *scale) {
+  size_t threads = (size_t)ci_pool_threads(pool), n = source->b;
+  bool by_input = source->by_input;
+  quantising_weight q = {.kernels = kernels, .source = source, .codes = codes, .scale = scale};
+  q.rows = n <= SIZE_MAX / HIGH / threads ? ci_alloc(threads * n, sizeof *q.rows) : NULL;
+  if (by_input && q.rows) {
+    q.top = ci_alloc(threads * n, sizeof *q.top);
+    q.inverse = ci_alloc(n, sizeof *q.inverse);
+    q.tiles = ci_alloc(threads * HIGH * n, 1);
+  }
+  bool done = q.rows && (!by_input || (q.top && q.inverse && q.tiles));
+  if (done && by_input)
+    quantise_by_input(pool, &q);
+  else if (done)
     ci_pool_run(pool, source->a, quantise_row, &q);
+  ci_free(q.rows);
+  ci_free(q.top);
+  ci_free(q.inverse);
+  ci_free(q.tiles);
+  return done;
 }

@@ -20,12 +20,9 @@ void ci_int8_multiply(ci_compute *compute, const ci_weight_part *part, const voi
 typedef struct ci_int8_rows ci_int8_rows;
 void ci_int8_rows_free(ci_int8_rows *rows);
 
-/* Floats that ci_int8_quantize needs for each thread of the pool. */
-size_t ci_int8_quantize_room(const ci_weight *source);
 /* codes[outputs, inputs] and scale[outputs] of any weight, after its numbers went through half precision as in
- * bitsandbytes. room[threads, as above]. A number that half precision does not have makes its output's scale infinite
- * or NaN. */
-void ci_int8_quantize(ci_pool *pool, const ci_kernels *kernels, const ci_weight *source, float *room, int8_t *codes,
-                      float *scale);
+ * bitsandbytes. A number that half precision does not have makes its output's scale infinite or NaN. False: no
+ * memory. */
+bool ci_int8_quantize(ci_pool *pool, const ci_kernels *kernels, const ci_weight *source, int8_t *codes, float *scale);
 
 #endif

@@ -253,34 +253,54 @@ static void absmax_columns(const float *x, size_t n, float *top) {
     store_rest(top + i, (vf)larger_of(magnitude(load_rest(x + i, n - i)), (vi)load_rest(top + i, n - i)), n - i);
 }
 
-static void int8_quantize_columns(const float *x, size_t rows, size_t columns, const float *top, int8_t *codes,
-                                  size_t ld) {
-  enum { WIDE_STRIP = 128, HIGH = 16 };
-  for (size_t c = 0; c < columns; c += WIDE_STRIP) {
-    size_t width = columns - c < WIDE_STRIP ? columns - c : WIDE_STRIP;
-    float inverse[WIDE_STRIP] = {0};
-    for (size_t j = 0; j < width; j++) inverse[j] = inverse_of(top[c + j]);
-    for (size_t r = 0; r < rows; r += HIGH) {
-      float scaled[WIDE_STRIP];
-      int8_t rounded[HIGH][WIDE_STRIP];
-      size_t high = rows - r < HIGH ? rows - r : HIGH;
-      for (size_t k = 0; k < high; k++) {
-        const float *row = x + (r + k) * columns + c;
-        for (size_t j = 0; j < width; j += LANES)
-          store(scaled + j, (j + LANES <= width ? load(row + j) : load_rest(row + j, width - j)) * load(inverse + j));
-        __asm__ volatile("" ::: "memory");
-        for (size_t j = 0; j < width; j += LANES) {
-          vb bytes = __builtin_convertvector(nearest(load(scaled + j)), vb);
-          memcpy(rounded[k] + j, &bytes, sizeof bytes);
-        }
-      }
-      for (size_t j = 0; j < width; j++) {
-        int8_t column[HIGH];
-        for (size_t k = 0; k < high; k++) column[k] = rounded[k][j];
-        memcpy(codes + (c + j) * ld + r, column, high);
-      }
+static void int8_inverse(const float *top, float *inverse, size_t n) {
+  for (size_t i = 0; i < n; i++) inverse[i] = inverse_of(top[i]);
+}
+
+static void int8_round(const float *x, const float *inverse, size_t n, int8_t *codes) {
+  enum { STRETCH = 256 };
+  for (size_t i = 0; i < n; i += STRETCH) {
+    float scaled[STRETCH];
+    int8_t rounded[STRETCH];
+    size_t count = n - i < STRETCH ? n - i : STRETCH;
+    for (size_t j = 0; j < count; j += LANES) {
+      bool whole = j + LANES <= count;
+      vf v = whole ? load(x + i + j) : load_rest(x + i + j, count - j);
+      store(scaled + j, v * (whole ? load(inverse + i + j) : load_rest(inverse + i + j, count - j)));
     }
+    __asm__ volatile("" ::: "memory"); /* see nearest */
+    for (size_t j = 0; j < count; j += LANES) {
+      vb bytes = __builtin_convertvector(nearest(load(scaled + j)), vb);
+      memcpy(rounded + j, &bytes, sizeof bytes);
+    }
+    memcpy(codes + i, rounded, count);
   }
+}
+
+typedef int8_t bytes16 __attribute__((vector_size(16)));
+
+/* 16 rows of 16 bytes. Each step interleaves row i with row i + 8; after four of them every index has gone from one
+ * side to the other. */
+static inline void transpose16(const int8_t *x, size_t ldx, int8_t *y, size_t ldy) {
+  bytes16 a[16], b[16];
+  for (size_t i = 0; i < 16; i++) memcpy(&a[i], x + i * ldx, sizeof a[i]);
+  for (int step = 0; step < 4; step++) {
+    for (int i = 0; i < 8; i++) {
+      b[2 * i] = __builtin_shufflevector(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      b[2 * i + 1] =
+          __builtin_shufflevector(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    }
+    memcpy(a, b, sizeof a);
+  }
+  for (size_t i = 0; i < 16; i++) memcpy(y + i * ldy, &a[i], sizeof a[i]);
+}
+
+static void transpose_bytes(const int8_t *x, size_t ldx, size_t rows, size_t columns, int8_t *y, size_t ldy) {
+  size_t whole = columns - columns % 16;
+  for (size_t j = 0; j < whole; j += 16)
+    for (size_t i = 0; i + 16 <= rows; i += 16) transpose16(x + i * ldx + j, ldx, y + j * ldy + i, ldy);
+  for (size_t j = 0; j < columns; j++)
+    for (size_t i = j < whole ? rows - rows % 16 : 0; i < rows; i++) y[j * ldy + i] = x[i * ldx + j];
 }
 
 /* The nearest half, ties to even; too large: infinity. */
@@ -316,7 +336,15 @@ static void narrow_f16(const float *x, uint16_t *y, size_t n) {
 }
 
 static void narrow_bf16(const float *x, uint16_t *y, size_t n) {
-  for (size_t i = 0; i < n; i++) {
+  typedef uint16_t shorts __attribute__((vector_size(2 * KERNELS_LANES)));
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    vf v = load(x + i);
+    vu bits = (vu)v, rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16, quiet = bits >> 16 | 0x40u, nan = (vu)(v != v);
+    shorts narrowed = __builtin_convertvector((rounded & ~nan) | (quiet & nan), shorts);
+    memcpy(y + i, &narrowed, sizeof narrowed);
+  }
+  for (; i < n; i++) {
     uint32_t bits;
     memcpy(&bits, x + i, 4);
     uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16, quiet = bits >> 16 | 0x40u;

@@ -73,11 +73,13 @@ typedef struct {
    * is never -128. */
   void (*int8_dot)(size_t m, size_t rows, size_t n, const int8_t *x, size_t ldx, const int32_t *sums, const int8_t *w,
                    size_t ldw, int32_t *out, size_t ldo);
-  /* Columns quantised into rows: top[j] = max(top[j], |x[j]|); then codes[j*ld + r] = round(x[r*columns + j] 127 /
-   * top[j]). */
+  /* Columns quantised into rows: top[j] = max(top[j], |x[j]|), NaN the largest of all; inverse[j] = 127 / top[j], 0
+   * where that is no number; codes[j] = round(x[j] inverse[j]). */
   void (*absmax_columns)(const float *x, size_t n, float *top);
-  void (*int8_quantize_columns)(const float *x, size_t rows, size_t columns, const float *top, int8_t *codes,
-                                size_t ld);
+  void (*int8_inverse)(const float *top, float *inverse, size_t n);
+  void (*int8_round)(const float *x, const float *inverse, size_t n, int8_t *codes);
+  /* y[j*ldy + i] = x[i*ldx + j] for i < rows, j < columns */
+  void (*transpose_bytes)(const int8_t *x, size_t ldx, size_t rows, size_t columns, int8_t *y, size_t ldy);
   /* For each type of blocks: to float32; and out[i*ldout + r] = x[i, :] . w[r, :] for i < m <= CI_FEW_ROWS, r < rows,
    * with w's rows `bytes` apart. n is a whole number of blocks. */
   ci_widen_blocks *widen_blocks[CI_BLOCKS];

@@ -503,7 +503,9 @@ const ci_kernels KERNELS_TABLE = {
     .int8_widen = int8_widen,
     .int8_dot = int8_dot,
     .absmax_columns = absmax_columns,
-    .int8_quantize_columns = int8_quantize_columns,
+    .int8_inverse = int8_inverse,
+    .int8_round = int8_round,
+    .transpose_bytes = transpose_bytes,
 #define CI_BLOCK(member, type, name, id, elements, bytes)                                                              \
   .widen_blocks[CI_BLOCK_##member] = widen_blocks_##member, .dot_blocks[CI_BLOCK_##member] = dot_blocks_##member,
 #include "formats/blocks.def"

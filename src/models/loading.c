@@ -177,16 +177,24 @@ typedef struct {
 static void narrow_row(void *context, size_t row, int thread) {
   const narrowing *n = context;
   const ci_weight *w = n->source;
-  float *x = n->room + (size_t)thread * w->b;
-  w->type->panel(ci_kernels_best(), w, row, 1, 0, w->b, x);
+  const float *x = (const float *)w->data + row * w->ld;
+  if (!w->type->in_place) {
+    float *wide = n->room + (size_t)thread * w->b;
+    w->type->panel(ci_kernels_best(), w, row, 1, 0, w->b, wide);
+    x = wide;
+  }
   narrow(n->b, x, n->out + row * w->b, w->b);
+}
+
+static void open_pool(ci_builder *b) {
+  enum { WORTH_THREADS = 16 * 1024 * 1024 }; /* bytes of a checkpoint */
+  int wanted = ci_tensors_bytes(b->model->tensors) < WORTH_THREADS ? 1 : 0;
+  if (!b->status && !b->pool) b->status = ci_pool_create(wanted, &b->pool, b->err);
 }
 
 /* `floats` for each thread of the builder's pool; the caller frees it. NULL: the builder has failed. */
 static float *open_room(ci_builder *b, size_t floats) {
-  enum { WORTH_THREADS = 16 * 1024 * 1024 }; /* bytes of a checkpoint */
-  int wanted = ci_tensors_bytes(b->model->tensors) < WORTH_THREADS ? 1 : 0;
-  if (!b->status && !b->pool) b->status = ci_pool_create(wanted, &b->pool, b->err);
+  open_pool(b);
   size_t threads = b->status ? 1 : (size_t)ci_pool_threads(b->pool);
   float *room = !b->status && floats < SIZE_MAX / threads ? ci_alloc(threads * floats, sizeof *room) : NULL;
   if (!room && !b->status) b->status = ci_fail_memory(b->err);
@@ -246,9 +254,9 @@ static void quantize_weight(ci_builder *b, const ci_tensor *t, const ci_weight *
   size_t outputs = ci_weight_outputs(w), inputs = ci_weight_inputs(w);
   too_long(b, t, inputs);
   int8_t *codes = large(b, outputs * inputs, 1);
-  float *scale = large(b, outputs, sizeof *scale), *room = open_room(b, ci_int8_quantize_room(w));
-  if (!b->status) ci_int8_quantize(b->pool, ci_kernels_best(), w, room, codes, scale);
-  ci_free(room);
+  float *scale = large(b, outputs, sizeof *scale);
+  open_pool(b);
+  if (!b->status && !ci_int8_quantize(b->pool, ci_kernels_best(), w, codes, scale)) b->status = ci_fail_memory(b->err);
   for (size_t i = 0; i < outputs && !b->status; i++)
     if (!isfinite(scale[i]))
       ci_build_fail(
@@ -264,7 +272,8 @@ ci_weight ci_load_weight(ci_builder *b, const ci_tensor *t, const ci_weight *w, 
   if (b->status || (!quantizes && !narrows(b, t))) return *w;
   ci_weight *made = &b->made[t - ci_tensors_at(b->model->tensors, 0)];
   if (!made->type) {
-    if (is_mapped(b, t)) ci_mapping_expect(t->data, bytes_of(t));
+    if (is_mapped(b, t) && !ci_mapping_expect(t->data, bytes_of(t)))
+      ci_build_fail(b, t->file, "became shorter while tensor \"%s\" was read", t->name);
     if (quantizes)
       quantize_weight(b, t, w, made);
     else

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -235,6 +236,32 @@ static void reading(void **state) {
   ci_free(path);
 }
 
+/* Where the system can say so: what a mapping no longer has is known before it is read. */
+static void files_that_become_shorter(void **state) {
+  (void)state;
+  enum { PAGES = 64 };
+  size_t page = (size_t)sysconf(_SC_PAGESIZE), length = PAGES * page;
+  char *path = in_folder("long"), *bytes = ci_alloc_zeroed(length, 1);
+  ci_error err = {0};
+  ci_mapping map;
+  assert_int_equal(ci_write_file(path, bytes, length, &err), CI_OK);
+  assert_int_equal(ci_map_file(path, &map, &err), CI_OK);
+#ifdef MADV_POPULATE_READ
+  bool asks = madvise((void *)map.bytes, page, MADV_POPULATE_READ) == 0; /* not before Linux 5.14 */
+#else
+  bool asks = false;
+#endif
+  assert_true(ci_mapping_expect(map.bytes, length));
+  ci_mapping_forget(map.bytes, length);
+  assert_int_equal(truncate(path, (off_t)(length / 2)), 0);
+  assert_true(ci_mapping_expect(map.bytes + 5, length / 2 - 5));
+  assert_true(ci_mapping_expect(map.bytes, length) == !asks);
+  ci_unmap_file(&map);
+  unlink(path);
+  ci_free(bytes);
+  ci_free(path);
+}
+
 static void facts(void **state) {
   (void)state;
   assert_true(ci_folder_exists(folder));
@@ -257,7 +284,7 @@ int main(void) {
                                      cmocka_unit_test(devices_are_written_to),
                                      cmocka_unit_test(pipes_do_not_hang),
                                      cmocka_unit_test(half_written_files_are_not_seen),
-                                     cmocka_unit_test(reading),
+                                     cmocka_unit_test(reading), cmocka_unit_test(files_that_become_shorter),
                                      cmocka_unit_test(facts)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
