@@ -47,6 +47,10 @@ ci_status ci_aggregators_check(const json_t *names, const json_t *arguments, ci_
 ci_status ci_aggregator_options(const char *id, const ci_option *table, const json_t *arguments, void *options,
                                 json_t **keep, ci_error *err);
 
+/* In place, what the aggregator `scores` does last: attributions divided by the sum of magnitudes of their column over
+ * source and target. */
+ci_status ci_scores_normalize(ci_sequence *sequence, ci_error *err);
+
 typedef struct {
   const char *aggregator;
   const char *function; /* NULL: the aggregator's default */

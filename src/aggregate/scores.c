@@ -116,6 +116,10 @@ static ci_status normalize(ci_array *source, ci_array *target, ci_error *err) {
   return CI_OK;
 }
 
+ci_status ci_scores_normalize(ci_sequence *sequence, ci_error *err) {
+  return normalize(&sequence->source_attributions, &sequence->target_attributions, err);
+}
+
 /* Divides by the largest magnitude of both; where all is zero it stays so. */
 static void rescale(ci_array *source, ci_array *target) {
   ci_array *both[] = {source, target};

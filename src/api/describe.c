@@ -10,6 +10,7 @@
 #include "kernels/kernels.h"
 #include "models/model.h"
 #include "output/output.h"
+#include "output/view.h"
 #include "scores/score.h"
 #include "tokenizers/tokenizer.h"
 #include <math.h>
@@ -123,21 +124,33 @@ static void describe_outputs(json_t *rows) {
   }
 }
 
+static void describe_views(json_t *rows) {
+  size_t count;
+  const ci_view *v = ci_views(&count);
+  for (size_t i = 0; i < count; i++) json_array_append_new(rows, describe_row(v[i].id, v[i].help, v[i].options));
+}
+
 /* Whether the list has an option of that name: aggregators share some. */
 static bool is_described(const json_t *options, const char *name) {
   size_t i;
   const json_t *row;
-  json_array_foreach(options, i, row) if (strcmp(json_string_value(json_object_get(row, "name")), name) == 0) return true;
+  json_array_foreach(options, i,
+                     row) if (strcmp(json_string_value(json_object_get(row, "name")), name) == 0) return true;
   return false;
 }
 
-/* The options of aggregators are keys of "show". */
-static void add_aggregator_options(json_t *options) {
+static void add_options(json_t *options, const ci_option *more) {
+  for (; more && more->name; more++)
+    if (!is_described(options, more->name)) json_array_append_new(options, describe_option(more));
+}
+
+/* The options of aggregators and views are keys of "show". */
+static void add_show_options(json_t *options) {
   size_t count;
+  const ci_view *v = ci_views(&count);
+  for (size_t i = 0; i < count; i++) add_options(options, v[i].options);
   const ci_aggregator *a = ci_aggregators(&count);
-  for (size_t i = 0; i < count; i++)
-    for (const ci_option *o = a[i].options; o && o->name; o++)
-      if (!is_described(options, o->name)) json_array_append_new(options, describe_option(o));
+  for (size_t i = 0; i < count; i++) add_options(options, a[i].options);
 }
 
 static void describe_commands(json_t *rows) {
@@ -153,7 +166,7 @@ static void describe_commands(json_t *rows) {
   };
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
     json_array_append_new(rows, describe_row(commands[i].id, commands[i].help, commands[i].options));
-  add_aggregator_options(json_object_get(json_array_get(rows, json_array_size(rows) - 1), "options"));
+  add_show_options(json_object_get(json_array_get(rows, json_array_size(rows) - 1), "options"));
 }
 
 static void describe_functions(json_t *rows) {
@@ -176,6 +189,7 @@ static const struct {
     {"formats", "Formats of weights.", describe_formats},
     {"tokenizers", "Kinds of tokenizers.", describe_tokenizers},
     {"outputs", "What a result can be turned into.", describe_outputs},
+    {"views", "What is shown of a result.", describe_views},
     {"installed", "Models that are found by name, with their folders.", ci_installed_describe},
     {"commands", "Requests of the library, with their keys.", describe_commands},
     {"kinds", "What there are lists of.", describe_kinds},
@@ -224,7 +238,8 @@ static json_t *describe_cpu(void) {
   static const struct {
     const char *kernels, *features;
   } used[] = {{"avx512_vnni", "avx512f avx512bw avx512dq avx512vl avx512_vnni avx2 fma f16c"},
-              {"avx512", "avx512f avx512bw avx512dq avx512vl avx2 fma f16c"}, {"avx2", "avx2 fma f16c"}};
+              {"avx512", "avx512f avx512bw avx512dq avx512vl avx2 fma f16c"},
+              {"avx2", "avx2 fma f16c"}};
   const char *best = ci_kernels_best()->id;
   for (size_t i = 0; i < sizeof used / sizeof *used; i++)
     if (strcmp(used[i].kernels, best) == 0) return split_words(used[i].features, " ");

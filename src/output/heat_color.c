@@ -1,4 +1,4 @@
-/* Colours of the heat tables: Inseq's red_transparent_blue map on white paper, and a like one on dark paper, that is
+/* Colours of the heat tables: Inseq's red_transparent_blue map on white paper, that is
  *   color(s) = paper + (red - paper) * s / max for s >= 0, paper + (blue - paper) * s / min below. */
 #include "output/heat_color.h"
 #include <math.h>
@@ -6,7 +6,6 @@
 static const ci_color WHITE = {255, 255, 255};
 
 const ci_heat_palette ci_heat_on_white = {{255, 255, 255}, {33, 102, 172}, {178, 24, 43}};
-const ci_heat_palette ci_heat_on_dark = {{22, 24, 29}, {42, 114, 186}, {199, 52, 66}};
 
 /* The steps of a channel in xterm's colour cube: number 16 + 36 red + 6 green + blue. */
 static const uint8_t cube[6] = {0, 95, 135, 175, 215, 255};

@@ -20,8 +20,7 @@ void ci_heat_limits_include(ci_heat_limits *limits, const float *scores, size_t 
 typedef struct {
   ci_color paper, negative, positive;
 } ci_heat_palette;
-extern const ci_heat_palette ci_heat_on_white; /* Inseq's red_transparent_blue */
-extern const ci_heat_palette ci_heat_on_dark;  /* white reads on all of it with a contrast of 4.5 at least */
+extern const ci_heat_palette ci_heat_on_white; /* Inseq's red_transparent_blue: its ends read on dark paper too */
 
 /* Where a score that is not NaN lies between the limits: -1 to 1. */
 double ci_heat_share(double score, const ci_heat_limits *limits);

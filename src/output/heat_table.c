@@ -5,39 +5,74 @@
 #include <stdio.h>
 #include <string.h>
 
-void ci_heat_tables(const ci_sequence *s, ci_heat_table tables[2], size_t *count) {
-  ci_heat_table both[2] = {{"Source attributions", &s->source_attributions, s->source, NULL, 0, 0, "source"},
-                           {"Target attributions", &s->target_attributions, s->target, NULL, 0, 0, "target"}};
-  *count = 0;
-  for (size_t i = 0; i < 2; i++) {
-    if (!both[i].scores->data) continue;
-    both[i].row_count = both[i].scores->shape[0];
-    both[i].column_count = s->attr_pos_end - s->attr_pos_start;
-    both[i].column_tokens = s->target ? s->target + s->attr_pos_start : NULL;
-    tables[(*count)++] = both[i];
-  }
+ci_status ci_heat_tables_open(ci_heat_tables *tables, size_t count, ci_error *err) {
+  *tables = (ci_heat_tables){.arena = ci_arena_create()};
+  if (tables->arena) tables->items = ci_arena_alloc(tables->arena, count ? count : 1, sizeof *tables->items);
+  return tables->items ? CI_OK : ci_fail_memory(err);
 }
 
-static ci_status check_scores(const char *what, const ci_array *scores, size_t most_rows, size_t columns,
+void ci_heat_tables_close(ci_heat_tables *tables) {
+  if (tables->arena) ci_arena_close(tables->arena);
+  *tables = (ci_heat_tables){0};
+}
+
+bool ci_heat_table_frame(const ci_sequence *s, bool source, ci_heat_table *table, const ci_array **scores) {
+  *scores = source ? &s->source_attributions : &s->target_attributions;
+  if (!(*scores)->data) return false;
+  *table = (ci_heat_table){.title = source ? "Source attributions" : "Target attributions",
+                           .side = source ? "source" : "target",
+                           .across = "generated",
+                           .row_tokens = source ? s->source : s->target,
+                           .column_tokens = s->target ? s->target + s->attr_pos_start : NULL,
+                           .row_count = (*scores)->shape[0],
+                           .column_count = s->attr_pos_end - s->attr_pos_start};
+  return true;
+}
+
+ci_status ci_heat_tables_of(const ci_sequence *s, ci_heat_tables *tables, ci_error *err) {
+  ci_status status = ci_heat_tables_open(tables, 2, err);
+  for (int side = 0; side < 2 && !status; side++) {
+    const ci_array *scores;
+    ci_heat_table *table = &tables->items[tables->count];
+    if (!ci_heat_table_frame(s, side == 0, table, &scores)) continue;
+    table->scores = scores->data;
+    tables->count++;
+  }
+  return status;
+}
+
+void ci_heat_table_title_add(ci_text *out, const ci_heat_table *table, bool clean) {
+  ci_text_add(out, table->title);
+  if (table->of) {
+    ci_text_add_format(out, " of %zu ", table->of_index);
+    ci_token_label_add(out, table->of->token, clean, 0);
+  }
+  if (*table->place) ci_text_add_format(out, ", %s", table->place);
+}
+
+static ci_status check_scores(const char *what, const ci_array *scores, int rank, size_t most_rows, size_t columns,
                               ci_error *err) {
-  if (scores->rank != 2)
+  if (rank == 2 && scores->rank != 2)
     return ci_fail(err, CI_EINVAL, what, "has %d dimensions, expected 2: an aggregated result", scores->rank);
+  if (scores->rank < 2 || (rank && scores->rank != rank))
+    return ci_fail(err, CI_EINVAL, what, "has %d dimensions, expected %d%s", scores->rank, rank ? rank : 2,
+                   rank ? "" : " at least");
   if (scores->shape[0] > most_rows || scores->shape[1] != columns)
     return ci_fail(err, CI_EINVAL, what, "is %zu x %zu, expected at most %zu attributed by %zu generated tokens",
                    scores->shape[0], scores->shape[1], most_rows, columns);
   return CI_OK;
 }
 
-ci_status ci_heat_table_check(const ci_sequence *s, ci_error *err) {
+ci_status ci_heat_table_check(const ci_sequence *s, int rank, ci_error *err) {
   if (s->attr_pos_start > s->attr_pos_end || s->attr_pos_end > s->target_count)
     return ci_fail(err, CI_EINVAL, "attr_pos_end", "positions %zu to %zu of %zu target tokens", s->attr_pos_start,
                    s->attr_pos_end, s->target_count);
   size_t columns = s->attr_pos_end - s->attr_pos_start;
   ci_status status = CI_OK;
   if (s->source_attributions.data)
-    status = check_scores("source_attributions", &s->source_attributions, s->source_count, columns, err);
+    status = check_scores("source_attributions", &s->source_attributions, rank, s->source_count, columns, err);
   if (!status && s->target_attributions.data)
-    status = check_scores("target_attributions", &s->target_attributions, s->target_count, columns, err);
+    status = check_scores("target_attributions", &s->target_attributions, rank, s->target_count, columns, err);
   for (size_t i = 0; i < s->step_scores_count && !status; i++)
     if (!s->step_scores[i].values.data || ci_array_size(&s->step_scores[i].values) != columns)
       status = ci_fail(err, CI_EINVAL, s->step_scores[i].name, "has %zu values, expected one for each of %zu tokens",

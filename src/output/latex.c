@@ -18,9 +18,9 @@
  * anywhere: everything that is not ours goes through add_escaped. */
 #include "cinseq.h"
 #include "output/display_width.h"
-#include "output/heat_table.h"
 #include "output/output.h"
 #include "output/result_info.h"
+#include "output/view.h"
 #include <math.h>
 #include <string.h>
 
@@ -119,42 +119,51 @@ static void end_row(paper *p) {
   ci_text_add(p->out, " \\\\\n");
 }
 
-static void add_header(paper *p, const ci_heat_table *t, size_t first, size_t end) {
-  ci_text_add(p->out, "\\toprule\n & ");
-  for (size_t i = first; i < end; i++) ci_text_add_format(p->out, " & %zu", i);
-  end_row(p);
+static void add_tokens(paper *p, const ci_heat_table *t, size_t first, size_t end) {
   ci_text_add(p->out, " & ");
   for (size_t i = first; i < end; i++) {
     ci_text_add(p->out, " & ");
     add_label(p, t->column_tokens[i].token, p->options->clean_tokens, LONGEST_TOKEN);
   }
   end_row(p);
+}
+
+static void add_header(paper *p, const ci_heat_table *t, size_t first, size_t end) {
+  ci_text_add(p->out, "\\toprule\n & ");
+  for (size_t i = first; i < end; i++) ci_text_add_format(p->out, " & %zu", t->first_column + i);
+  end_row(p);
+  if (t->column_tokens) add_tokens(p, t, first, end);
   ci_text_add(p->out, "\\midrule\n");
 }
 
 static void add_rows(paper *p, const ci_heat_table *t, const ci_heat_limits *limits, size_t first, size_t end) {
   for (size_t row = 0; row < t->row_count; row++) {
-    ci_text_add_format(p->out, "%zu & ", row);
+    ci_text_add_format(p->out, "%zu & ", t->first_row + row);
     add_label(p, t->row_tokens[row].token, p->options->clean_tokens, LONGEST_TOKEN);
-    for (size_t i = first; i < end; i++) add_score(p, t->scores->data[row * t->column_count + i], limits);
+    for (size_t i = first; i < end; i++) add_score(p, t->scores[row * t->column_count + i], limits);
     end_row(p);
   }
 }
 
-static void add_step_scores(paper *p, const ci_sequence *s, size_t first, size_t end) {
+static void add_step_scores(paper *p, const ci_sequence *s, const ci_heat_table *t, size_t first, size_t end) {
+  if (!t->column_tokens) return;
   if (s->step_scores_count) ci_text_add(p->out, "\\midrule\n");
   for (size_t k = 0; k < s->step_scores_count; k++) {
     ci_text_add(p->out, " & ");
     add_label(p, s->step_scores[k].name, false, LONGEST_TOKEN);
-    for (size_t i = first; i < end; i++) add_score(p, s->step_scores[k].values.data[i], NULL);
+    for (size_t i = first; i < end; i++) add_score(p, s->step_scores[k].values.data[t->first_column + i], NULL);
     end_row(p);
   }
 }
 
 static void add_table(paper *p, const ci_sequence *s, const ci_heat_table *t, const ci_heat_limits *limits) {
-  ci_text_add_format(
-      p->out, "\\par\\smallskip\\noindent\\textbf{%s}\\quad $\\rightarrow$ generated, $\\downarrow$ attributed\n",
-      t->title);
+  ci_text_add_format(p->out, "\\par\\smallskip\\noindent\\textbf{%s", t->title);
+  if (t->of) {
+    ci_text_add_format(p->out, " of %zu ", t->of_index);
+    add_label(p, t->of->token, p->options->clean_tokens, LONGEST_TOKEN);
+  }
+  if (*t->place) ci_text_add_format(p->out, ", %s", t->place);
+  ci_text_add_format(p->out, "}\\quad $\\rightarrow$ %s, $\\downarrow$ attributed\n", t->across);
   for (size_t first = 0, end; first < t->column_count; first = end) {
     end = t->column_count - first > MOST_COLUMNS ? first + MOST_COLUMNS : t->column_count;
     ci_text_add(p->out,
@@ -164,7 +173,7 @@ static void add_table(paper *p, const ci_sequence *s, const ci_heat_table *t, co
     ci_text_add(p->out, "}\n");
     add_header(p, t, first, end);
     add_rows(p, t, limits, first, end);
-    add_step_scores(p, s, first, end);
+    add_step_scores(p, s, t, first, end);
     ci_text_add(p->out, "\\bottomrule\n\\end{tabular}}\n");
   }
 }
@@ -184,19 +193,17 @@ static ci_status add_sequence(paper *p, const ci_result *result, size_t at, ci_e
   const ci_sequence *s = &result->sequences[at];
   const char *input = ci_info_text(result->info, "input_texts", at),
              *output = ci_info_text(result->info, "generated_texts", at);
-  ci_heat_table tables[2];
-  size_t count = 0;
-  ci_status status = ci_heat_table_check(s, err);
-  if (status) return status;
+  ci_heat_tables tables;
+  ci_status status = ci_view_tables(s, p->options, &tables, err);
   ci_heat_limits limits = ci_heat_table_limits(s, p->options->min_val, p->options->max_val);
   ci_text_add(p->out, "\\par\\medskip\\noindent ");
   if (input) add_text(p, input);
   if (output) ci_text_add(p->out, " $\\rightarrow$ ");
   if (output) add_text(p, output);
   ci_text_add(p->out, "\n");
-  ci_heat_tables(s, tables, &count);
-  for (size_t i = 0; i < count; i++) add_table(p, s, &tables[i], &limits);
-  return CI_OK;
+  for (size_t i = 0; i < tables.count; i++) add_table(p, s, &tables.items[i], &limits);
+  ci_heat_tables_close(&tables);
+  return status;
 }
 
 /* Text in a comment: one line of it. */

@@ -26,7 +26,7 @@ const ci_output *ci_output_find(const char *id); /* NULL: unknown */
 /* An error with the nearest id when there is none. */
 ci_status ci_output_named(const char *id, const ci_output **output, ci_error *err);
 
-/* Aggregates as the options say and writes. */
+/* Aggregates as the options and their view say, and writes. */
 ci_status ci_output_render(const ci_output *output, const ci_result *result, const ci_show_options *options,
                            ci_text *out, ci_error *err);
 

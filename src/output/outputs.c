@@ -1,7 +1,7 @@
 /* The table of outputs, and the one that save and load stand for. */
 #include "output/output.h"
-#include "aggregate/aggregator.h"
 #include "base/file.h"
+#include "output/view.h"
 #include <string.h>
 
 static const ci_output outputs[] = {
@@ -33,26 +33,13 @@ ci_status ci_output_named(const char *id, const ci_output **output, ci_error *er
                  nearest ? nearest : " (see: cinseq list outputs)", nearest ? "\"?" : "");
 }
 
-/* Stages like spans leave further dimensions, which a table has no place for: then as suits the method, with the arguments that are not
- * those of one stage. */
-static ci_status flatten(const ci_show_options *options, ci_result **result, ci_error *err) {
-  static const char *const spent[] = {"aggregate_fn", "attribution_selectors", "select_idx", "paired_attr"};
-  ci_result *flat = NULL;
-  json_t *arguments = options->arguments ? json_copy((json_t *)options->arguments) : json_object();
-  for (size_t i = 0; i < sizeof spent / sizeof *spent && arguments; i++) json_object_del(arguments, spent[i]);
-  ci_status status = arguments ? ci_result_aggregate(*result, NULL, arguments, &flat, err) : ci_fail_memory(err);
-  json_decref(arguments);
-  ci_result_close(*result);
-  *result = flat;
-  return status;
-}
-
 ci_status ci_output_render(const ci_output *output, const ci_result *result, const ci_show_options *options,
                            ci_text *out, ci_error *err) {
   if (!output->tables && !options->aggregators) return output->write(result, options, out, err);
   ci_result *aggregated = NULL;
-  ci_status status = ci_result_aggregate(result, options->aggregators, options->arguments, &aggregated, err);
-  if (!status && output->tables && options->aggregators) status = flatten(options, &aggregated, err);
+  ci_status status = output->tables
+                         ? ci_view_prepare(ci_view_of(options), result, options, &aggregated, err)
+                         : ci_result_aggregate(result, options->aggregators, options->arguments, &aggregated, err);
   if (!status) status = output->write(aggregated, options, out, err);
   ci_result_close(aggregated);
   return status;

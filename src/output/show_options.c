@@ -1,6 +1,7 @@
 /* See show_options.h. */
 #include "output/show_options.h"
 #include "aggregate/aggregator.h"
+#include "output/view.h"
 #include <string.h>
 
 enum { MOST_TABLES = 32 };
@@ -12,6 +13,9 @@ const ci_option ci_show_option_table[] = {
     {"color", NULL, CI_WORD, AT(color), "\"none\"", 0, 0, "none|256|truecolor", "Colours that the terminal has."},
     {"width", NULL, CI_INT, AT(width), "0", 0, 1000000, NULL,
      "Columns of the terminal: wider tables are split; 0: no limit."},
+    {"view", NULL, CI_WORD, AT(view), "\"table\"", 0, 0, "@views", "What is shown (cinseq list views)."},
+    {"fragment", NULL, CI_BOOL, AT(fragment), "false", 0, 0, NULL,
+     "Of a page only the part that another page takes in, as a notebook's cell does."},
     {"clean_tokens", NULL, CI_BOOL, AT(clean_tokens), "false", 0, 0, NULL,
      "Show tokens without their word markers (U+2581 and U+0120)."},
     {"min_val", NULL, CI_REAL, AT(min_val), "0", -1e300, 0, NULL,
@@ -29,9 +33,14 @@ const ci_option ci_show_option_table[] = {
 };
 #undef AT
 
-/* The option of this name that belongs to an aggregator; NULL: none does. */
+/* The option of this name that belongs to an aggregator or a view; NULL: none does. */
 static const ci_option *find_argument(const char *name) {
   size_t count;
+  const ci_view *views = ci_views(&count);
+  for (size_t i = 0; i < count; i++) {
+    const ci_option *own = views[i].options ? ci_options_find(views[i].options, name) : NULL;
+    if (own) return own;
+  }
   const ci_aggregator *rows = ci_aggregators(&count);
   const ci_option *found = NULL;
   for (size_t i = 0; i < count && !found; i++) found = ci_options_find(rows[i].options, name);
@@ -43,10 +52,13 @@ static ci_status unknown_key(const char *key, ci_error *err) {
   size_t count, used = 1;
   const ci_aggregator *rows = ci_aggregators(&count);
   for (size_t i = 0; i < count && used < MOST_TABLES; i++) tables[used++] = rows[i].options;
+  const ci_view *views = ci_views(&count);
+  for (size_t i = 0; i < count && used < MOST_TABLES; i++)
+    if (views[i].options) tables[used++] = views[i].options;
   return ci_options_unknown(tables, used, where, key, err);
 }
 
-/* Keys that the table does not have must be an aggregator's, with a value that it takes. */
+/* Keys that the table does not have must be an aggregator's or a view's, with a value that it takes. */
 static ci_status check_arguments(const ci_show_options *options, const json_t *keys, ci_error *err) {
   size_t i;
   const json_t *key;
@@ -76,6 +88,8 @@ ci_status ci_show_options_read(const char *json, ci_show_options *options, ci_er
   options->owner = owner;
   options->arguments = object;
   if (!status) status = check_arguments(options, unknown, err);
+  const ci_view *view;
+  if (!status) status = ci_view_named(options->view, &view, err);
   if (!status) status = ci_aggregators_check(options->aggregators, options->arguments, err);
   json_decref(unknown);
   if (status && err && err->code == CI_EFILE) err->code = status = CI_EINVAL; /* the text is the caller's, no file's */

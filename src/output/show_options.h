@@ -8,6 +8,8 @@
 typedef struct {
   const char *color;       /* "none", "256", "truecolor"; of the terminal */
   int64_t width;           /* columns of the terminal; 0: no limit */
+  const char *view;        /* id of a row of views.def; NULL: the first */
+  bool fragment;           /* no page of its own */
   bool clean_tokens;       /* strip word markers as the notebook does */
   double min_val, max_val; /* min_val <= 0 <= max_val; 0 or NaN: from the scores, symmetric about zero */
   json_t *aggregators;     /* array of ids of aggregators and functions; NULL: the default of the result's kind */

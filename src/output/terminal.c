@@ -12,7 +12,7 @@
  * on below, in blocks of columns. Colours are only set around cells, so that nothing leaks into what follows. */
 #include "output/terminal.h"
 #include "base/memory.h"
-#include "output/heat_table.h"
+#include "output/view.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,10 +34,12 @@ typedef struct {
   ci_heat_table heat;
   ci_heat_limits limits;
   ci_arena *arena;
-  label *rows;       /* [heat.row_count] */
-  label *score_rows; /* [step_scores_count] */
-  column *columns;   /* [heat.column_count] */
+  label *rows;          /* [heat.row_count] */
+  label *score_rows;    /* [step_scores_count] */
+  column *columns;      /* [heat.column_count] */
+  char *title, *legend; /* what stands above */
   size_t index_width, side_width;
+  size_t step_count; /* of the step scores that stand below */
 } table;
 
 /* Where a line is written: spaces wait until something follows, so that no line ends in them. */
@@ -72,7 +74,7 @@ static void end_line(line *l) {
 }
 
 static double score_at(const table *t, size_t row, size_t col) {
-  return t->heat.scores->data[row * t->heat.column_count + col];
+  return t->heat.scores[row * t->heat.column_count + col];
 }
 
 static void start_paint(line *l, double score, const ci_heat_limits *limits) {
@@ -124,10 +126,11 @@ static void add_header(line *l, const table *t, size_t first, size_t end) {
   char text[32];
   l->spaces += t->side_width;
   for (size_t i = first; i < end; i++) {
-    int n = snprintf(text, sizeof text, "%zu", i);
+    int n = snprintf(text, sizeof text, "%zu", t->heat.first_column + i);
     add_centred(l, t->columns[i].width, text, n > 0 ? (size_t)n : 0, true);
   }
   end_line(l);
+  if (!t->heat.column_tokens) return;
   l->spaces += t->side_width;
   for (size_t i = first; i < end; i++)
     add_centred(l, t->columns[i].width, t->columns[i].label.text, t->columns[i].label.width, false);
@@ -136,7 +139,7 @@ static void add_header(line *l, const table *t, size_t first, size_t end) {
 
 static void add_row(line *l, const table *t, size_t row, size_t first, size_t end) {
   char text[32];
-  snprintf(text, sizeof text, "%*zu", (int)t->index_width, row);
+  snprintf(text, sizeof text, "%*zu", (int)t->index_width, t->heat.first_row + row);
   add_styled(l, 2, text);
   l->spaces++;
   add_text(l, t->rows[row].text);
@@ -153,12 +156,12 @@ static void add_rule(line *l, size_t width) {
 }
 
 static void add_step_scores(line *l, const table *t, size_t first, size_t end, size_t width) {
-  if (!t->sequence->step_scores_count) return;
+  if (!t->step_count) return;
   add_rule(l, width);
-  for (size_t s = 0; s < t->sequence->step_scores_count; s++) {
+  for (size_t s = 0; s < t->step_count; s++) {
     add_text(l, t->score_rows[s].text);
     l->spaces += t->side_width - t->score_rows[s].width;
-    const float *values = t->sequence->step_scores[s].values.data;
+    const float *values = t->sequence->step_scores[s].values.data + t->heat.first_column;
     for (size_t i = first; i < end; i++) add_score(l, &t->columns[i], values[i], NULL);
     end_line(l);
   }
@@ -168,9 +171,9 @@ static void add_table(ci_text *out, const table *t) {
   line l = {out, strcmp(t->options->color, "none") == 0 ? NULL : t->options->color, 0};
   size_t limit = t->options->width > 0 ? (size_t)t->options->width : SIZE_MAX;
   if (out->length) end_line(&l);
-  add_styled(&l, 1, t->heat.title);
+  add_styled(&l, 1, t->title);
   l.spaces = 2;
-  add_styled(&l, 2, "→ generated, ↓ attributed");
+  add_styled(&l, 2, t->legend);
   end_line(&l);
   for (size_t first = 0, end; first < t->heat.column_count; first = end) {
     size_t width = t->side_width + t->columns[first].width;
@@ -199,8 +202,8 @@ static void measure_column(const table *t, size_t i) {
     size_t width = isnan(score) ? 0 : ci_score_format(score, text);
     if (width > c->number_width) c->number_width = width;
   }
-  for (size_t s = 0; s < t->sequence->step_scores_count; s++) {
-    double score = t->sequence->step_scores[s].values.data[i];
+  for (size_t s = 0; s < t->step_count; s++) {
+    double score = t->sequence->step_scores[s].values.data[t->heat.first_column + i];
     size_t width = isnan(score) ? 0 : ci_score_format(score, text);
     if (width > c->number_width) c->number_width = width;
   }
@@ -209,24 +212,38 @@ static void measure_column(const table *t, size_t i) {
   c->width = (c->width < NARROWEST ? NARROWEST : c->width) + 2;
 }
 
+static ci_status make_titles(table *t, ci_error *err) {
+  ci_text title = {0}, legend = {0};
+  ci_heat_table_title_add(&title, &t->heat, t->options->clean_tokens);
+  ci_text_add_format(&legend, "→ %s, ↓ attributed", t->heat.across);
+  bool failed = title.failed || legend.failed;
+  t->title = failed ? NULL : ci_arena_text(t->arena, title.data);
+  t->legend = failed ? NULL : ci_arena_text(t->arena, legend.data);
+  ci_text_free(&title);
+  ci_text_free(&legend);
+  return t->title && t->legend ? CI_OK : ci_fail_memory(err);
+}
+
 static ci_status make_labels(table *t, ci_error *err) {
-  ci_status status = CI_OK;
+  ci_status status = make_titles(t, err);
   bool clean = t->options->clean_tokens;
   size_t most = t->options->width > 0 ? (size_t)t->options->width / 3 : 0, widest = 0;
   if (most && most < 8) most = 8;
-  t->index_width = (size_t)snprintf(NULL, 0, "%zu", t->heat.row_count ? t->heat.row_count - 1 : 0);
+  t->index_width =
+      (size_t)snprintf(NULL, 0, "%zu", t->heat.first_row + (t->heat.row_count ? t->heat.row_count - 1 : 0));
   for (size_t i = 0; i < t->heat.row_count && !status; i++) {
     status = make_label(t, t->heat.row_tokens[i].token, clean, most, &t->rows[i], err);
     if (t->rows[i].width > widest) widest = t->rows[i].width;
   }
   t->side_width = t->index_width + 1 + widest;
-  for (size_t i = 0; i < t->sequence->step_scores_count && !status; i++) {
+  for (size_t i = 0; i < t->step_count && !status; i++) {
     status = make_label(t, t->sequence->step_scores[i].name, false, most, &t->score_rows[i], err);
     if (t->score_rows[i].width > t->side_width) t->side_width = t->score_rows[i].width;
   }
   t->side_width++;
   for (size_t i = 0; i < t->heat.column_count && !status; i++) {
-    status = make_label(t, t->heat.column_tokens[i].token, clean, most, &t->columns[i].label, err);
+    if (t->heat.column_tokens)
+      status = make_label(t, t->heat.column_tokens[i].token, clean, most, &t->columns[i].label, err);
     measure_column(t, i);
   }
   return status;
@@ -245,17 +262,17 @@ static ci_status show_table(table *t, ci_text *out, ci_error *err) {
 }
 
 ci_status ci_terminal_show(const ci_sequence *sequence, const ci_show_options *options, ci_text *out, ci_error *err) {
-  ci_heat_table tables[2];
-  size_t count = 0;
-  ci_status status = ci_heat_table_check(sequence, err);
-  if (!status) ci_heat_tables(sequence, tables, &count);
-  for (size_t i = 0; i < count && !status; i++) {
+  ci_heat_tables tables;
+  ci_status status = ci_view_tables(sequence, options, &tables, err);
+  for (size_t i = 0; i < tables.count && !status; i++) {
     table t = {.sequence = sequence,
                .options = options,
-               .heat = tables[i],
+               .heat = tables.items[i],
+               .step_count = tables.items[i].column_tokens ? sequence->step_scores_count : 0,
                .limits = ci_heat_table_limits(sequence, options->min_val, options->max_val)};
     status = show_table(&t, out, err);
   }
+  ci_heat_tables_close(&tables);
   return status;
 }
 

@@ -21,26 +21,27 @@ onload = () => {
     const [r, g, b] = color.match(/\d+/g).map(Number).map(channel);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
+  // What shows behind an element's text: backgrounds may be translucent.
   const paper = element => {
-    for (; element; element = element.parentElement) {
-      const color = getComputedStyle(element).backgroundColor;
-      if (color != "rgba(0, 0, 0, 0)") return color;
-    }
+    const [r, g, b, a = 1] = getComputedStyle(element).backgroundColor.match(/[\d.]+/g).map(Number);
+    if (a == 1) return `rgb(${r}, ${g}, ${b})`;
+    const below = element.parentElement ? paper(element.parentElement).match(/[\d.]+/g).map(Number) : [255, 255, 255];
+    return `rgb(${[r, g, b].map((x, i) => Math.round(x * a + below[i] * (1 - a))).join(", ")})`;
   };
   const contrast = element => {
     const [x, y] = [getComputedStyle(element).color, paper(element)].map(luminance).sort((a, b) => b - a);
     return (x + 0.05) / (y + 0.05);
   };
   const all = selector => [...document.querySelectorAll(selector)];
-  const texts = all("td,th,h1,h2,.out,dt,dd,figcaption,figcaption span,.bar span,footer").filter(e => e.textContent);
+  const texts = all("td,th,h1,h2,.ci-out,dt,dd,figcaption,figcaption span,.ci-bar span,footer").filter(e => e.textContent);
   const figures = all("figure").map(f => f.getBoundingClientRect());
-  const scroll = document.querySelector(".scroll"), table = scroll.querySelector("table");
+  const scroll = document.querySelector(".ci-scroll"), table = scroll.querySelector("table");
   getSelection().selectAllChildren(table);
   const found = {
     contrast: Math.min(...texts.map(contrast)),
     dark: luminance(paper(document.body)) < 0.1,
     cells: all("td").length,
-    painted: new Set(all("tbody td[class]").map(paper)).size,
+    painted: new Set(all("tbody td[style]").map(paper)).size,
     overflow: document.documentElement.scrollWidth - innerWidth,
     beside: figures.length > 1 && figures[0].top == figures[1].top,
     pasted: getSelection().toString().split("\n").map(row => row.split("\t").length),
@@ -51,9 +52,9 @@ onload = () => {
   scroll.scrollTo(600, 400);
   const box = scroll.getBoundingClientRect(), rect = selector => scroll.querySelector(selector).getBoundingClientRect();
   found.scrolled = [scroll.scrollLeft, scroll.scrollTop];
-  found.stuck = [rect("thead tr:first-child th").top - box.top, rect("tbody tr:last-child .i").left - box.left,
-                 rect("thead tr+tr th.t").top - rect("thead tr:first-child th.t").bottom,
-                 rect("tbody tr:last-child .t").left - rect("tbody tr:last-child .i").right];
+  found.stuck = [rect("thead tr:first-child th").top - box.top, rect("tbody tr:last-child .ci-i").left - box.left,
+                 rect("thead tr+tr th.ci-t").top - rect("thead tr:first-child th.ci-t").bottom,
+                 rect("tbody tr:last-child .ci-t").left - rect("tbody tr:last-child .ci-i").right];
   document.title = "found" + JSON.stringify(found) + "end";
 };
 </script></body>"""

@@ -25,26 +25,28 @@ static ci_sequence sequence(void) {
 static void tables_are_over_the_sequence(void **state) {
   (void)state;
   ci_sequence s = sequence();
-  ci_heat_table tables[2];
-  size_t count;
-  ci_heat_tables(&s, tables, &count);
-  assert_int_equal(count, 1);
-  assert_string_equal(tables[0].title, "Source attributions");
-  assert_int_equal(tables[0].row_count, 3);
-  assert_int_equal(tables[0].column_count, 2);
-  assert_string_equal(tables[0].row_tokens[0].token, "a");
-  assert_string_equal(tables[0].column_tokens[0].token, "b");
+  ci_heat_tables tables;
+  ci_error err;
+  assert_int_equal(ci_heat_tables_of(&s, &tables, &err), CI_OK);
+  assert_int_equal(tables.count, 1);
+  assert_string_equal(tables.items[0].title, "Source attributions");
+  assert_int_equal(tables.items[0].row_count, 3);
+  assert_int_equal(tables.items[0].column_count, 2);
+  assert_string_equal(tables.items[0].row_tokens[0].token, "a");
+  assert_string_equal(tables.items[0].column_tokens[0].token, "b");
+  ci_heat_tables_close(&tables);
   s.target_attributions = (ci_array){.rank = 2, .shape = {4, 2}, .data = data};
   s.source_attributions.data = NULL;
-  ci_heat_tables(&s, tables, &count);
-  assert_int_equal(count, 1);
-  assert_string_equal(tables[0].title, "Target attributions");
-  assert_int_equal(tables[0].row_count, 4);
+  assert_int_equal(ci_heat_tables_of(&s, &tables, &err), CI_OK);
+  assert_int_equal(tables.count, 1);
+  assert_string_equal(tables.items[0].title, "Target attributions");
+  assert_int_equal(tables.items[0].row_count, 4);
+  ci_heat_tables_close(&tables);
 }
 
 static void assert_refused(const ci_sequence *s, const char *where) {
   ci_error err = {0};
-  assert_int_equal(ci_heat_table_check(s, &err), CI_EINVAL);
+  assert_int_equal(ci_heat_table_check(s, 2, &err), CI_EINVAL);
   assert_string_equal(err.where, where);
 }
 
@@ -52,9 +54,13 @@ static void what_does_not_agree_is_refused(void **state) {
   (void)state;
   ci_error err;
   ci_sequence s = sequence();
-  assert_int_equal(ci_heat_table_check(&s, &err), CI_OK);
+  assert_int_equal(ci_heat_table_check(&s, 2, &err), CI_OK);
   s.source_attributions.rank = 3;
   assert_refused(&s, "source_attributions");
+  s.source_attributions.shape[2] = 1;
+  assert_int_equal(ci_heat_table_check(&s, 3, &err), CI_OK);
+  assert_int_equal(ci_heat_table_check(&s, 0, &err), CI_OK);
+  assert_int_equal(ci_heat_table_check(&s, 4, &err), CI_EINVAL);
   s = sequence();
   s.source_count = 2;
   assert_refused(&s, "source_attributions");
@@ -73,7 +79,7 @@ static void what_does_not_agree_is_refused(void **state) {
   s.step_scores_count = 1;
   assert_refused(&s, "entropy");
   score.values.shape[0] = 2;
-  assert_int_equal(ci_heat_table_check(&s, &err), CI_OK);
+  assert_int_equal(ci_heat_table_check(&s, 2, &err), CI_OK);
 }
 
 static void assert_limits(double min_val, double max_val, double min, double max) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "output/html.h"
+#include "output/page.h"
 #include "output/heat_color.h"
 #include "output/output.h"
 #include <ctype.h>
@@ -144,7 +145,7 @@ static void check_page(const char *page) {
   for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) assert_null(strstr(page, needs[i]));
 }
 
-/* "#abc" or "#aabbcc". */
+/* "#aabbcc". */
 static ci_color color_at(const char *at) {
   unsigned channels[3];
   assert_int_equal(*at, '#');
@@ -156,24 +157,28 @@ static ci_color color_at(const char *at) {
   return (ci_color){(uint8_t)channels[0], (uint8_t)channels[1], (uint8_t)channels[2]};
 }
 
-/* The contrast of a class's rule between start and end. */
-static double contrast_of(const char *start, const char *end, const char *class) {
-  char rule[32];
-  snprintf(rule, sizeof rule, "\n.%s{background:", class);
-  const char *found = strstr(start, rule);
-  if (!found || found >= end) fail_msg("no rule for %s", class);
-  return ci_color_contrast(color_at(found + strlen(rule)), color_at(strstr(found, ";color:") + strlen(";color:")));
+static uint8_t over(uint8_t paper, uint8_t color, unsigned opacity) {
+  return (uint8_t)lround(paper + (color - paper) * (opacity / 255.0));
 }
 
-/* Every painted cell reads at 4.5:1 in the light and in the dark theme. */
+/* What `#rrggbbaa` looks like on paper. */
+static ci_color seen_on(ci_color paper, const char *at) {
+  ci_color c = color_at(at);
+  unsigned opacity;
+  assert_int_equal(sscanf(at + 7, "%2x", &opacity), 1);
+  return (ci_color){over(paper.red, c.red, opacity), over(paper.green, c.green, opacity), over(paper.blue, c.blue, opacity)};
+}
+
+/* Every painted cell reads at 4.5:1 on white and on dark paper, by what stands in the cell itself. */
 static void check_contrast(const char *page) {
-  const char *dark = strstr(page, "(prefers-color-scheme:dark){\n"), *end = strstr(page, "</style>");
-  assert_true(dark && end && dark < end);
-  for (const char *at = end; (at = strstr(at, "<td class=\"")); at++) {
-    char class[8];
-    assert_int_equal(sscanf(at, "<td class=\"%7[pn0-9]\"", class), 1);
-    assert_true(contrast_of(page, dark, class) >= 4.5);
-    assert_true(contrast_of(dark, end, class) >= 4.5);
+  static const char start[] = "<td style=\"background:";
+  static const ci_color white = {255, 255, 255}, black = {0, 0, 0}, dark = {22, 24, 29};
+  for (const char *at = page; (at = strstr(at, start)); at++) {
+    const char *color = at + strlen(start);
+    bool has_ink = ci_starts_with(color + strlen("#rrggbbaa"), ";color:#fff\"");
+    assert_true(has_ink || color[strlen("#rrggbbaa")] == '"');
+    assert_true(ci_color_contrast(seen_on(white, color), has_ink ? white : black) >= 4.4);
+    assert_true(ci_color_contrast(seen_on(dark, color), white) >= 4.5);
   }
 }
 
@@ -185,16 +190,29 @@ static ci_color variable_at(const char *start, const char *name) {
 
 static void the_rest_of_the_text_can_be_read(void **state) {
   (void)state;
-  const char *themes[] = {ci_html_style, strstr(ci_html_style, "prefers-color-scheme:dark")};
+  const char *themes[] = {ci_page_frame_style, strstr(ci_page_frame_style, "prefers-color-scheme:dark")};
   for (int i = 0; i < 2; i++) {
     static const char *const papers[] = {"--page:", "--paper:"}, *const inks[] = {"--ink:", "--muted:", "--accent:"};
     assert_non_null(themes[i]);
     for (int k = 0; k < 6; k++)
       assert_true(ci_color_contrast(variable_at(themes[i], papers[k % 2]), variable_at(themes[i], inks[k / 2])) >= 4.5);
-    const ci_heat_palette *palette = i ? &ci_heat_on_dark : &ci_heat_on_white;
-    ci_color paper = variable_at(themes[i], "--paper:");
-    assert_memory_equal(&paper, &palette->paper, sizeof paper); /* blank and zero cells look alike */
   }
+}
+
+/* Rules of a fragment begin with .cinseq: they mean nothing elsewhere in the page that it is put into. */
+static void a_fragment_leaves_its_page_alone(void **state) {
+  (void)state;
+  for (const char *at = ci_page_style; *at; at = strchr(at, '}') + 2) assert_true(ci_starts_with(at, ".cinseq"));
+  fixture f;
+  set_up(&f);
+  char *fragment = page_of(&f.result, "{\"fragment\": true}");
+  assert_true(ci_starts_with(fragment, "<div class=\"cinseq\">\n<style>\n"));
+  assert_true(ci_ends_with(fragment, "</section>\n</div>\n"));
+  static const char *const not_there[] = {"<html", "<body", "<h1", "<h2", " id=", "<script"};
+  for (size_t i = 0; i < sizeof not_there / sizeof *not_there; i++) assert_null(strstr(fragment, not_there[i]));
+  check_contrast(fragment);
+  free(fragment);
+  json_decref(f.result.info);
 }
 
 /* ---- the page ---- */
@@ -209,15 +227,18 @@ static void the_page_is_well_formed_and_whole(void **state) {
   assert_int_equal(count_of(page, "<table>"), 1);
   assert_int_equal(count_of(page, "<td"), 4 * (3 + 1));
   assert_int_equal(count_of(page, "<td></td>"), 2); /* NaN */
-  assert_int_equal(count_of(page, "<th class=\"n\">"), 4);
-  assert_int_equal(count_of(page, "<td class=\""), 11);
-  assert_has(page, "<tr><th class=\"i\">0</th><th class=\"t\" scope=\"row\"><bdi>▁今天</bdi></th>"
-                   "<td class=\"p12\" title=\"0.1174321\">0.117</td><td class=\"p14\" title=\"0.138\">0.138</td>"
-                   "<td class=\"n25\" title=\"-0.25\">-0.250</td><td></td></tr>\n");
-  assert_has(page, "<td class=\"p0\" title=\"0.0001\">0.000</td><td class=\"p100\" title=\"inf\">inf</td></tr>\n");
+  assert_int_equal(count_of(page, "<th class=\"ci-n\">"), 4);
+  assert_int_equal(count_of(page, "<td style=\""), 9);
+  assert_has(page, "<tr><th class=\"ci-i\">0</th><th class=\"ci-t\" scope=\"row\"><bdi>▁今天</bdi></th>"
+                   "<td style=\"background:#b2182b1e\" title=\"0.1174321\">0.117</td>"
+                   "<td style=\"background:#b2182b23\" title=\"0.138\">0.138</td>"
+                   "<td style=\"background:#2166ac40\" title=\"-0.25\">-0.250</td><td></td></tr>\n");
+  assert_has(page, "<td title=\"0.0001\">0.000</td>"
+                   "<td style=\"background:#b2182bff;color:#fff\" title=\"inf\">inf</td></tr>\n");
   assert_has(page, "prob&lt;ability</th><td title=\"0.44\">0.440</td><td title=\"0.396\">0.396</td><td></td>");
   assert_has(page,
-             "<div class=\"bar both\" style=\"--zero:50.00%\"><span>-1.000</span><i></i><span>1.000</span></div>");
+             "<div class=\"ci-bar\"><span>-1.000</span> <i style=\"background:linear-gradient(to right,#2166ac,#2166ac00 50.00%,"
+             "#b2182b00 50.00%,#b2182b)\"></i> <span>1.000</span></div>");
   free(page);
   json_decref(f.result.info);
 }
@@ -230,8 +251,8 @@ static void foreign_text_is_only_text(void **state) {
   assert_has(page, "<bdi title=\"&lt;script&gt;alert(1)&lt;/script&gt;\">&lt;script&gt;alert(1)&lt;/script&gt;</bdi>");
   assert_has(page, "<bdi>&quot;q&quot; &amp; &#39;r&#39;</bdi>");
   assert_has(page, "<bdi>\xef\xbf\xbd\\n</bdi>");
-  assert_has(page, "<h2 dir=\"auto\">今天 &lt;b&gt;&amp;amp;&lt;/b&gt;\n&quot;x&quot;</h2>\n"
-                   "<p class=\"out\" dir=\"auto\">I &amp; you</p>");
+  assert_has(page, "<h2 class=\"ci-in\" dir=\"auto\">今天 &lt;b&gt;&amp;amp;&lt;/b&gt;\n&quot;x&quot;</h2>\n"
+                   "<div class=\"ci-out\" dir=\"auto\">I &amp; you</div>");
   assert_has(page, "<title>saliency · &lt;model&gt;</title>");
   assert_has(page, "<dt>Attributed</dt><dd>probability</dd>");
   assert_null(strstr(page, "/home/me")); /* where a model lies is not mailed */
@@ -247,10 +268,11 @@ static void options_are_honoured(void **state) {
   check_page(page);
   assert_has(page, "<bdi>今天</bdi>");
   assert_has(page, "<bdi>I</bdi>");
-  assert_has(page, "<td class=\"n100\" title=\"-0.25\">");
-  assert_has(page, "<td class=\"p100\" title=\"0.75\">");
-  assert_has(page, "<td class=\"p67\" title=\"0.5\">");
-  assert_has(page, "--zero:25.00%\"><span>-0.250</span><i></i><span>0.750</span>");
+  assert_has(page, "<td style=\"background:#2166acff;color:#fff\" title=\"-0.25\">");
+  assert_has(page, "<td style=\"background:#b2182bff;color:#fff\" title=\"0.75\">");
+  assert_has(page, "<td style=\"background:#b2182baa\" title=\"0.5\">");
+  assert_has(page, "<span>-0.250</span> <i");
+  assert_has(page, "#b2182b00 25.00%");
   free(page);
   json_decref(f.result.info);
 }
@@ -272,13 +294,13 @@ static void sequences_and_both_tables(void **state) {
   assert_int_equal(count_of(page, "<figcaption>Target attributions"), 2);
   assert_int_equal(count_of(page, "<tfoot>"), 2);
   assert_int_equal(count_of(page, "<td></td>"), 2 + (6 + 1) + 6);
-  assert_has(page, "<h2 dir=\"auto\">Once<span class=\"out\"> more</span></h2>\n<div"); /* goes on */
+  assert_has(page, "<h2 class=\"ci-in\" dir=\"auto\">Once<span class=\"ci-out\"> more</span></h2>\n<div"); /* goes on */
   free(page);
   json_object_clear(f.result.info); /* a file that says nothing of itself */
   page = page_of(&f.result, "{}");
   check_page(page);
   assert_has(page, "<title>Attributions</title>");
-  assert_has(page, "<h2>Text 2</h2>");
+  assert_has(page, "<h2 class=\"ci-in\">Text 2</h2>");
   free(page);
   f.result.count = 0;
   page = page_of(&f.result, "{}");
@@ -295,8 +317,9 @@ static void only_scores_above_zero_have_half_a_bar(void **state) {
   f.sequences[0].source_attributions = array_of(positive, 1, 4);
   char *page = page_of(&f.result, "{}");
   check_page(page);
-  assert_has(page, "<div class=\"bar positive\"");
-  assert_has(page, "<span>0.000</span><i></i><span>0.400</span>");
+  assert_has(page, "#b2182b00 0.00%");
+  assert_has(page, "<div class=\"ci-bar\"><span>0.000</span> <i");
+  assert_has(page, "<span>0.400</span>");
   free(page);
   json_decref(f.result.info);
 }
@@ -342,6 +365,7 @@ int main(void) {
       cmocka_unit_test(sequences_and_both_tables),
       cmocka_unit_test(only_scores_above_zero_have_half_a_bar),
       cmocka_unit_test(the_rest_of_the_text_can_be_read),
+      cmocka_unit_test(a_fragment_leaves_its_page_alone),
       cmocka_unit_test(what_does_not_fit_is_refused),
       cmocka_unit_test(saved_results_become_pages),
   };

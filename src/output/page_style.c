@@ -1,0 +1,63 @@
+/* The look of a page: paper and ink as variables for light and dark; tables that scroll inside themselves under headers
+ * that stay. The two rows and two columns of headers stick at fixed offsets, so their sizes are fixed too. A fragment
+ * takes paper and ink of the page that it is put into: the variables of Jupyter, VS Code and Colab, or what it
+ * inherits. Its rules say .cinseq three times where a notebook has rules of its own for tables. */
+#include "output/page.h"
+
+/* clang-format off */
+const char ci_page_style[] =
+    ".cinseq{--paper:var(--jp-layout-color0,var(--vscode-editor-background,var(--colab-primary-surface-color,Canvas)));--muted:color-mix(in srgb,currentColor 66%,transparent);--line:color-mix(in srgb,currentColor 18%,transparent);--accent:currentColor;\n"
+    "  font:14px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",\"Helvetica Neue\",Arial,\"Noto Sans CJK SC\",\"Noto Sans SC\",sans-serif}\n"
+    ".cinseq *{box-sizing:border-box}\n"
+    ".cinseq figure,.cinseq .ci-in,.cinseq .ci-out{margin:0}\n"
+    ".cinseq section{max-width:100%;margin:.4rem 0 1rem}\n"
+    ".cinseq .ci-in,.cinseq .ci-out{width:fit-content;max-width:min(52rem,100%);font-size:1.1em;line-height:1.45;white-space:pre-line;overflow-wrap:anywhere}\n"
+    ".cinseq .ci-in{font-weight:600}\n"
+    ".cinseq .ci-out{font-weight:400;color:var(--accent)}\n"
+    ".cinseq .ci-tables{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1.6rem 2rem;margin-top:1rem}\n"
+    ".cinseq figure{min-width:0;max-width:100%}\n"
+    ".cinseq figcaption{margin-bottom:.45rem;font-size:.9em;font-weight:600}\n"
+    ".cinseq figcaption span{margin-left:.35rem;font-weight:400;color:var(--muted)}\n"
+    ".cinseq .ci-scroll{max-width:100%;max-height:92vh;overflow:auto;overscroll-behavior-x:contain}\n"
+    ".cinseq.cinseq.cinseq table{margin:0;border:0;border-collapse:separate;border-spacing:0;table-layout:auto;font-size:12px;line-height:1.25rem;font-variant-numeric:tabular-nums}\n"
+    ".cinseq.cinseq.cinseq tr{background:none}\n"
+    ".cinseq.cinseq.cinseq th,.cinseq.cinseq.cinseq td{height:1.65rem;padding:0 .35rem;border:solid var(--paper);border-width:0 1px 1px 0;line-height:1.25rem;white-space:pre;text-align:center;vertical-align:middle}\n"
+    ".cinseq.cinseq.cinseq th{font-weight:500;background:var(--paper);color:inherit}\n"
+    ".cinseq.cinseq.cinseq td{min-width:2.8rem}\n"
+    ".cinseq bdi{display:inline-block;max-width:min(13rem,32vw);overflow:hidden;text-overflow:ellipsis;vertical-align:bottom}\n"
+    ".cinseq.cinseq.cinseq thead th{position:sticky;z-index:2}\n"
+    ".cinseq.cinseq.cinseq thead tr:first-child th{top:0;height:1.3rem}\n"
+    ".cinseq.cinseq.cinseq thead tr+tr th{top:1.3rem}\n"
+    ".cinseq.cinseq.cinseq thead tr:last-child th{border-bottom:1px solid var(--line)}\n"
+    ".cinseq.cinseq.cinseq tbody th,.cinseq.cinseq.cinseq tfoot th{position:sticky;z-index:1;text-align:right}\n"
+    ".cinseq.cinseq.cinseq .ci-i{left:0;width:2rem;min-width:2rem;max-width:2rem;padding:0;text-align:right}\n"
+    ".cinseq.cinseq.cinseq .ci-i,.cinseq.cinseq.cinseq .ci-n{color:var(--muted);font-weight:400}\n"
+    ".cinseq.cinseq.cinseq .ci-t{left:2rem}\n"
+    ".cinseq.cinseq.cinseq thead .ci-i,.cinseq.cinseq.cinseq thead .ci-t{z-index:3}\n"
+    ".cinseq.cinseq.cinseq tfoot th{color:var(--muted)}\n"
+    ".cinseq.cinseq.cinseq tfoot tr:first-child>*{border-top:1px solid var(--line)}\n"
+    ".cinseq.cinseq.cinseq tbody tr:hover th,.cinseq.cinseq.cinseq tfoot tr:hover th{color:var(--accent)}\n"
+    ".cinseq tbody td:hover{outline:2px solid currentColor;outline-offset:-2px}\n"
+    ".cinseq .ci-bar{display:flex;align-items:center;gap:.6rem;margin-top:1rem;font-size:.85em;color:var(--muted);font-variant-numeric:tabular-nums}\n"
+    ".cinseq .ci-bar i{width:11rem;height:.7rem;border-radius:3px;border:1px solid var(--line)}\n";
+
+const char ci_page_frame_style[] =
+    ":root{color-scheme:light dark}\n"
+    ".cinseq-page,.cinseq-page .cinseq{--page:#f6f7f9;--paper:#fff;--ink:#1b1f24;--muted:#5c6570;--line:#dde1e7;--accent:#2166ac}\n"
+    "@media screen and (prefers-color-scheme:dark){.cinseq-page,.cinseq-page .cinseq{--page:#0f1115;--paper:#16181d;--ink:#e8eaed;--muted:#9aa3ae;--line:#2c3038;--accent:#6cabe4}}\n"
+    "html{-webkit-text-size-adjust:100%}\n"
+    ".cinseq-page{box-sizing:border-box;margin:0;padding:2rem clamp(1rem,3vw,2.5rem);background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",Arial,sans-serif}\n"
+    ".cinseq-page .cinseq{font-size:15px;color:var(--ink)}\n"
+    ".cinseq-page h1,.cinseq-page dl,.cinseq-page dd{margin:0}\n"
+    ".cinseq-page h1{font-size:1.35rem;font-weight:650;letter-spacing:-.01em;line-height:1.3}\n"
+    ".cinseq-page .meta{display:flex;flex-wrap:wrap;gap:.1rem 1.6rem;margin-top:.35rem;font-size:.87rem}\n"
+    ".cinseq-page .meta div{display:flex;gap:.45rem}\n"
+    ".cinseq-page .meta dt{color:var(--muted)}\n"
+    ".cinseq-page .meta dd{overflow-wrap:anywhere}\n"
+    ".cinseq-page section{width:fit-content;min-width:min(100%,32rem);max-width:100%;margin:1.6rem 0 0;padding:1.25rem 1.4rem 1.4rem;background:var(--paper);border:1px solid var(--line);border-radius:10px}\n"
+    ".cinseq-page td{color:#000}\n"
+    "@media screen and (prefers-color-scheme:dark){.cinseq-page td{color:#fff}}\n"
+    ".cinseq-page footer{margin-top:1.2rem;font-size:.8rem;color:var(--muted)}\n"
+    "@media(max-width:40rem){.cinseq-page{padding:1rem .6rem}.cinseq-page section{padding:1rem .8rem}}\n"
+    "@media print{.cinseq-page{padding:0;background:none}.cinseq-page section{border:0;padding:0;break-inside:avoid}.cinseq .ci-scroll{max-height:none;overflow:visible}\n"
+    "  *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";
