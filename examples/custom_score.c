@@ -47,7 +47,7 @@ static int print(const cinseq_result *raw) {
 }
 
 int main(int argc, char **argv) {
-  static const cinseq_score scores[] = {{"margin", margin, margin_gradient, NULL}};
+  static const cinseq_score scores[] = {{"margin", margin, margin_gradient, NULL, 0}};
   static const char request[] = "{\"input_texts\": \"%s\", \"attribution_method\": \"input_x_gradient\", \"attributed_fn\": \"margin\", "
                                 "\"step_scores\": [\"margin\"], \"generation_kwargs\": {\"max_new_tokens\": 8}}";
   const char *text = argc > 1 ? argv[1] : "Once upon a time";

@@ -130,7 +130,8 @@ CINSEQ_API int cinseq_model_locate(const char *path, const char *options_json, c
 CINSEQ_API int cinseq_model_download(const char *name, const char *request_json, const cinseq_hooks *hooks, char **report,
                                      cinseq_error *error);
 /* What was opened, as a JSON object: path, architecture, class, parameters, layers, heads, width, vocabulary,
- * positions, the checkpoint's format, files' bytes and types, and the tokenizer's class, kind, size and special ids.
+ * positions, the checkpoint's format, files' bytes and types, "special_ids" (bos, eos, pad, unk, decoder_start: as the model
+ * uses them, -1: none), and the tokenizer's class, kind, size and its own special ids.
  * NULL: no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_model_info(const cinseq_model *model);
 /* The path of the model's file that is mapped at address (a SIGBUS handler's si_addr); NULL: none. It only reads: a
@@ -174,6 +175,10 @@ typedef struct {
   size_t text;
   const int32_t *source, *ids;
   size_t source_count, id_count;
+  /* Of a contrastive score: the aligned token of the contrast, and the logits that predict it; as attributed_fn they are
+   * the text's own (`logits` itself) without contrast_force_inputs. NULL: no contrast. */
+  const float *contrast_logits;
+  int32_t contrast_target;
 } cinseq_prediction;
 
 /* A step function of the caller's own, which a request names in "step_scores" or "attributed_fn" like those that there
@@ -187,6 +192,9 @@ typedef struct {
    * methods that need none (occlusion, ...) can attribute the score. */
   void (*gradient)(void *context, const cinseq_prediction *prediction, float *slope);
   void *context; /* handed to both */
+  /* Not 0: takes the arguments of contrast_prob (contrast_targets, contrast_sources, contrast_targets_alignments,
+   * contrast_force_inputs), and is told of the contrast. */
+  int contrastive;
 } cinseq_score;
 
 /* cinseq_attribute with step functions of the caller: scores[score_count], which are only read during the call. */
@@ -194,11 +202,11 @@ CINSEQ_API int cinseq_attribute_with(const cinseq_model *model, const char *requ
                                      size_t score_count, const cinseq_hooks *hooks, cinseq_result **result,
                                      cinseq_error *error);
 /* A step function of the library's, on logits of the caller. id: of cinseq_describe("scores"), whose options options_json
- * holds (NULL: none). prediction: logits, vocabulary and target are read. contrast: what a contrastive one compares with;
- * others take NULL. slope: [vocabulary], gets d *value / d logits of `prediction` (those of `contrast` are constants,
- * unless they are the same array); NULL: not wanted. CINSEQ_EINVAL: no such function or option, no gradient, no contrast. */
-CINSEQ_API int cinseq_score_value(const char *id, const char *options_json, const cinseq_prediction *prediction,
-                                  const cinseq_prediction *contrast, double *value, float *slope, cinseq_error *error);
+ * holds (NULL: none). prediction: logits, vocabulary and target are read, of a contrastive function contrast_logits and
+ * contrast_target too. slope: [vocabulary], gets d *value / d logits (contrast_logits are constants, unless they are the
+ * same array); NULL: not wanted. CINSEQ_EINVAL: no such function or option, no gradient, no contrast. */
+CINSEQ_API int cinseq_score_value(const char *id, const char *options_json, const cinseq_prediction *prediction, double *value,
+                                  float *slope, cinseq_error *error);
 /* Generates text. request_json: the keys of "generate"; only "input_texts" is needed. hooks may be NULL. *lines: one
  * JSON object a line for each input: input_ids, output_ids, text (output_ids of a decoder-only model start with the
  * prompt, those of an encoder-decoder with the decoder start token). Free with cinseq_free. */

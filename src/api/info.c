@@ -55,6 +55,10 @@ char *cinseq_model_info(const cinseq_model *handle) {
                                          (json_int_t)ci_tensors_count(m->tensors), "bytes",
                                          (json_int_t)ci_tensors_bytes(m->tensors), "types", count_types(m->tensors)));
   failed = failed || !add_loading(info, &m->loading);
+  failed = failed || json_object_set_new(info, "special_ids",
+                                         json_pack("{s:I, s:I, s:I, s:I, s:I}", "bos", (json_int_t)m->bos, "eos",
+                                                   (json_int_t)m->eos, "pad", (json_int_t)m->pad, "unk",
+                                                   (json_int_t)m->unk, "decoder_start", (json_int_t)m->decoder_start));
   failed = failed || json_object_set_new(info, "tokenizer",
                                          json_pack("{s:s, s:s, s:I, s:i, s:i, s:i, s:i}", "class", t->class_name,
                                                    "kind", t->kind, "vocabulary", (json_int_t)t->vocabulary, "bos",

@@ -1,7 +1,9 @@
-/* See custom.h. A row's options are the caller's cinseq_score. */
+/* See custom.h. A row's options hold the caller's cinseq_score. */
 #include "scores/custom.h"
 #include "base/memory.h"
 #include <string.h>
+
+static const ci_option contrast_table[] = {CI_CONTRAST_OPTIONS, CI_OPTIONS_END};
 
 static cinseq_prediction prediction(const ci_score_input *in) {
   return (cinseq_prediction){.logits = in->logits,
@@ -12,17 +14,19 @@ static cinseq_prediction prediction(const ci_score_input *in) {
                              .source = in->source,
                              .source_count = in->source_count,
                              .ids = in->ids,
-                             .id_count = in->id_count};
+                             .id_count = in->id_count,
+                             .contrast_logits = in->contrast.logits,
+                             .contrast_target = in->contrast.target};
 }
 
 static double value(const ci_score_input *in, const void *options) {
-  const cinseq_score *own = options;
+  const cinseq_score *own = &((const ci_custom_options *)options)->own;
   const cinseq_prediction p = prediction(in);
   return own->value(own->context, &p);
 }
 
 static void gradient(const ci_score_input *in, const void *options, float *slope) {
-  const cinseq_score *own = options;
+  const cinseq_score *own = &((const ci_custom_options *)options)->own;
   const cinseq_prediction p = prediction(in);
   memset(slope, 0, in->vocabulary * sizeof *slope);
   own->gradient(own->context, &p, slope);
@@ -44,11 +48,13 @@ ci_status ci_custom_scores_open(const cinseq_score *own, size_t count, ci_custom
     status = check(own, count, i, err);
     if (status) break;
     ci_custom_score *row = &(*scores)[i];
-    row->own = own[i];
+    row->preset.own = own[i];
     row->score = (ci_score){.id = own[i].name,
                             .help = "",
-                            .options_size = sizeof row->own,
-                            .preset = &row->own,
+                            .options = own[i].contrastive ? contrast_table : NULL,
+                            .options_size = sizeof row->preset,
+                            .preset = &row->preset,
+                            .contrastive = own[i].contrastive != 0,
                             .value = value,
                             .gradient = own[i].gradient ? gradient : NULL};
   }

@@ -75,7 +75,7 @@ static void forwards_are_those_of_attributions(void **state) {
   for (int c = 0; c < 2; c++) {
     opened m = open_model(cases[c].name);
     noted n = {.model = &m, .logits = calloc(64 * m.vocabulary, sizeof(float))};
-    const cinseq_score score = {"note", note, NULL, &n};
+    const cinseq_score score = {"note", note, NULL, &n, 0};
     cinseq_error err = {0};
     cinseq_result *result;
     size_t start, end;
@@ -177,23 +177,22 @@ static void scores_of_given_logits(void **state) {
   float z[] = {0.5f, -1, 2, 0.25f}, slope[4];
   double sum = 0, value, up, down;
   for (int i = 0; i < 4; i++) sum += exp((double)z[i]);
-  const cinseq_prediction p = {.logits = z, .vocabulary = 4, .target = 2},
-                          other = {.logits = z, .vocabulary = 4, .target = 0};
-  assert_int_equal(cinseq_score_value("probability", NULL, &p, NULL, &value, NULL, NULL), CINSEQ_OK);
+  const cinseq_prediction p = {.logits = z, .vocabulary = 4, .target = 2, .contrast_logits = z, .contrast_target = 0};
+  assert_int_equal(cinseq_score_value("probability", NULL, &p, &value, NULL, NULL), CINSEQ_OK);
   assert_true(fabs(value - exp(2) / sum) < 1e-6);
-  assert_int_equal(cinseq_score_value("probability", "{\"logprob\": true}", &p, NULL, &value, NULL, NULL), CINSEQ_OK);
+  assert_int_equal(cinseq_score_value("probability", "{\"logprob\": true}", &p, &value, NULL, NULL), CINSEQ_OK);
   assert_true(fabs(value - (2 - log(sum))) < 1e-6);
-  assert_int_equal(cinseq_score_value("contrast_logits_diff", NULL, &p, &other, &value, NULL, NULL), CINSEQ_OK);
+  assert_int_equal(cinseq_score_value("contrast_logits_diff", NULL, &p, &value, NULL, NULL), CINSEQ_OK);
   assert_true(fabs(value - 1.5) < 1e-6);
   static const char *const differentiable[] = {"logit", "probability", "entropy", "crossentropy", "perplexity"};
   for (size_t s = 0; s < sizeof differentiable / sizeof *differentiable; s++) {
-    assert_int_equal(cinseq_score_value(differentiable[s], NULL, &p, NULL, &value, slope, NULL), CINSEQ_OK);
+    assert_int_equal(cinseq_score_value(differentiable[s], NULL, &p, &value, slope, NULL), CINSEQ_OK);
     for (int i = 0; i < 4; i++) {
       float kept = z[i];
       z[i] = kept + 0.01f;
-      cinseq_score_value(differentiable[s], NULL, &p, NULL, &up, NULL, NULL);
+      cinseq_score_value(differentiable[s], NULL, &p, &up, NULL, NULL);
       z[i] = kept - 0.01f;
-      cinseq_score_value(differentiable[s], NULL, &p, NULL, &down, NULL, NULL);
+      cinseq_score_value(differentiable[s], NULL, &p, &down, NULL, NULL);
       z[i] = kept;
       assert_true(fabs((up - down) / 0.02 - (double)slope[i]) < 1e-3);
     }
@@ -204,28 +203,26 @@ static void wrong_scores_are_refused(void **state) {
   (void)state;
   const float z[] = {0, 1};
   const cinseq_prediction p = {.logits = z, .vocabulary = 2, .target = 1}, none = {.vocabulary = 2},
-                          past = {.logits = z, .vocabulary = 2, .target = 2}, longer = {.logits = z, .vocabulary = 1};
+                          past = {.logits = z, .vocabulary = 2, .target = 2};
   const struct {
     const char *id, *options;
-    const cinseq_prediction *prediction, *contrast;
+    const cinseq_prediction *prediction;
     bool slope;
     const char *where, *message;
   } cases[] = {
-      {"probabilty", NULL, &p, NULL, false, "id", "probability"},
-      {"logit", NULL, &none, NULL, false, "prediction", "no logits"},
-      {"logit", NULL, &past, NULL, false, "prediction", "2"},
-      {"logit", NULL, &p, &p, false, "contrast", "nothing"},
-      {"contrast_prob", NULL, &p, NULL, false, "contrast", "needs"},
-      {"contrast_prob", NULL, &p, &longer, false, "contrast", "expected 2"},
-      {"probability", "{\"log\": 1}", &p, NULL, false, "options", ""},
-      {"probability", "{", &p, NULL, false, "options", ""},
-      {"top_p_size", "{\"top_p\": 0.5}", &p, NULL, true, "id", "gradient"},
+      {"probabilty", NULL, &p, false, "id", "probability"},
+      {"logit", NULL, &none, false, "prediction", "no logits"},
+      {"logit", NULL, &past, false, "prediction", "2"},
+      {"contrast_prob", NULL, &p, false, "contrast", "no logits"},
+      {"probability", "{\"log\": 1}", &p, false, "options", ""},
+      {"probability", "{", &p, false, "options", ""},
+      {"top_p_size", "{\"top_p\": 0.5}", &p, true, "id", "gradient"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     cinseq_error err = {0};
     double value;
     float slope[2];
-    assert_int_equal(cinseq_score_value(cases[i].id, cases[i].options, cases[i].prediction, cases[i].contrast, &value,
+    assert_int_equal(cinseq_score_value(cases[i].id, cases[i].options, cases[i].prediction, &value,
                                         cases[i].slope ? slope : NULL, &err),
                      CINSEQ_EINVAL);
     assert_int_equal(err.code, CINSEQ_EINVAL);
