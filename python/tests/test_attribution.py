@@ -142,8 +142,8 @@ class Generation(unittest.TestCase):
         texts, ids = model.generate(["我很开心。", "你好。"], return_generation_output=True, num_beams=1)
         self.assertEqual(texts[0], "I'm very happy.")
         self.assertEqual(model.decode(ids), texts)
-        self.assertEqual(model.encode("我很开心。"), model.tokenizer("我很开心。")["input_ids"])
-        self.assertEqual(model.tokenizer.convert_ids_to_tokens(model.encode("我"))[-1], "</s>")
+        self.assertEqual(model.encode("我很开心。").input_ids[0].tolist(), model.tokenizer("我很开心。")["input_ids"])
+        self.assertEqual(model.encode("我").input_tokens[0][-1], "</s>")
         self.assertTrue(model.is_encoder_decoder)
 
     def test_without_the_prompt(self):

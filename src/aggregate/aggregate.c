@@ -38,20 +38,23 @@ static ci_status copy_all(const ci_sequence *from, ci_sequence *to, ci_error *er
   return status;
 }
 
-ci_status ci_aggregator_options(const char *id, const ci_option *table, const json_t *arguments, void *options, json_t **keep,
-                                ci_error *err) {
+ci_status ci_aggregator_options(const char *id, const ci_option *table, const json_t *arguments, void *options,
+                                json_t **keep, ci_error *err) {
   json_t *unknown = json_array(); /* keys of other aggregators */
   *keep = json_array();
-  ci_status status = *keep && unknown ? ci_options_parse(table, id, arguments, options, *keep, unknown, err) : ci_fail_memory(err);
+  ci_status status =
+      *keep && unknown ? ci_options_parse(table, id, arguments, options, *keep, unknown, err) : ci_fail_memory(err);
   json_decref(unknown);
   return status;
 }
 
 /* One stage, with its own index. */
-static ci_status apply_stage(const ci_aggregator *aggregator, const ci_aggregate_stage *stage, const ci_sequence *sequence,
-                             const ci_sequence *paired, const json_t *arguments, ci_sequence *out, ci_error *err) {
+static ci_status apply_stage(const ci_aggregator *aggregator, const ci_aggregate_stage *stage,
+                             const ci_sequence *sequence, const ci_sequence *paired, const json_t *arguments,
+                             ci_sequence *out, ci_error *err) {
   json_t *own = stage->select ? json_object() : NULL;
-  if (stage->select && (!own || json_object_update(own, (json_t *)arguments) || json_object_set(own, "select_idx", (json_t *)stage->select))) {
+  if (stage->select && (!own || json_object_update(own, (json_t *)arguments) ||
+                        json_object_set(own, "select_idx", (json_t *)stage->select))) {
     json_decref(own);
     return ci_fail_memory(err);
   }
@@ -60,8 +63,8 @@ static ci_status apply_stage(const ci_aggregator *aggregator, const ci_aggregate
   return status;
 }
 
-ci_status ci_sequence_pipeline(const ci_sequence *sequence, const ci_sequence *paired, const ci_aggregate_stage *stages, size_t count,
-                               const json_t *arguments, ci_sequence *out, ci_error *err) {
+ci_status ci_sequence_pipeline(const ci_sequence *sequence, const ci_sequence *paired, const ci_aggregate_stage *stages,
+                               size_t count, const json_t *arguments, ci_sequence *out, ci_error *err) {
   ci_sequence other = {0}; /* paired, after the stages so far */
   ci_status status = CI_OK;
   *out = (ci_sequence){0};
@@ -72,7 +75,8 @@ ci_status ci_sequence_pipeline(const ci_sequence *sequence, const ci_sequence *p
     ci_sequence next = {0}, next_other = {0};
     status = aggregator ? apply_stage(aggregator, &stages[i], i ? out : sequence, second, arguments, &next, err)
                         : ci_fail(err, CI_EINVAL, stages[i].aggregator, "is no aggregator");
-    if (!status && paired && i + 1 < count) status = apply_stage(aggregator, &stages[i], second, second, arguments, &next_other, err);
+    if (!status && paired && i + 1 < count)
+      status = apply_stage(aggregator, &stages[i], second, second, arguments, &next_other, err);
     ci_sequence_free(out);
     ci_sequence_free(&other);
     *out = next;
@@ -107,6 +111,21 @@ static ci_status read_function(const json_t *functions, size_t i, ci_aggregate_s
   return ci_fail_unknown(err, "aggregate_fn", "function", name, names, count);
 }
 
+/* "step_score_functions": {name of a step score: function}. */
+static ci_status check_score_functions(const json_t *arguments, ci_error *err) {
+  const char *names[64], *key;
+  json_t *value;
+  size_t rows, count = 0;
+  const ci_function *table = ci_functions(&rows);
+  for (size_t k = 0; k < rows && count < sizeof names / sizeof *names; k++) names[count++] = table[k].id;
+  json_object_foreach(json_object_get(arguments, "step_score_functions"), key, value) {
+    const char *name = json_string_value(value);
+    if (!name) return ci_fail(err, CI_EINVAL, "step_score_functions", "\"%s\" is no function's name", key);
+    if (!ci_function_find(name)) return ci_fail_unknown(err, "step_score_functions", "function", name, names, count);
+  }
+  return CI_OK;
+}
+
 static ci_status check_count(const char *where, const json_t *list, size_t count, ci_error *err) {
   if (!json_is_array(list) || json_array_size(list) == count) return CI_OK;
   return ci_fail(err, CI_EINVAL, where, "%zu for %zu aggregators, expected one for each", json_array_size(list), count);
@@ -120,7 +139,8 @@ static json_t *list_of(const json_t *arguments, const char *key) {
 }
 
 /* Stages by names, functions and indices. *keep owns what they borrow beside the arguments. */
-static ci_status read_stages(const json_t *names, const json_t *arguments, ci_aggregate_stage *stages, json_t **keep, ci_error *err) {
+static ci_status read_stages(const json_t *names, const json_t *arguments, ci_aggregate_stage *stages, json_t **keep,
+                             ci_error *err) {
   size_t count = json_array_size(names);
   json_t *functions = list_of(arguments, "aggregate_fn"), *selectors = list_of(arguments, "attribution_selectors");
   *keep = json_array();
@@ -142,6 +162,7 @@ ci_status ci_aggregators_check(const json_t *names, const json_t *arguments, ci_
   ci_status status = CI_OK;
   if (!stages) return ci_fail_memory(err);
   if (names) status = read_stages(names, arguments, stages, &keep, err);
+  if (!status) status = check_score_functions(arguments, err);
   json_decref(keep);
   ci_free(stages);
   return status;
@@ -151,8 +172,8 @@ static const ci_array *attributions_of(const ci_sequence *sequence) {
   return sequence->target_attributions.data ? &sequence->target_attributions : &sequence->source_attributions;
 }
 
-static ci_status aggregate_by(const ci_sequence *sequence, const ci_sequence *paired, const json_t *names, const json_t *arguments,
-                              ci_sequence *out, ci_error *err) {
+static ci_status aggregate_by(const ci_sequence *sequence, const ci_sequence *paired, const json_t *names,
+                              const json_t *arguments, ci_sequence *out, ci_error *err) {
   size_t count = json_array_size(names);
   ci_aggregate_stage *stages = ci_alloc_zeroed(count, sizeof *stages);
   json_t *keep = NULL;
@@ -167,8 +188,8 @@ static ci_status aggregate_by(const ci_sequence *sequence, const ci_sequence *pa
                  attributions_of(sequence)->rank);
 }
 
-ci_status ci_sequence_aggregate(const ci_sequence *sequence, const ci_sequence *paired, const json_t *names, const json_t *arguments,
-                                ci_sequence *out, ci_error *err) {
+ci_status ci_sequence_aggregate(const ci_sequence *sequence, const ci_sequence *paired, const json_t *names,
+                                const json_t *arguments, ci_sequence *out, ci_error *err) {
   enum { MOST = sizeof sequence->source_attributions.shape / sizeof *sequence->source_attributions.shape };
   *out = (ci_sequence){0};
   if (names) return aggregate_by(sequence, paired, names, arguments, out, err);
@@ -185,7 +206,8 @@ ci_status ci_sequence_aggregate(const ci_sequence *sequence, const ci_sequence *
     if (status) return status;
   }
   for (; (int)count < wanted && count < MOST; count++)
-    stages[count] = (ci_aggregate_stage){"scores", function, json_is_array(selectors) ? json_array_get(selectors, count) : NULL};
+    stages[count] =
+        (ci_aggregate_stage){"scores", function, json_is_array(selectors) ? json_array_get(selectors, count) : NULL};
   if (any->data && any->rank - (int)count != 2)
     return ci_fail(err, CI_EINVAL, "scores", "attributions of %d dimensions have %zu left to aggregate, expected %d",
                    any->rank, count, any->rank - 2);
@@ -219,17 +241,20 @@ static ci_status finish(ci_status status, ci_result **out) {
 
 static ci_status check_pair(const ci_result *result, const ci_result *other, ci_error *err) {
   if (result->count == other->count) return CI_OK;
-  return ci_fail(err, CI_EINVAL, "pair", "the results have %zu and %zu sequences: expected as many", result->count, other->count);
+  return ci_fail(err, CI_EINVAL, "pair", "the results have %zu and %zu sequences: expected as many", result->count,
+                 other->count);
 }
 
-ci_status ci_result_aggregate(const ci_result *result, const json_t *names, const json_t *arguments, ci_result **out, ci_error *err) {
+ci_status ci_result_aggregate(const ci_result *result, const json_t *names, const json_t *arguments, ci_result **out,
+                              ci_error *err) {
   const char *path = json_string_value(json_object_get(arguments, "paired_attr"));
   ci_result *other = NULL;
   ci_status status = open_like(result, result->count, out, err);
   if (!status && path) status = ci_result_load(path, &other, err);
   if (!status && other) status = check_pair(result, other, err);
   for (size_t i = 0; i < result->count && !status; i++)
-    status = ci_sequence_aggregate(&result->sequences[i], other ? &other->sequences[i] : NULL, names, arguments, &(*out)->sequences[i], err);
+    status = ci_sequence_aggregate(&result->sequences[i], other ? &other->sequences[i] : NULL, names, arguments,
+                                   &(*out)->sequences[i], err);
   if (!status) status = copy_steps(result, *out, err);
   ci_result_close(other);
   return finish(status, out);
@@ -240,16 +265,19 @@ ci_status ci_result_pair(const ci_result *result, const ci_result *other, ci_res
   ci_status status = open_like(result, result->count, out, err);
   if (!status) status = check_pair(result, other, err);
   for (size_t i = 0; i < result->count && !status; i++)
-    status = ci_sequence_pipeline(&result->sequences[i], &other->sequences[i], &pair, 1, NULL, &(*out)->sequences[i], err);
+    status =
+        ci_sequence_pipeline(&result->sequences[i], &other->sequences[i], &pair, 1, NULL, &(*out)->sequences[i], err);
   return finish(status, out);
 }
 
 /* Inseq's conditions for results that become one. */
 static ci_status check_alike(const json_t *a, const json_t *b, size_t number, ci_error *err) {
-  static const char *const keys[] = {"attribute_target", "attribution_method", "constrained_decoding", "include_eos_baseline", "model_class",
-                                     "model_name", "step_scores", "tokenizer_class", "tokenizer_name"};
+  static const char *const keys[] = {"attribute_target",     "attribution_method", "constrained_decoding",
+                                     "include_eos_baseline", "model_class",        "model_name",
+                                     "step_scores",          "tokenizer_class",    "tokenizer_name"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-    if (!json_equal(json_object_get(a, keys[i]), json_object_get(b, keys[i])) && (json_object_get(a, keys[i]) || json_object_get(b, keys[i])))
+    if (!json_equal(json_object_get(a, keys[i]), json_object_get(b, keys[i])) &&
+        (json_object_get(a, keys[i]) || json_object_get(b, keys[i])))
       return ci_fail(err, CI_EINVAL, "merge", "result %zu differs from the first in \"%s\"", number + 1, keys[i]);
   return CI_OK;
 }
@@ -259,12 +287,15 @@ static ci_status merge_info(json_t *info, const json_t *more, ci_error *err) {
   static const char *const lists[] = {"input_texts", "generated_texts"};
   for (size_t i = 0; i < 2; i++) {
     json_t *copy = json_deep_copy(json_object_get(more, lists[i]));
-    int failed = copy && json_is_array(json_object_get(info, lists[i])) ? json_array_extend(json_object_get(info, lists[i]), copy) : 0;
+    int failed = copy && json_is_array(json_object_get(info, lists[i]))
+                     ? json_array_extend(json_object_get(info, lists[i]), copy)
+                     : 0;
     json_decref(copy);
     if (failed) return ci_fail_memory(err);
   }
   const json_t *end = json_object_get(more, "attr_pos_end"), *own = json_object_get(info, "attr_pos_end");
-  if (json_integer_value(end) > json_integer_value(own) && json_object_set_new(info, "attr_pos_end", json_integer(json_integer_value(end))))
+  if (json_integer_value(end) > json_integer_value(own) &&
+      json_object_set_new(info, "attr_pos_end", json_integer(json_integer_value(end))))
     return ci_fail_memory(err);
   return CI_OK;
 }
@@ -278,7 +309,8 @@ ci_status ci_result_merge(const ci_result *const results[], size_t count, ci_res
   for (size_t i = 0; i < count && !status; i++) {
     if (i) status = check_alike(results[0]->info, results[i]->info, i, err);
     if (i && !status) status = merge_info((*out)->info, results[i]->info, err);
-    for (size_t k = 0; k < results[i]->count && !status; k++) status = copy_all(&results[i]->sequences[k], &(*out)->sequences[at++], err);
+    for (size_t k = 0; k < results[i]->count && !status; k++)
+      status = copy_all(&results[i]->sequences[k], &(*out)->sequences[at++], err);
   }
   return finish(status, out);
 }

@@ -158,15 +158,17 @@ static ci_status merge_tokens(const ci_token *from, size_t count, const ci_token
 }
 
 /* What spans of a step score are reduced with, unless a function is asked for. */
-static const char *function_of_score(const char *name) {
+static const char *function_of_score(const char *name, const json_t *arguments) {
   const ci_score *score;
+  const char *given = json_string_value(json_object_get(json_object_get(arguments, "step_score_functions"), name));
+  if (given && ci_function_find(given)) return given;
   for (size_t i = 0; (score = ci_score_at(i)); i++)
     if (strcmp(score->id, name) == 0 && score->span_function) return score->span_function;
   return "absmax";
 }
 
 static ci_status merge_scores(const ci_sequence *sequence, const ci_token_spans *target, const char *function,
-                              ci_sequence *out, ci_error *err) {
+                              const json_t *arguments, ci_sequence *out, ci_error *err) {
   ci_status status = CI_OK;
   out->step_scores = ci_alloc_zeroed(sequence->step_scores_count, sizeof *out->step_scores);
   if (!out->step_scores) return ci_fail_memory(err);
@@ -175,7 +177,7 @@ static ci_status merge_scores(const ci_sequence *sequence, const ci_token_spans 
     ci_named_array *to = &out->step_scores[out->step_scores_count++];
     to->name = ci_duplicate(from->name);
     if (!to->name) return ci_fail_memory(err);
-    const ci_function *f = ci_function_find(function ? function : function_of_score(from->name));
+    const ci_function *f = ci_function_find(function ? function : function_of_score(from->name, arguments));
     status = reduce_axis(&from->values, 0, target, sequence->attr_pos_start, f, &to->values, err);
   }
   return status;
@@ -215,7 +217,7 @@ static void move_positions(const ci_sequence *sequence, const ci_token_spans *ta
 }
 
 ci_status ci_sequence_merge(const ci_sequence *sequence, const ci_token_spans *source, const ci_token_spans *target,
-                            const char *function, ci_sequence *out, ci_error *err) {
+                            const char *function, const json_t *arguments, ci_sequence *out, ci_error *err) {
   size_t start = sequence->attr_pos_start;
   const ci_function *f = ci_function_find(function ? function : "absmax");
   ci_token_spans columns;
@@ -230,7 +232,7 @@ ci_status ci_sequence_merge(const ci_sequence *sequence, const ci_token_spans *s
     status = reduce_both(&sequence->source_attributions, source, target, start, f, &out->source_attributions, err);
   if (!status)
     status = reduce_both(&sequence->target_attributions, target, target, start, f, &out->target_attributions, err);
-  if (!status) status = merge_scores(sequence, target, function, out, err);
+  if (!status) status = merge_scores(sequence, target, function, arguments, out, err);
   if (!status) status = merge_matrices(sequence, source, target, f, out, err);
   if (!status) move_positions(sequence, target, merged(&columns), out);
   ci_token_spans_free(&columns);
@@ -250,7 +252,7 @@ ci_status ci_spans_aggregate(const ci_sequence *sequence, const ci_sequence *pai
   if (!status) status = ci_token_spans_read(options.target, "target_spans", sequence->target_count, &target, err);
   if (!status && !source.count && !target.count)
     status = ci_fail(err, CI_EINVAL, "spans", "neither source_spans nor target_spans are given");
-  if (!status) status = ci_sequence_merge(sequence, &source, &target, function, out, err);
+  if (!status) status = ci_sequence_merge(sequence, &source, &target, function, arguments, out, err);
   ci_token_spans_free(&source);
   ci_token_spans_free(&target);
   json_decref(keep);

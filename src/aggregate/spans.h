@@ -27,9 +27,9 @@ ci_status ci_token_spans_add(ci_token_spans *spans, size_t start, size_t end, ci
 void ci_token_spans_free(ci_token_spans *spans);
 
 /* Every span becomes a token: texts joined, scores reduced with `function` (NULL: absmax, and for step scores what
- * suits them), along the generated tokens and then along the attributed ones. A span over the first generated token
+ * `arguments` says in "step_score_functions" by name, or what suits them), along the generated tokens and then along the attributed ones. A span over the first generated token
  * keeps the scores of what was generated of it (spec 4.2). */
 ci_status ci_sequence_merge(const ci_sequence *sequence, const ci_token_spans *source, const ci_token_spans *target,
-                            const char *function, ci_sequence *out, ci_error *err);
+                            const char *function, const json_t *arguments, ci_sequence *out, ci_error *err);
 
 #endif

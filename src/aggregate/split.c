@@ -97,7 +97,7 @@ ci_status ci_split_aggregate(const ci_sequence *sequence, const ci_sequence *pai
   if (status && err) err->code = (int)status;
   if (!status && options.source) status = find_groups(sequence->source, sequence->source_count, regex, options.mode, &source, err);
   if (!status && options.target) status = find_groups(sequence->target, sequence->target_count, regex, options.mode, &target, err);
-  if (!status) status = ci_sequence_merge(sequence, &source, &target, function, out, err);
+  if (!status) status = ci_sequence_merge(sequence, &source, &target, function, arguments, out, err);
   ci_regex_close(regex);
   ci_token_spans_free(&source);
   ci_token_spans_free(&target);

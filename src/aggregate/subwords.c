@@ -119,7 +119,7 @@ ci_status ci_subwords_aggregate(const ci_sequence *sequence, const ci_sequence *
   begins_word *begins = status ? NULL : choose(sequence, &options);
   if (!status && options.source) status = find_words(sequence->source, sequence->source_count, begins, &options, &source, err);
   if (!status && options.target) status = find_words(sequence->target, sequence->target_count, begins, &options, &target, err);
-  if (!status) status = ci_sequence_merge(sequence, &source, &target, function, out, err);
+  if (!status) status = ci_sequence_merge(sequence, &source, &target, function, arguments, out, err);
   ci_token_spans_free(&source);
   ci_token_spans_free(&target);
   json_decref(keep);

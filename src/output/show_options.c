@@ -29,6 +29,8 @@ const ci_option ci_show_option_table[] = {
      "Functions of these aggregators, one for each; \"default\": what suits the aggregator."},
     {"attribution_selectors", NULL, CI_INTS, AT(selectors), "null", 0, 0, NULL,
      "One index for each aggregator: the member of the last dimension that is taken, and not reduced."},
+    {"step_score_functions", NULL, CI_TABLE, AT(score_functions), "{}", 0, 0, NULL,
+     "Functions that step scores of a span are reduced with, by the step score's name; those of cinseq have their own."},
     CI_OPTIONS_END,
 };
 #undef AT

@@ -15,6 +15,7 @@ typedef struct {
   json_t *aggregators;     /* array of ids of aggregators and functions; NULL: the default of the result's kind */
   json_t *functions;       /* array of ids of functions, one for each aggregator; NULL */
   json_t *selectors;       /* array of indices, one for each aggregator; NULL */
+  json_t *score_functions; /* object: ids of functions by names of step scores */
   const json_t *arguments; /* object with the options of aggregators among others, or NULL */
   json_t *owner;           /* of all that the members point to */
 } ci_show_options;

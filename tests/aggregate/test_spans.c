@@ -8,7 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-/* Target "a b c d e" with d and e generated from position 3, source "x y"; scores are row + 10 column, step scores 0.5 and 0.25. */
+/* Target "a b c d e" with d and e generated from position 3, source "x y"; scores are row + 10 column, step scores 0.5
+ * and 0.25. */
 static void fill(ci_sequence *s) {
   static const char *const target[] = {"\u2581a", "b", "\u2581c", "d", "\u2581e"}, *const source[] = {"\u2581x", "y"};
   ci_error err = {0};
@@ -16,13 +17,16 @@ static void fill(ci_sequence *s) {
   s->target = ci_alloc_zeroed(5, sizeof *s->target);
   s->source = ci_alloc_zeroed(2, sizeof *s->source);
   for (; s->target_count < 5; s->target_count++)
-    s->target[s->target_count] = (ci_token){.id = (int32_t)s->target_count, .token = ci_duplicate(target[s->target_count])};
+    s->target[s->target_count] =
+        (ci_token){.id = (int32_t)s->target_count, .token = ci_duplicate(target[s->target_count])};
   for (; s->source_count < 2; s->source_count++)
-    s->source[s->source_count] = (ci_token){.id = (int32_t)s->source_count, .token = ci_duplicate(source[s->source_count])};
+    s->source[s->source_count] =
+        (ci_token){.id = (int32_t)s->source_count, .token = ci_duplicate(source[s->source_count])};
   assert_int_equal(ci_array_create(&s->source_attributions, 2, (const size_t[]){2, 2}, &err), CI_OK);
   assert_int_equal(ci_array_create(&s->target_attributions, 2, (const size_t[]){5, 2}, &err), CI_OK);
   for (size_t i = 0; i < 4; i++) s->source_attributions.data[i] = (float)(i / 2 + 10 * (i % 2));
-  for (size_t i = 0; i < 10; i++) s->target_attributions.data[i] = i / 2 < 3 + i % 2 ? (float)(i / 2 + 10 * (i % 2)) : NAN;
+  for (size_t i = 0; i < 10; i++)
+    s->target_attributions.data[i] = i / 2 < 3 + i % 2 ? (float)(i / 2 + 10 * (i % 2)) : NAN;
   s->step_scores = ci_alloc_zeroed(1, sizeof *s->step_scores);
   s->step_scores_count = 1;
   s->step_scores[0].name = ci_duplicate("probability");
@@ -46,7 +50,8 @@ static void expect_tokens(const ci_token *tokens, size_t count, const char *want
   ci_text_free(&joined);
 }
 
-static ci_status aggregate(const char *name, const char *arguments, const ci_sequence *paired, ci_sequence *out, ci_error *err) {
+static ci_status aggregate(const char *name, const char *arguments, const ci_sequence *paired, ci_sequence *out,
+                           ci_error *err) {
   ci_sequence s;
   json_t *names = json_pack("[s]", name), *options = json_loads(arguments, 0, NULL);
   fill(&s);
@@ -87,6 +92,25 @@ static void spans_join(void **state) {
 }
 
 /* By the marks of a file, by what the text says, and by marks that are given; the last piece belongs to its word. */
+static void step_scores_have_functions_of_their_own(void **state) {
+  (void)state;
+  ci_sequence out;
+  run("spans", "{\"target_spans\": [3, 5]}", &out);
+  assert_true(fabsf(out.step_scores[0].values.data[0] - 0.125f) < 1e-6f);
+  ci_sequence_free(&out);
+  run("spans",
+      "{\"target_spans\": [3, 5], \"step_score_functions\": {\"probability\": \"mean\", \"entropy\": \"sum\"}}", &out);
+  assert_true(fabsf(out.step_scores[0].values.data[0] - 0.375f) < 1e-6f);
+  ci_sequence_free(&out);
+  ci_error err = {0};
+  json_t *arguments = json_loads("{\"step_score_functions\": {\"mine\": \"maen\"}}", 0, NULL),
+         *names = json_pack("[s]", "spans");
+  assert_int_equal(ci_aggregators_check(names, arguments, &err), CI_EINVAL);
+  assert_non_null(strstr(err.message, "mean"));
+  json_decref(names);
+  json_decref(arguments);
+}
+
 static void subwords_join_words(void **state) {
   (void)state;
   ci_sequence out, s;
@@ -106,7 +130,9 @@ static void subwords_join_words(void **state) {
   assert_int_equal(ci_sequence_aggregate(&s, NULL, names, NULL, &out, &err), CI_OK);
   expect_tokens(out.target, out.target_count, "\u2581ab\u2581c d\u2581e");
   ci_sequence_free(&out);
-  static const char *const marked[][5] = {{"a", "##b", "c", "##d", "e"}, {"a", "b</w>", "c", "d</w>", "e</w>"}, {"a@@", "b", "c@@", "d", "e"},
+  static const char *const marked[][5] = {{"a", "##b", "c", "##d", "e"},
+                                          {"a", "b</w>", "c", "d</w>", "e</w>"},
+                                          {"a@@", "b", "c@@", "d", "e"},
                                           {"\u0120a", "b", "\u0120c", "d", "</s>"}};
   for (size_t k = 0; k < 4; k++) {
     for (size_t i = 0; i < 5; i++) {
@@ -201,7 +227,8 @@ static void wrong_arguments_are_explained(void **state) {
     const char *name, *arguments, *where, *message;
   } cases[] = {
       {"spans", "{}", "spans", "neither"},
-      {"spans", "{\"target_spans\": [[0, 2], [1, 3]]}", "target_spans", "span 1 begins at 1, before the end of the last one at 2"},
+      {"spans", "{\"target_spans\": [[0, 2], [1, 3]]}", "target_spans",
+       "span 1 begins at 1, before the end of the last one at 2"},
       {"spans", "{\"target_spans\": [[2, 6]]}", "target_spans", "span 0, 2 to 6, lies outside of the text's 5 tokens"},
       {"spans", "{\"source_spans\": [1, 1]}", "source_spans", "empty"},
       {"spans", "{\"source_spans\": [[0, 1], 2]}", "source_spans", "span 1 is not"},
@@ -235,20 +262,24 @@ static void scores_are_selected(void **state) {
   static const struct {
     const char *names, *arguments;
     float wanted;
-  } cases[] = {{"[\"mean\", \"mean\"]", "{\"normalize\": false, \"attribution_selectors\": [2, 1]}", 4},
-               {"[\"max\", \"sum\"]", "{\"normalize\": false}", 5},
-               {"[\"max\", \"sum\"]", "{\"rescale\": true}", 1},
-               {"[\"sum\", \"sum\"]", "{\"normalize\": false, \"select_idx\": [0, 1]}", 4},
-               {"[\"vnorm\", \"mean\"]", "{\"normalize\": false, \"vnorm_ord\": 1, \"attribution_selectors\": [-1, 0]}", 1}};
+  } cases[] = {
+      {"[\"mean\", \"mean\"]", "{\"normalize\": false, \"attribution_selectors\": [2, 1]}", 4},
+      {"[\"max\", \"sum\"]", "{\"normalize\": false}", 5},
+      {"[\"max\", \"sum\"]", "{\"rescale\": true}", 1},
+      {"[\"sum\", \"sum\"]", "{\"normalize\": false, \"select_idx\": [0, 1]}", 4},
+      {"[\"vnorm\", \"mean\"]", "{\"normalize\": false, \"vnorm_ord\": 1, \"attribution_selectors\": [-1, 0]}", 1}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     json_t *names = json_loads(cases[i].names, 0, NULL), *arguments = json_loads(cases[i].arguments, 0, NULL);
-    if (ci_sequence_aggregate(&s, NULL, names, arguments, &out, &err)) fail_msg("%s: %s: %s", cases[i].arguments, err.where, err.message);
-    if (fabsf(out.target_attributions.data[0] - cases[i].wanted) > 1e-6f) fail_msg("%s: %g", cases[i].arguments, (double)out.target_attributions.data[0]);
+    if (ci_sequence_aggregate(&s, NULL, names, arguments, &out, &err))
+      fail_msg("%s: %s: %s", cases[i].arguments, err.where, err.message);
+    if (fabsf(out.target_attributions.data[0] - cases[i].wanted) > 1e-6f)
+      fail_msg("%s: %g", cases[i].arguments, (double)out.target_attributions.data[0]);
     ci_sequence_free(&out);
     json_decref(names);
     json_decref(arguments);
   }
-  json_t *names = json_pack("[s]", "mean"), *both = json_pack("{s:b, s:b}", "normalize", 1, "rescale", 1), *far = json_pack("{s:i}", "select_idx", 3);
+  json_t *names = json_pack("[s]", "mean"), *both = json_pack("{s:b, s:b}", "normalize", 1, "rescale", 1),
+         *far = json_pack("{s:i}", "select_idx", 3);
   assert_int_equal(ci_sequence_aggregate(&s, NULL, names, both, &out, &err), CI_EINVAL);
   assert_int_equal(ci_sequence_aggregate(&s, NULL, names, far, &out, &err), CI_EINVAL);
   assert_non_null(strstr(err.message, "index 3"));
@@ -259,9 +290,14 @@ static void scores_are_selected(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(spans_join),          cmocka_unit_test(subwords_join_words),      cmocka_unit_test(split_groups),
-      cmocka_unit_test(slices_cut),          cmocka_unit_test(pairs_are_subtracted),     cmocka_unit_test(weights_multiply_columns),
-      cmocka_unit_test(scores_are_selected), cmocka_unit_test(wrong_arguments_are_explained)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(step_scores_have_functions_of_their_own),
+                                     cmocka_unit_test(spans_join),
+                                     cmocka_unit_test(subwords_join_words),
+                                     cmocka_unit_test(split_groups),
+                                     cmocka_unit_test(slices_cut),
+                                     cmocka_unit_test(pairs_are_subtracted),
+                                     cmocka_unit_test(weights_multiply_columns),
+                                     cmocka_unit_test(scores_are_selected),
+                                     cmocka_unit_test(wrong_arguments_are_explained)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

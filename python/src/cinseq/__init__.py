@@ -12,7 +12,7 @@ from typing import Any
 
 from . import attr, data, utils
 from ._library import describe, library, take
-from .attr import list_feature_attribution_methods, list_step_functions
+from .attr import list_feature_attribution_methods, list_step_functions, register_step_function
 from .data import FeatureAttributionOutput, merge_attributions, show_attributions
 from .data.aggregator import list_aggregation_functions, list_aggregators
 from .models import AttributionModel, list_supported_frameworks, load_model
@@ -60,6 +60,7 @@ __all__ = [
     "list_supported_frameworks",
     "load_model",
     "merge_attributions",
+    "register_step_function",
     "show_attributions",
     "utils",
 ]

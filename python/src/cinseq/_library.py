@@ -42,6 +42,31 @@ class CHooks(ctypes.Structure):
     _fields_ = [("progress", PROGRESS), ("warning", WARNING), ("context", ctypes.c_void_p)]
 
 
+class CPrediction(ctypes.Structure):
+    """cinseq_prediction"""
+
+    _fields_ = [("logits", ctypes.c_void_p), ("vocabulary", ctypes.c_size_t), ("target", ctypes.c_int32), ("position", ctypes.c_size_t),
+                ("text", ctypes.c_size_t), ("source", ctypes.c_void_p), ("ids", ctypes.c_void_p), ("source_count", ctypes.c_size_t),
+                ("id_count", ctypes.c_size_t), ("contrast_logits", ctypes.c_void_p), ("contrast_target", ctypes.c_int32)]
+
+
+VALUE = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p, ctypes.POINTER(CPrediction))
+GRADIENT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(CPrediction), ctypes.POINTER(ctypes.c_float))
+
+
+class CScore(ctypes.Structure):
+    """cinseq_score"""
+
+    _fields_ = [("name", ctypes.c_char_p), ("value", VALUE), ("gradient", GRADIENT), ("context", ctypes.c_void_p),
+                ("contrastive", ctypes.c_int)]
+
+
+class CInput(ctypes.Structure):
+    """cinseq_input"""
+
+    _fields_ = [("ids", ctypes.c_void_p), ("embeddings", ctypes.c_void_p), ("count", ctypes.c_size_t)]
+
+
 _HANDLE, _TEXT, _SIZE, _ERROR = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(CError)
 _OUT, _HOOKS = ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(CHooks)
 # Texts that the caller frees are pointers, so that ctypes does not lose them.
@@ -59,7 +84,12 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "token_id": (ctypes.c_int32, [_HANDLE, _TEXT]),
     "token_text": (_HANDLE, [_HANDLE, _TEXT]),
     "attribute": (ctypes.c_int, [_HANDLE, _TEXT, _HOOKS, _OUT, _ERROR]),
+    "attribute_with": (ctypes.c_int, [_HANDLE, _TEXT, ctypes.POINTER(CScore), _SIZE, _HOOKS, _OUT, _ERROR]),
     "generate": (ctypes.c_int, [_HANDLE, _TEXT, _HOOKS, _OUT, _ERROR]),
+    "score_value": (ctypes.c_int, [_TEXT, _TEXT, ctypes.POINTER(CPrediction), ctypes.POINTER(ctypes.c_double), ctypes.c_void_p, _ERROR]),
+    "embedding_width": (_SIZE, [_HANDLE, ctypes.c_int]),
+    "embed": (ctypes.c_int, [_HANDLE, ctypes.c_int, ctypes.c_void_p, _SIZE, ctypes.c_void_p, _ERROR]),
+    "logits": (ctypes.c_int, [_HANDLE, ctypes.POINTER(CInput), ctypes.POINTER(CInput), _SIZE, _TEXT, _HOOKS, ctypes.c_void_p, _ERROR]),
     "request_check": (ctypes.c_int, [_TEXT, _TEXT, _ERROR]),
     "result_save": (ctypes.c_int, [_HANDLE, _TEXT, _ERROR]),
     "result_load": (ctypes.c_int, [_TEXT, _OUT, _ERROR]),
@@ -166,10 +196,11 @@ def _interrupts(pressed: list[bool]) -> Iterator[None]:
 
 
 def run(function: Callable[..., int], *arguments: Any, progress: Progress | None = None,
-        warning: Callable[[str], None] | None = None) -> int:
-    """make() with hooks. Ctrl-C and what the hooks raise end the call and are raised when it has returned."""
+        warning: Callable[[str], None] | None = None, raised: list[BaseException] | None = None) -> int:
+    """make() with hooks. Ctrl-C, what the hooks raise and what other callbacks put into `raised` end the call, and are raised when
+    it has returned."""
     pressed: list[bool] = []
-    raised: list[BaseException] = []
+    raised = [] if raised is None else raised
 
     def on_progress(context: Any, stage: bytes, done: int, total: int) -> int:
         try:

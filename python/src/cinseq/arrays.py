@@ -71,10 +71,10 @@ class Array(np.ndarray[Any, np.dtype[Any]]):
         return self.astype(dtype).view(Array)
 
     def numpy(self) -> npt.NDArray[Any]:
-        return self.view(np.ndarray)
+        return np.asarray(np.ndarray.view(self, np.ndarray))
 
     def clone(self) -> Array:
-        return self.copy().view(Array)
+        return Array(np.array(self))
 
     def float(self) -> Array:
         return self._typed(np.float32)
@@ -202,7 +202,7 @@ class Array(np.ndarray[Any, np.dtype[Any]]):
         """torch's: infinities become the largest numbers there are."""
         return np.nan_to_num(self, nan=nan)
 
-    def clamp(self, min: Any = None, max: Any = None) -> Any:  # noqa: A002
+    def clamp(self, min: Any = None, max: Any = None) -> Any:
         made = self if min is None else np.maximum(self, min)
         return made if max is None else np.minimum(made, max)
 
@@ -228,30 +228,30 @@ class Array(np.ndarray[Any, np.dtype[Any]]):
         along = tuple(along) if isinstance(along, list) else along
         return getattr(super(), name)(axis=along, keepdims=keepdims or keepdim, **kwargs)
 
-    def sum(self, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: Any = False,  # type: ignore[override]
+    def sum(self, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
             *, dim: Axes = None, keepdim: Any = False, **kwargs: Any) -> Any:
         return self._reduced("sum", axis, keepdims, dim, keepdim, dtype=dtype, out=out, **kwargs)
 
-    def mean(self, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: Any = False,  # type: ignore[override]
+    def mean(self, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
              *, dim: Axes = None, keepdim: Any = False, **kwargs: Any) -> Any:
         return self._reduced("mean", axis, keepdims, dim, keepdim, dtype=dtype, out=out, **kwargs)
 
-    def prod(self, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: Any = False,  # type: ignore[override]
+    def prod(self, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
              *, dim: Axes = None, keepdim: Any = False, **kwargs: Any) -> Any:
         return self._reduced("prod", axis, keepdims, dim, keepdim, dtype=dtype, out=out, **kwargs)
 
-    def std(self, axis: Axes = None, dtype: Any = None, out: Any = None, ddof: Any = None, keepdims: Any = False,  # type: ignore[override]
+    def std(self, axis: Axes = None, dtype: Any = None, out: Any = None, ddof: Any = None, keepdims: Any = False,
             *, dim: Axes = None, keepdim: Any = False, unbiased: Any = None, **kwargs: Any) -> Any:
         """numpy's divides by n; with dim or unbiased by n - 1, as torch's."""
         torch = dim is not None or unbiased is not None
         less = ddof if ddof is not None else int(torch and unbiased is not False)
         return self._reduced("std", axis, keepdims, dim, keepdim, dtype=dtype, out=out, ddof=less, **kwargs)
 
-    def any(self, axis: Axes = None, out: Any = None, keepdims: Any = False,  # type: ignore[override]
+    def any(self, axis: Axes = None, out: Any = None, keepdims: Any = False,
             *, dim: Axes = None, keepdim: Any = False, **kwargs: Any) -> Any:
         return self._reduced("any", axis, keepdims, dim, keepdim, out=out, **kwargs)
 
-    def all(self, axis: Axes = None, out: Any = None, keepdims: Any = False,  # type: ignore[override]
+    def all(self, axis: Axes = None, out: Any = None, keepdims: Any = False,
             *, dim: Axes = None, keepdim: Any = False, **kwargs: Any) -> Any:
         return self._reduced("all", axis, keepdims, dim, keepdim, out=out, **kwargs)
 
@@ -262,11 +262,11 @@ class Array(np.ndarray[Any, np.dtype[Any]]):
         values = self.gather(dim, places)
         return Extremes(values, Array(places)) if keepdim else Extremes(values.squeeze(dim), Array(places).squeeze(dim))
 
-    def max(self, axis: Axes = None, out: Any = None, keepdims: Any = False,  # type: ignore[override]
+    def max(self, axis: Axes = None, out: Any = None, keepdims: Any = False,
             *, dim: Axes = None, keepdim: Any = False, **kwargs: Any) -> Any:
         return self._extreme("max", axis, keepdims, dim, keepdim, out=out, **kwargs)
 
-    def min(self, axis: Axes = None, out: Any = None, keepdims: Any = False,  # type: ignore[override]
+    def min(self, axis: Axes = None, out: Any = None, keepdims: Any = False,
             *, dim: Axes = None, keepdim: Any = False, **kwargs: Any) -> Any:
         return self._extreme("min", axis, keepdims, dim, keepdim, out=out, **kwargs)
 
@@ -278,7 +278,7 @@ class Array(np.ndarray[Any, np.dtype[Any]]):
                dim: Axes = None, keepdim: Any = False) -> Any:
         return self._reduced("argmin", axis, keepdims, dim, keepdim, out=out)
 
-    def cumsum(self, axis: Axes = None, dtype: Any = None, out: Any = None, *, dim: Axes = None) -> Any:  # type: ignore[override]
+    def cumsum(self, axis: Axes = None, dtype: Any = None, out: Any = None, *, dim: Axes = None) -> Any:
         return super().cumsum(axis=axis if dim is None else dim, dtype=dtype, out=out)
 
     def norm(self, p: Any = 2, dim: Axes = None, keepdim: Any = False) -> Any:

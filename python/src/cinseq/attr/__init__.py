@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from .._library import describe
-from .step_functions import list_step_functions
+from .step_functions import STEP_SCORES_MAP, StepFunctionArgs, list_step_functions, register_step_function
 
 
 def list_feature_attribution_methods() -> list[str]:
@@ -10,4 +10,10 @@ def list_feature_attribution_methods() -> list[str]:
     return [row["id"] for row in describe("methods")]
 
 
-__all__ = ["list_feature_attribution_methods", "list_step_functions"]
+__all__ = [
+    "STEP_SCORES_MAP",
+    "StepFunctionArgs",
+    "list_feature_attribution_methods",
+    "list_step_functions",
+    "register_step_function",
+]

@@ -13,6 +13,7 @@ import numpy as np
 
 from .._display import display_html, in_notebook
 from ..arrays import Array
+from ..attr.step_functions import span_functions
 from ..utils.typing import TokenWithId
 from ._handle import Handle, handle_of
 
@@ -30,6 +31,8 @@ def _request(aggregator: Any, aggregate_fn: Any, options: dict[str, Any]) -> dic
         if any(stage != "scores" for stage in stages) or len(stages) != len(functions):
             raise TypeError("aggregate_fn: one function for each aggregator \"scores\"")
         names = functions
+    of_spans = span_functions()
+    options = options | ({"step_score_functions": of_spans} if of_spans else {})
     return options | ({} if names is None else {"attribution_aggregators": list(names)})
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Callable
 
 from .. import _library
 from .._display import progress_bar
 from .._library import describe, library, run, take, text
+from ..attr._custom import CustomScores, known_arguments
 from ..data._handle import Handle
 from ..data.attribution import FeatureAttributionOutput
 from ..errors import LengthMismatchError, MissingAttributionMethodError
 from ..tokenizer import Tokenizer
+from ._forward import Forwards
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, stacklevel=4)
+    warnings.warn(message, stacklevel=5)
 
 
 def _keys(command: str) -> set[str]:
@@ -70,7 +72,7 @@ class _Progress:
             self.bar.close()
 
 
-class AttributionModel:
+class AttributionModel(Forwards):
     """An open model. Any number of threads may use it at a time."""
 
     def __init__(self, handle: ModelHandle, path: str, attribution_method: str | None, method_options: dict[str, Any]):
@@ -92,13 +94,9 @@ class AttributionModel:
     def is_encoder_decoder(self) -> bool:
         return "encoder" in self._facts
 
-    def encode(self, texts: str | list[str], as_targets: bool = False, add_special_tokens: bool = True) -> Any:
-        """Ids of a text, or a list of them for a list."""
-        ids = [self.tokenizer.encode(one, add_special_tokens, as_targets) for one in _texts(texts, "texts")]
-        return ids[0] if isinstance(texts, str) else ids
-
     def decode(self, ids: Any, skip_special_tokens: bool = True) -> list[str]:
-        return self.tokenizer.batch_decode(ids, skip_special_tokens)
+        texts: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens)
+        return texts
 
     def generate(self, inputs: str | list[str], return_generation_output: bool = False, skip_special_tokens: bool = False,
                  output_generated_only: bool = False, batch_size: int | None = None, **generation_kwargs: Any) -> Any:
@@ -120,7 +118,7 @@ class AttributionModel:
                   override_default_attribution: bool = False, attr_pos_start: int | None = None, attr_pos_end: int | None = None,
                   show_progress: bool = True, pretty_progress: bool = True, output_step_attributions: bool = False,
                   attribute_target: bool = False, step_scores: str | list[str] = (), include_eos_baseline: bool = False,  # type: ignore[assignment]
-                  attributed_fn: str | None = None, device: str | None = None, batch_size: int | None = None,
+                  attributed_fn: str | Callable[..., Any] | None = None, device: str | None = None, batch_size: int | None = None,
                   generate_from_target_prefix: bool = False, skip_special_tokens: bool = False, clean_special_chars: bool = False,
                   generation_args: dict[str, Any] | None = None, **kwargs: Any) -> FeatureAttributionOutput:
         """Says which input tokens each generated token came from. Arguments are Inseq's (cinseq_describe lists those of methods
@@ -138,21 +136,26 @@ class AttributionModel:
             "include_eos_baseline": include_eos_baseline, "generate_from_target_prefix": generate_from_target_prefix,
             "skip_special_tokens": skip_special_tokens, "clean_special_chars": clean_special_chars,
             "generation_kwargs": generation_args or {}}
-        optional = {"attributed_fn": attributed_fn, "attr_pos_start": attr_pos_start, "attr_pos_end": attr_pos_end, "batch_size": batch_size}
+        custom = CustomScores(self, attributed_fn or self.default_attributed_fn_id, request["step_scores"])
+        request["attributed_fn"] = custom.attributed_name
+        optional = {"attr_pos_start": attr_pos_start, "attr_pos_end": attr_pos_end, "batch_size": batch_size}
         request |= {name: value for name, value in optional.items() if value is not None}
         if generated_texts is not None:
             request["generated_texts"] = _texts(generated_texts, "generated_texts")
             if len(request["generated_texts"]) != len(request["input_texts"]):
                 raise LengthMismatchError(f"{len(request['generated_texts'])} texts for {len(request['input_texts'])} input_texts", "generated_texts")
         known = _keys("attribute")
+        kwargs = custom.route(kwargs, known | known_arguments(used, [custom.attributed_name, *request["step_scores"]]))
         request |= {name: kwargs.pop(name) for name in list(kwargs) if name in known}
         request["attribution_kwargs"] = self._options_of(used) | _flattened(kwargs) | request.get("attribution_kwargs", {})
         progress = _Progress(show_progress, f"Attributing with {used}")
         try:
-            made = run(library.attribute, self._handle.address, text(request), progress=progress, warning=_warn)
+            made = custom.run(text(request), progress=progress, warning=_warn)
         finally:
             progress.close()
-        return FeatureAttributionOutput._of(Handle(made))
+        out = FeatureAttributionOutput._of(Handle(made))
+        custom.note(out.info)
+        return out
 
     def _options_of(self, method: str) -> dict[str, Any]:
         """What load_model was given for the method, unless another one is used."""
