@@ -46,6 +46,7 @@ void ci_compute_close(ci_compute *c) {
   ci_free(c->scratch);
   ci_free(c->scratch_size);
   ci_free(c->partial);
+  ci_free(c->packed);
   ci_pool_close(c->pool);
   *c = (ci_compute){0};
 }
@@ -128,13 +129,15 @@ typedef struct {
   const float *x, *bias;
   float *y;
   bool accumulate;
-  const void *prepared;
+  const void *prepared, *packed;
+  size_t packed_row; /* bytes */
 } product;
 
 /* What part `index` of a product does: rows [row, row + rows) of x and y, outputs [first, first + count). */
 static ci_weight_part part_of(const product *p, size_t index, size_t outputs) {
   size_t row = index % p->row_tiles * p->tile, first = index / p->row_tiles * p->part;
   ci_weight_part t = {.w = p->w, .ldx = p->ldx, .ldy = p->ldy, .accumulate = p->accumulate, .first = first};
+  if (p->packed) t.packed = (const char *)p->packed + row * p->packed_row;
   t.rows = p->m - row < p->tile ? p->m - row : p->tile;
   t.count = outputs - first < p->part ? outputs - first : p->part;
   t.x = p->x + row * p->ldx;
@@ -147,18 +150,30 @@ static void add_bias(const product *p, const ci_weight_part *t) {
     for (size_t i = 0; i < t->rows; i++) p->compute->kernels->axpy(1, p->bias + t->first, t->y + i * p->ldy, t->count);
 }
 
+/* y[:, column..] (+)= x[:, first..] b of a part, over k depths and n columns */
+static void multiply(const ci_compute *c, const ci_weight_part *t, bool transposed, size_t n, size_t first, size_t k, const float *b,
+                     size_t ldb, size_t column) {
+  float *y = t->y + column;
+  int beta = t->accumulate || first > 0;
+  if (t->packed)
+    c->gemm->multiply_packed(transposed, t->rows, n, k, t->packed, transposed ? t->w->b : t->w->a, first, b, ldb, y, t->ldy, beta);
+  else
+    c->gemm->multiply(transposed, t->rows, n, k, t->x + first, t->ldx, b, ldb, y, t->ldy, beta);
+}
+
+enum { PACKED_DEPTH = 512 }; /* of panels, where rows of x are packed: high ones are worth more than deep ones */
+
 /* y (+)= x data[first.., :]^T through panels: as many rows of data as fit, cut when one alone does not. */
 static void across_panels(ci_compute *c, const ci_weight_part *t, float *panel) {
   const ci_weight *w = t->w;
-  size_t high = CI_PANEL_FLOATS / w->b, wide = high ? w->b : CI_PANEL_FLOATS;
-  if (!high) high = 1;
+  size_t wide = t->packed && w->b > PACKED_DEPTH ? PACKED_DEPTH : w->b < CI_PANEL_FLOATS ? w->b : CI_PANEL_FLOATS;
+  size_t high = CI_PANEL_FLOATS / wide;
   for (size_t r = 0; r < t->count; r += high) {
     size_t rows = t->count - r < high ? t->count - r : high;
     for (size_t k = 0; k < w->b; k += wide) {
       size_t columns = w->b - k < wide ? w->b - k : wide;
       w->type->panel(c->kernels, w, t->first + r, rows, k, columns, panel);
-      c->gemm->multiply(true, t->rows, rows, columns, t->x + k, t->ldx, panel, columns, t->y + r, t->ldy,
-                        t->accumulate || k > 0);
+      multiply(c, t, true, rows, k, columns, panel, columns, r);
     }
   }
 }
@@ -171,8 +186,7 @@ static void across(ci_compute *c, const ci_weight_part *t, const void *prepared,
   else if (t->rows <= w->type->few && !t->accumulate)
     w->type->dot(c->kernels, w, t->first, t->count, t->rows, t->x, t->ldx, t->y, t->ldy);
   else if (w->type->in_place)
-    c->gemm->multiply(true, t->rows, t->count, w->b, t->x, t->ldx, (const float *)w->data + t->first * w->ld, w->ld,
-                      t->y, t->ldy, t->accumulate);
+    multiply(c, t, true, t->count, 0, w->b, (const float *)w->data + t->first * w->ld, w->ld, 0);
   else
     across_panels(c, t, c->panels[thread]);
 }
@@ -181,16 +195,15 @@ static void across(ci_compute *c, const ci_weight_part *t, const void *prepared,
 static void along(ci_compute *c, const ci_weight_part *t, int thread) {
   const ci_weight *w = t->w;
   if (w->type->in_place) {
-    c->gemm->multiply(false, t->rows, t->count, w->a, t->x, t->ldx, (const float *)w->data + t->first, w->ld, t->y,
-                      t->ldy, t->accumulate);
+    multiply(c, t, false, t->count, 0, w->a, (const float *)w->data + t->first, w->ld, 0);
     return;
   }
   size_t high = CI_PANEL_FLOATS / t->count; /* parts are narrower than a panel */
+  if (t->packed) high -= high % c->gemm->pack_depth;
   for (size_t r = 0; r < w->a; r += high) {
     size_t rows = w->a - r < high ? w->a - r : high;
     w->type->panel(c->kernels, w, r, rows, t->first, t->count, c->panels[thread]);
-    c->gemm->multiply(false, t->rows, t->count, rows, t->x + r, t->ldx, c->panels[thread], t->count, t->y, t->ldy,
-                      t->accumulate || r > 0);
+    multiply(c, t, false, t->count, r, rows, c->panels[thread], t->count, 0);
   }
 }
 
@@ -305,6 +318,66 @@ static void cut(product *p, bool is_across) {
   if (p->part > WIDEST) p->part = round_up(outputs / round_up((outputs + WIDEST - 1) / WIDEST, 2) + 1, step);
 }
 
+/* Rows in the back end's own order, packed once for all parts: as many at a time as MOST_PACKED holds. */
+enum { MOST_PACKED = 16 << 20 };
+
+typedef struct {
+  const product *p;
+  size_t inner, rows; /* rows: of x, in one call */
+} packing;
+
+static void pack_part(void *context, size_t index, int thread) {
+  (void)thread;
+  const packing *k = context;
+  const product *p = k->p;
+  size_t row = index * k->rows, rows = p->m - row < k->rows ? p->m - row : k->rows;
+  const ci_gemm *gemm = p->compute->gemm;
+  if (!atomic_load(&p->compute->cancelled))
+    gemm->pack(rows, k->inner, p->x + row * p->ldx, p->ldx, (char *)p->compute->packed + row * gemm->packed_bytes(k->inner));
+}
+
+/* Parts wide enough that a row, read from afar, is used often; cut by rows too until there are enough of them, each of which
+ * orders the weights again. */
+static void cut_packed(product *p, size_t outputs, bool is_across) {
+  enum { WIDE = 288, LEAST_ROWS = 192, ENOUGH = 4 };
+  const ci_weight *w = p->w;
+  size_t step = !is_across && w->type->block > 32 ? w->type->block : 32, parts = (outputs + WIDE - 1) / WIDE;
+  p->part = round_up((outputs + parts - 1) / parts, step);
+  size_t tiles = 1;
+  while (parts * tiles < ENOUGH && p->m / (tiles * 2) >= LEAST_ROWS) tiles *= 2;
+  p->tile = round_up((p->m + tiles - 1) / tiles, p->compute->gemm->pack_rows);
+  p->row_tiles = (p->m + p->tile - 1) / p->tile;
+}
+
+static void run_packed(ci_compute *c, const product *whole, bool is_across) {
+  const ci_weight *w = whole->w;
+  size_t outputs = is_across ? w->a : w->b, group = c->gemm->pack_rows, inner = is_across ? w->b : w->a;
+  size_t row_bytes = c->gemm->packed_bytes(inner), most = MOST_PACKED / row_bytes / group * group;
+  if (most < group) most = group;
+  if (most > whole->m) most = round_up(whole->m, group);
+  if (c->packed_size < most * row_bytes) {
+    ci_free(c->packed);
+    c->packed = ci_alloc(most, row_bytes);
+    c->packed_size = c->packed ? most * row_bytes : 0;
+    if (!c->packed) {
+      atomic_store(&c->no_memory, true);
+      return;
+    }
+  }
+  product p = *whole;
+  p.packed = c->packed;
+  p.packed_row = row_bytes;
+  for (size_t row = 0; row < whole->m; row += most) {
+    p.m = whole->m - row < most ? whole->m - row : most;
+    p.x = whole->x + row * p.ldx;
+    p.y = whole->y + row * p.ldy;
+    cut_packed(&p, outputs, is_across);
+    packing k = {&p, inner, group};
+    ci_pool_run(c->pool, (p.m + group - 1) / group, pack_part, &k);
+    ci_pool_run(c->pool, (outputs + p.part - 1) / p.part * p.row_tiles, is_across ? across_part : along_part, &p);
+  }
+}
+
 static void run(ci_compute *c, product *p, bool is_across) {
   const ci_weight *w = p->w;
   if (!p->m || atomic_load(&c->cancelled)) return;
@@ -318,6 +391,8 @@ static void run(ci_compute *c, product *p, bool is_across) {
   if (own && !(p->prepared = w->type->prepare(c, w, p->m, p->x, p->ldx))) return;
   if (!is_across && goes_by_inputs(p))
     run_by_inputs(c, p);
+  else if (!own && c->gemm->pack && c->gemm->worth_packing(p->m, outputs, is_across ? w->b : w->a))
+    run_packed(c, p, is_across);
   else
     ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, is_across ? across_part : along_part, p);
 }

@@ -22,6 +22,8 @@ typedef struct {
   struct ci_int8_rows **int8_rows; /* [threads + 1] rows in 8 bits: each thread's own, and those of whole products */
   float **scratch;                 /* [threads] growing scratch for ops */
   size_t *scratch_size;            /* [threads] in floats */
+  void *packed;                    /* rows in the back end's own order */
+  size_t packed_size;              /* bytes */
   float *partial;                  /* sums of parts of one row against many inputs */
   size_t partial_size;
   size_t gemm_rows; /* sum over products of weights of their rows m */
@@ -104,6 +106,7 @@ typedef struct ci_weight_part {
   const float *x;
   float *y; /* the part's first column */
   bool accumulate;
+  const void *packed; /* all of x's rows as the back end has packed them, or NULL */
 } ci_weight_part;
 /* On the calling thread, whose number in the pool is `thread`. Counts nothing. */
 void ci_weight_part_run(ci_compute *compute, const ci_weight_part *part, bool forward, int thread);

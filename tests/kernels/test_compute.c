@@ -148,7 +148,9 @@ static void larger_than_a_panel(void **state) {
       check(&c, &(product){types[t], 3, 96 * 1024 + 37, by_input, 5});
       check(&c, &(product){types[t], 2 * 1024 + 100, 96, by_input, 3});
       check(&c, &(product){types[t], 300, 1100, by_input, 20});
+      check(&c, &(product){types[t], 610, 700, by_input, 430});
     }
+  check(&c, &(product){"F32", 40, 6400, false, 460}); /* more rows than are packed at a time */
   check(&c, &(product){"F32", 70, 90, false, 500});
   check(&c, &(product){"F32", 70, 90, true, 500});
   check(&c, &(product){"F16", 70, 90, false, 500});

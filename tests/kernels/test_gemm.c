@@ -65,6 +65,71 @@ static void back_ends(void **state) {
   assert_true(count >= 2);
 }
 
+/* Parts of a product whose rows are packed once give the bits of the whole product. */
+static void packed(void **state) {
+  (void)state;
+  enum { M = 100, N = 90, K = 300, PART = 33, FIRST = 64 };
+  uint64_t random = 5;
+  float *a = random_array(&random, M * K), *b = random_array(&random, N * K), *whole = malloc(M * N * sizeof *whole),
+        *parts = malloc(M * N * sizeof *parts);
+  const ci_gemm *g;
+  for (size_t index = 0; (g = ci_gemm_at(index)) != NULL; index++) {
+    if (!g->available() || !g->pack) continue;
+    assert_true(g->worth_packing(M, N, K));
+    assert_int_equal(FIRST % g->pack_depth, 0);
+    size_t rows = (M + g->pack_rows - 1) / g->pack_rows * g->pack_rows;
+    void *packed = aligned_alloc(64, rows * g->packed_bytes(K));
+    g->pack(M, K, a, K, packed);
+    for (int transposed = 0; transposed < 2; transposed++) {
+      size_t ldb = transposed ? K : N;
+      g->multiply(transposed, M, N, FIRST, a, K, b, ldb, whole, N, 0);
+      g->multiply(transposed, M, N, K - FIRST, a + FIRST, K, b + FIRST * (transposed ? 1 : N), ldb, whole, N, 1);
+      for (size_t j = 0; j < N; j += PART) {
+        const float *columns = b + j * (transposed ? K : 1);
+        size_t n = N - j < PART ? N - j : PART;
+        g->multiply_packed(transposed, M, n, FIRST, packed, K, 0, columns, ldb, parts + j, N, 0);
+        g->multiply_packed(transposed, M, n, K - FIRST, packed, K, FIRST, columns + FIRST * (transposed ? 1 : N), ldb,
+                           parts + j, N, 1);
+      }
+      assert_memory_equal(whole, parts, M * N * sizeof *whole);
+    }
+    free(packed);
+  }
+  free(a);
+  free(b);
+  free(whole);
+  free(parts);
+}
+
+/* float32 in parts of bfloat16: large and small numbers next to each other keep their digits. */
+static void digits(void **state) {
+  (void)state;
+  enum { M = 64, N = 64, K = 64 };
+  uint64_t random = 3;
+  float *a = random_array(&random, M * K), *b = random_array(&random, K * N), *c = malloc(M * N * sizeof *c);
+  for (size_t i = 0; i < M * K; i++)
+    a[i] = ldexpf(a[i], (int)(i / K) - M / 2), b[i] = ldexpf(b[i], M / 2 - (int)(i % N));
+  const ci_gemm *g;
+  for (size_t index = 0; (g = ci_gemm_at(index)) != NULL; index++) {
+    if (!g->available()) continue;
+    g->multiply(false, M, N, K, a, K, b, N, c, N, 0);
+    for (size_t i = 0; i < M; i++)
+      for (size_t j = 0; j < N; j++) {
+        double exact = 0, size = 0;
+        for (size_t k = 0; k < K; k++) {
+          double term = (double)a[i * K + k] * (double)b[k * N + j];
+          exact += term;
+          size += fabs(term);
+        }
+        if (!(fabs(exact - (double)c[i * N + j]) <= 4e-7 * size))
+          fail_msg("%s: %.9g, expected %.9g", g->id, (double)c[i * N + j], exact);
+      }
+  }
+  free(a);
+  free(b);
+  free(c);
+}
+
 static volatile sig_atomic_t signals_seen;
 
 static void on_signal(int number) {
@@ -111,6 +176,7 @@ static void names(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(back_ends), cmocka_unit_test(signals), cmocka_unit_test(names)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(back_ends), cmocka_unit_test(packed), cmocka_unit_test(digits),
+                                     cmocka_unit_test(signals), cmocka_unit_test(names)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
