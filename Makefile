@@ -12,7 +12,7 @@ SECONDS     ?= 20
 PYTHON      ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-notebook test-hub sanitize fuzz format install uninstall clean
+.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-notebook test-hub sanitize fuzz docs format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
@@ -60,6 +60,11 @@ fuzz: ## every parser's fuzz target for SECONDS (20) each; needs clang-14
 	@cmake -G Ninja -S . -B $(FUZZ) -DCMAKE_C_COMPILER=clang-14 -DCMAKE_CXX_COMPILER=clang++-14 -DCINSEQ_FUZZ=ON >/dev/null
 	@ninja -C $(FUZZ) --quiet fuzz_targets
 	@tests/fuzz/run $(FUZZ) $(SECONDS)
+
+docs: build ## the documentation site, build/site, by mkdocs-material (PyPI); a warning is an error
+	@PYTHON=$(PYTHON) scripts/with_packages.sh $(BUILD)/python-docs "mkdocs-material mkdocstrings[python] ruff" \
+	  env CINSEQ=$(CINSEQ) NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet --site-dir $(BUILD)/site
+	@test ! -f $(BUILD)/site/index.html || echo "$(BUILD)/site/index.html"
 
 format: ## clang-format over the whole tree
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i

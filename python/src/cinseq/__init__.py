@@ -11,29 +11,29 @@ import sys
 from typing import Any
 
 from . import attr, data, utils
-from ._library import describe, library, take
+from ._library import library, take
 from .attr import list_feature_attribution_methods, list_step_functions, register_step_function
 from .data import FeatureAttributionOutput, merge_attributions, show_attributions
 from .data.aggregator import list_aggregation_functions, list_aggregators
-from .models import AttributionModel, list_supported_frameworks, load_model
+from .models import AttributionModel, list_supported_frameworks, load_model, register_model_config
+from .utils.id_utils import explain
 
 __version__: str = library.version().decode()
 
 
-def explain(identifier: str) -> None:
-    """Prints what a method, step function, aggregator or aggregation function of that id does."""
-    for kind in ("methods", "scores", "aggregators", "functions"):
-        for row in describe(kind):
-            if row["id"] == identifier:
-                print(f"{identifier}: {row['help']}")
-                for option in row.get("options", ()):
-                    print(f"  {option['name']} = {option['default']!r}: {option['help']}")
-                return
-    raise ValueError(f"there is no method, step function or aggregator {identifier!r}")
+def get_version() -> str:
+    """cinseq's version."""
+    return __version__
 
 
 def install_as(name: str) -> None:
-    """Makes `import NAME` find cinseq, with the modules that there are: install_as("inseq")."""
+    """Makes `import NAME` find cinseq, with all of its modules: install_as("inseq")."""
+    import importlib
+    import pkgutil  # here, since importing cinseq is to be quick
+
+    for found in pkgutil.walk_packages(__path__, __name__ + "."):
+        if "._" not in found.name:
+            importlib.import_module(found.name)
     for path, module in list(sys.modules.items()):
         if path == __name__ or path.startswith(__name__ + "."):
             sys.modules[name + path[len(__name__):]] = module
@@ -52,6 +52,7 @@ __all__ = [
     "build_info",
     "data",
     "explain",
+    "get_version",
     "install_as",
     "list_aggregation_functions",
     "list_aggregators",
@@ -60,6 +61,7 @@ __all__ = [
     "list_supported_frameworks",
     "load_model",
     "merge_attributions",
+    "register_model_config",
     "register_step_function",
     "show_attributions",
     "utils",

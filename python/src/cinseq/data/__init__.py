@@ -1,4 +1,5 @@
 """Inseq's module inseq.data."""
+from .aggregator import list_aggregation_functions, list_aggregators
 from .attribution import (
     CoarseFeatureAttributionSequenceOutput,
     FeatureAttributionOutput,
@@ -17,6 +18,8 @@ __all__ = [
     "FeatureAttributionStepOutput",
     "GranularFeatureAttributionSequenceOutput",
     "MultiDimensionalFeatureAttributionSequenceOutput",
+    "list_aggregation_functions",
+    "list_aggregators",
     "merge_attributions",
     "show_attributions",
 ]

@@ -9,6 +9,7 @@ from .attribution_model import AttributionModel, ModelHandle
 from .decoder_only import DecoderOnlyAttributionModel
 from .encoder_decoder import EncoderDecoderAttributionModel
 from .huggingface_model import HuggingfaceDecoderOnlyModel, HuggingfaceEncoderDecoderModel, HuggingfaceModel
+from .model_config import ModelConfig, register_model_config
 
 
 def list_supported_frameworks() -> list[str]:
@@ -44,6 +45,8 @@ __all__ = [
     "HuggingfaceDecoderOnlyModel",
     "HuggingfaceEncoderDecoderModel",
     "HuggingfaceModel",
+    "ModelConfig",
     "list_supported_frameworks",
     "load_model",
+    "register_model_config",
 ]

@@ -1,5 +1,19 @@
 """Inseq's module inseq.utils: what is public of it."""
+from .._display import in_notebook as isnotebook
 from ..errors import LengthMismatchError, MissingAttributionMethodError, UnknownAttributionMethodError
 from .typing import TokenWithId
 
-__all__ = ["LengthMismatchError", "MissingAttributionMethodError", "TokenWithId", "UnknownAttributionMethodError"]
+
+def get_default_device() -> str:
+    """Where models run."""
+    return "cpu"
+
+
+__all__ = [
+    "LengthMismatchError",
+    "MissingAttributionMethodError",
+    "TokenWithId",
+    "UnknownAttributionMethodError",
+    "get_default_device",
+    "isnotebook",
+]

@@ -1,8 +1,9 @@
 """Inseq's module inseq.utils.typing: what results are made of."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, Union
 
 
 @dataclass
@@ -27,5 +28,13 @@ class TokenWithId:
     __hash__ = None  # type: ignore[assignment]
 
 
-OneOrMoreTokenSequences = Any
-TextInput = Any
+TextInput = Union[str, Sequence[str]]
+OneOrMoreIdSequences = Sequence[Sequence[int]]
+OneOrMoreTokenSequences = Sequence[Sequence[str]]
+OneOrMoreTokenWithIdSequences = Sequence[Sequence[TokenWithId]]
+OneOrMoreAttributionSequences = Sequence[Sequence[float]]
+ScorePrecision = Literal["float32", "float16", "float8"]
+IndexSpan = Union[tuple[int, int], Sequence[tuple[int, int]]]
+OneOrMoreIndices = Union[int, list[int], tuple[int, int]]
+OneOrMoreIndicesDict = dict[int, OneOrMoreIndices]
+ModelIdentifier = str

@@ -1,0 +1,4 @@
+"""Inseq's module inseq.data.viz."""
+from .attribution import show_attributions
+
+__all__ = ["show_attributions"]
