@@ -134,6 +134,13 @@ CINSEQ_API int cinseq_model_download(const char *name, const char *request_json,
  * uses them, -1: none), and the tokenizer's class, kind, size and its own special ids.
  * NULL: no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_model_info(const cinseq_model *model);
+/* The modules of transformers that hold the model's weights, as a JSON array of dotted paths from the outside in: "transformer",
+ * "transformer.h", "transformer.h.0", ... What "target_layer" takes; more than one block is refused there. NULL: no memory. Free
+ * with cinseq_free. */
+CINSEQ_API char *cinseq_model_modules(const cinseq_model *model);
+/* The model's settings as a JSON object {"config.json": {}, "generation_config.json": {}}, the second only where there is one:
+ * with model_kwargs and the architecture's defaults in the first. NULL: no memory. Free with cinseq_free. */
+CINSEQ_API char *cinseq_model_files(const cinseq_model *model);
 /* The path of the model's file that is mapped at address (a SIGBUS handler's si_addr); NULL: none. It only reads: a
  * signal handler may call it. Lives as the model. */
 CINSEQ_API const char *cinseq_model_file_at(const cinseq_model *model, const void *address);
@@ -149,6 +156,17 @@ CINSEQ_API int cinseq_encode(const cinseq_model *model, const char *text, const 
 /* The text of ids, count of them. skip_special: leave special tokens out (0: no). Free with cinseq_free. */
 CINSEQ_API int cinseq_decode(const cinseq_model *model, const int32_t *ids, size_t count, int skip_special, char **text,
                              cinseq_error *error);
+/* What transformers' tokenizer object answers, as a JSON object: "class", "kind", "vocab_size", "length" (of its get_vocab), "ids"
+ * (the largest id + 1), "special_tokens" {"eos_token": "</s>", ...}, "all_special_tokens", "all_special_ids",
+ * "additional_special_tokens", "chat_template" (or null), "languages" {code: id}, "src_lang" and "tgt_lang" of tokenizers that
+ * have languages; "model_max_length", "padding_side" and "truncation_side" where tokenizer_config.json says them. NULL: no memory.
+ * Free with cinseq_free. */
+CINSEQ_API char *cinseq_tokenizer_info(const cinseq_model *model);
+/* A conversation as a prompt, by the model's chat template: what apply_chat_template(tokenize=False) gives, special tokens
+ * included. messages: [{"role": "user", "content": text}, ...] as JSON, or only what the user says. options_json: NULL, or
+ * {"chat_template": another template, "variables": {"add_generation_prompt": true, "tools": [], ...}}. Free with cinseq_free. */
+CINSEQ_API int cinseq_chat(const cinseq_model *model, const char *messages, const char *options_json, char **prompt,
+                           cinseq_error *error);
 /* The token of an id as the tokenizer writes it, NULL: there is none. Lives as the model. */
 CINSEQ_API const char *cinseq_token(const cinseq_model *model, int32_t id);
 /* The id of a token, -1: there is none. */

@@ -1,5 +1,7 @@
 /* What a model is, for people and scripts. */
 #include "api/session.h"
+#include "api/c_locale.h"
+#include "models/modules.h"
 #include <math.h>
 #include <string.h>
 
@@ -65,5 +67,33 @@ char *cinseq_model_info(const cinseq_model *handle) {
                                                    t->bos, "eos", t->eos, "pad", t->pad, "unk", t->unk));
   char *text = failed ? NULL : ci_json_text(info, JSON_INDENT(1));
   json_decref(info);
+  return text;
+}
+
+/* As text; the reference is taken. NULL: memory is out. */
+static char *taken(json_t *value) {
+  char *text = value ? ci_json_text(value, JSON_COMPACT) : NULL;
+  json_decref(value);
+  return text;
+}
+
+char *cinseq_model_modules(const cinseq_model *handle) {
+  json_t *paths;
+  locale_t before = ci_locale_enter();
+  char *text = ci_model_modules(handle->model, &paths, NULL) ? NULL : taken(paths);
+  ci_locale_leave(before);
+  return text;
+}
+
+char *cinseq_model_files(const cinseq_model *handle) {
+  const ci_model *m = handle->model;
+  locale_t before = ci_locale_enter();
+  json_t *files = json_object();
+  bool failed = !files || json_object_set_new(files, "config.json", json_deep_copy(m->config)) ||
+                (m->generation_config &&
+                 json_object_set_new(files, "generation_config.json", json_deep_copy(m->generation_config)));
+  if (failed) json_decref(files);
+  char *text = failed ? NULL : taken(files);
+  ci_locale_leave(before);
   return text;
 }

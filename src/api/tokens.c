@@ -3,6 +3,7 @@
 #include "api/session.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "tokenizers/chat.h"
 #include <string.h>
 
 typedef struct {
@@ -76,6 +77,42 @@ int cinseq_decode(const cinseq_model *model, const int32_t *ids, size_t count, i
   ci_text_add(&text, "");
   if (!status && !(*out = ci_text_take(&text))) status = ci_fail_memory(err);
   ci_text_free(&text);
+  ci_locale_leave(before);
+  return (int)status;
+}
+
+char *cinseq_tokenizer_info(const cinseq_model *model) {
+  json_t *facts;
+  locale_t before = ci_locale_enter();
+  char *text = ci_tokenizer_describe(model->model->tokenizer, &facts, NULL) ? NULL : ci_json_text(facts, JSON_COMPACT);
+  json_decref(facts);
+  ci_locale_leave(before);
+  return text;
+}
+
+typedef struct {
+  const char *chat_template;
+  json_t *variables;
+} chat_arguments;
+
+static const ci_option chat_options[] = {
+    {"chat_template", NULL, CI_WORD, offsetof(chat_arguments, chat_template), "null", 0, 0, NULL, "Another template."},
+    {"variables", NULL, CI_TABLE, offsetof(chat_arguments, variables), "{}", 0, 0, NULL, "What the template may use."},
+    CI_OPTIONS_END};
+
+int cinseq_chat(const cinseq_model *model, const char *messages, const char *options_json, char **prompt,
+                cinseq_error *err) {
+  chat_arguments arg;
+  json_t *object = NULL, *keep = json_array();
+  locale_t before = ci_locale_enter();
+  *prompt = NULL;
+  ci_status status = keep ? CI_OK : ci_fail_memory(err);
+  if (!status && options_json) status = ci_json_parse("options", options_json, strlen(options_json), &object, err);
+  if (!status) status = ci_options_parse(chat_options, "options", object, &arg, keep, NULL, err);
+  if (!status)
+    status = ci_tokenizer_chat_with(model->model->tokenizer, messages, arg.chat_template, arg.variables, prompt, err);
+  json_decref(object);
+  json_decref(keep);
   ci_locale_leave(before);
   return (int)status;
 }

@@ -18,8 +18,8 @@ static ci_weight load(ci_builder *b, const char *name, size_t outputs, size_t in
   return ci_weight_module(b, key, outputs, inputs, by_input);
 }
 
-int ci_add_linear_named(ci_builder *b, const char *node, const char *name, int x, size_t outputs, size_t inputs, bool biased,
-                        bool by_input) {
+int ci_add_linear_named(ci_builder *b, const char *node, const char *name, int x, size_t outputs, size_t inputs,
+                        bool biased, bool by_input) {
   char key[NAME];
   ci_weight w = load(b, name, outputs, inputs, by_input);
   return ci_add_linear(b, node, x, w, biased ? ci_vector(b, join(key, name, ".bias"), outputs) : NULL);
@@ -33,6 +33,7 @@ static const float *factors(ci_builder *b, const ci_norm_style *style, const cha
   if (!style->plus_one) return weight;
   float *sum = ci_build_alloc(b, n, sizeof *sum);
   for (size_t i = 0; sum && weight && i < n; i++) sum[i] = 1 + weight[i];
+  ci_note_origin(b, sum, n * sizeof *sum, weight);
   return sum;
 }
 
@@ -42,21 +43,26 @@ static const float *offsets(ci_builder *b, const ci_norm_style *style, const cha
   return none ? NULL : ci_vector(b, join(key, name, ".bias"), n);
 }
 
-static size_t width_of(const ci_builder *b, int node) { return b->status ? 0 : b->model->graph.nodes[node].width; }
+static size_t width_of(const ci_builder *b, int node) {
+  return b->status ? 0 : b->model->graph.nodes[node].width;
+}
 
 int ci_add_norm(ci_builder *b, const ci_norm_style *style, const char *name, int x) {
   size_t n = width_of(b, x);
-  return ci_add_group_norm(b, name, style->op, x, 1, factors(b, style, name, n), offsets(b, style, name, n), style->epsilon);
+  return ci_add_group_norm(b, name, style->op, x, 1, factors(b, style, name, n), offsets(b, style, name, n),
+                           style->epsilon);
 }
 
 /* `count` copies of [n], or `count` vectors of it read one by one, in a row. NULL stays NULL. */
 static const float *repeated(ci_builder *b, const float *one, size_t n, size_t count) {
   float *all = one ? ci_build_alloc(b, count * n, sizeof *all) : NULL;
   for (size_t i = 0; all && i < count; i++) memcpy(all + i * n, one, n * sizeof *all);
+  ci_note_origin(b, all, count * n * sizeof *all, one);
   return all;
 }
 
-static const float *listed(ci_builder *b, const ci_norm_style *style, const char *name, size_t n, size_t count, bool bias) {
+static const float *listed(ci_builder *b, const ci_norm_style *style, const char *name, size_t n, size_t count,
+                           bool bias) {
   float *all = ci_build_alloc(b, count * n, sizeof *all);
   for (size_t i = 0; all && i < count; i++) {
     char member[NAME];
@@ -64,6 +70,7 @@ static const float *listed(ci_builder *b, const ci_norm_style *style, const char
     const float *one = bias ? offsets(b, style, member, n) : factors(b, style, member, n);
     if (!one) return NULL;
     memcpy(all + i * n, one, n * sizeof *all);
+    ci_note_origin(b, all + i * n, n * sizeof *all, one);
   }
   return all;
 }
@@ -74,6 +81,7 @@ static const float *flattened(ci_builder *b, const char *name, size_t heads, siz
   ci_weight w = ci_weight_linear(b, join(key, name, ".weight"), heads, dim);
   float *all = ci_build_alloc(b, heads * dim, sizeof *all);
   if (all) w.type->panel(ci_kernels_best(), &w, 0, heads, 0, dim, all);
+  ci_note_origin(b, all, heads * dim * sizeof *all, w.data);
   return all;
 }
 
@@ -84,8 +92,10 @@ static int head_norm(ci_builder *b, const ci_attention_shape *s, const char *nam
   const float *scale, *bias;
   if (b->status) return 0;
   switch (s->norm) {
-  case CI_NORM_NONE: return x;
-  case CI_NORM_ROW: return ci_add_norm(b, style, name, x);
+  case CI_NORM_NONE:
+    return x;
+  case CI_NORM_ROW:
+    return ci_add_norm(b, style, name, x);
   case CI_NORM_HEADS:
     scale = repeated(b, factors(b, style, name, dim), dim, heads);
     bias = repeated(b, offsets(b, style, name, dim), dim, heads);
@@ -101,7 +111,8 @@ static int head_norm(ci_builder *b, const ci_attention_shape *s, const char *nam
   return ci_add_group_norm(b, name, style->op, x, heads, scale, bias, style->epsilon);
 }
 
-/* What the parts of one matrix have in common while an attention layer is built: the whole product's node, once it is there. */
+/* What the parts of one matrix have in common while an attention layer is built: the whole product's node, once it is
+ * there. */
 typedef struct {
   const ci_attention_shape *s;
   const char *scope;
@@ -116,24 +127,28 @@ static int stretch(ci_builder *b, const layer *l, const char *node, const ci_pro
   ci_weight w = load(b, p->weight, s->fused, inputs, s->by_input);
   if (b->status) return 0;
   w = ci_weight_cut(&w, p->part.first, outputs);
-  const float *bias = s->biased ? ci_vector_part(b, join(key, p->weight, ".bias"), s->fused, p->part.first, outputs) : NULL;
+  const float *bias =
+      s->biased ? ci_vector_part(b, join(key, p->weight, ".bias"), s->fused, p->part.first, outputs) : NULL;
   return ci_add_linear(b, node, x, w, bias);
 }
 
-/* A projection's product. Parts that lie together are products of their own with those rows of the matrix; others are columns
- * of the whole product. */
+/* A projection's product. Parts that lie together are products of their own with those rows of the matrix; others are
+ * columns of the whole product. */
 static int project(ci_builder *b, layer *l, const char *node, const ci_projection *p, int x, size_t outputs) {
   const ci_attention_shape *s = l->s;
   char whole[NAME];
-  if (!p->part.count) return ci_add_linear_named(b, node, p->weight, x, outputs, width_of(b, x), s->biased, s->by_input);
+  if (!p->part.count)
+    return ci_add_linear_named(b, node, p->weight, x, outputs, width_of(b, x), s->biased, s->by_input);
   if (p->part.count == 1) return stretch(b, l, node, p, x, outputs);
   if (l->fused < 0)
-    l->fused = ci_add_linear_named(b, join(whole, l->scope, ".projections"), p->weight, x, s->fused, width_of(b, x), s->biased, s->by_input);
+    l->fused = ci_add_linear_named(b, join(whole, l->scope, ".projections"), p->weight, x, s->fused, width_of(b, x),
+                                   s->biased, s->by_input);
   return ci_add_columns(b, node, l->fused, &p->part);
 }
 
 /* From the product to what attention reads. The last node is called `last`; those before it, `last`_projection, ... */
-static int prepare(ci_builder *b, layer *l, const char *last, const ci_projection *p, int x, size_t heads, const char *norm, bool turned) {
+static int prepare(ci_builder *b, layer *l, const char *last, const ci_projection *p, int x, size_t heads,
+                   const char *norm, bool turned) {
   const ci_attention_shape *s = l->s;
   bool normed = norm && s->norm != CI_NORM_NONE, clipped = s->clip > 0;
   turned = turned && s->rope;
@@ -177,7 +192,8 @@ static int half(ci_builder *b, const ci_mlp_shape *s, const char *node, int x, s
   ci_weight w = load(b, s->up, 2 * s->inner, width, s->by_input);
   if (b->status) return 0;
   w = ci_weight_cut(&w, index * s->inner, s->inner);
-  const float *bias = s->biased ? ci_vector_part(b, join(key, s->up, ".bias"), 2 * s->inner, index * s->inner, s->inner) : NULL;
+  const float *bias =
+      s->biased ? ci_vector_part(b, join(key, s->up, ".bias"), 2 * s->inner, index * s->inner, s->inner) : NULL;
   return ci_add_linear(b, node, x, w, bias);
 }
 

@@ -22,6 +22,15 @@ void *ci_build_alloc(ci_builder *b, size_t count, size_t size) {
   return memory;
 }
 
+void ci_note_origin(ci_builder *b, const void *data, size_t bytes, const void *source) {
+  ci_model *m = b->model;
+  if (b->status || !data || !source) return;
+  if (ci_reserve((void **)&m->origins, &m->origin_capacity, m->origin_count + 1, sizeof *m->origins))
+    b->status = ci_fail_memory(b->err);
+  else
+    m->origins[m->origin_count++] = (ci_origin){data, bytes, source};
+}
+
 void ci_build_section(ci_builder *b, ci_space_id space, const char *scope_format, int index) {
   b->space = space;
   b->section = b->model->graph.sections++;
@@ -38,7 +47,10 @@ static const ci_tensor *look_up(ci_builder *b, const char *name) {
   const char *prefix = b->model->architecture->prefix;
   snprintf(full, sizeof full, "%s%s", b->weights, name);
   const ci_tensor *tensor = ci_tensors_find(b->model->tensors, full);
-  if (!tensor && ci_starts_with(full, prefix)) tensor = ci_tensors_find(b->model->tensors, full + strlen(prefix));
+  if (!tensor && *prefix && ci_starts_with(full, prefix)) {
+    tensor = ci_tensors_find(b->model->tensors, full + strlen(prefix));
+    b->model->base_alone = b->model->base_alone || tensor;
+  }
   if (!tensor) {
     snprintf(other, sizeof other, "%s%s", prefix, full);
     tensor = ci_tensors_find(b->model->tensors, other);
@@ -135,6 +147,7 @@ static const float *widened(ci_builder *b, const ci_tensor *t, size_t first, siz
   if (!copy) return NULL;
   ci_tensor_widen(t, first, n, copy);
   ci_load_vector(b, t, copy, n);
+  ci_note_origin(b, copy, n * sizeof *copy, t->data);
   return copy;
 }
 

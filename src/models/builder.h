@@ -72,6 +72,9 @@ const float *ci_vector_if_there(ci_builder *b, const char *name, size_t n);
 const float *ci_small_matrix(ci_builder *b, const char *name, size_t rows, size_t columns);
 /* n floats with the same value. */
 const float *ci_vector_of(ci_builder *b, double value, size_t n);
+/* Remembers what [bytes] at data, which a node reads instead of the file's, were made of: the address of numbers of a tensor,
+ * or of such numbers. Modules are found by it. data NULL: nothing was made. */
+void ci_note_origin(ci_builder *b, const void *data, size_t bytes, const void *source);
 void *ci_build_alloc(ci_builder *b, size_t count, size_t size);
 
 /* Nodes. Each returns its number (0 after an error). */

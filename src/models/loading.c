@@ -278,6 +278,7 @@ ci_weight ci_load_weight(ci_builder *b, const ci_tensor *t, const ci_weight *w, 
       quantize_weight(b, t, w, made);
     else
       narrow_weight(b, w, made);
+    ci_note_origin(b, made->data, w->a * w->b * (quantizes ? sizeof(int8_t) : sizeof(uint16_t)), t->data);
     if (is_mapped(b, t)) ci_mapping_forget(t->data, bytes_of(t));
   }
   if (made->scale) return *made;

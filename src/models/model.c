@@ -121,7 +121,7 @@ static ci_status build_graph(ci_model *model, ci_warn *warn, void *context, ci_e
     model->vocabulary = graph->nodes[graph->logits].width;
     warn_unused(model, b.used, warn, context);
   }
-  ci_free(b.used);
+  model->used = b.used;
   ci_free(b.made);
   ci_pool_close(b.pool);
   return b.status;
@@ -264,6 +264,8 @@ void ci_model_close(ci_model *model) {
   json_decref(model->generation_config);
   ci_free(model->graph.nodes);
   ci_free(model->loading.modules);
+  ci_free(model->origins);
+  ci_free(model->used);
   ci_arena_close(model->arena);
   ci_free(model->path);
   ci_free(model->name);

@@ -25,6 +25,13 @@ typedef struct {
 /* Rows by index; NULL past the end. */
 const ci_architecture *ci_architecture_at(size_t index);
 
+/* Numbers that were made of a tensor's, or of other such numbers: widened, converted, in another order. */
+typedef struct {
+  const void *data;
+  size_t bytes;
+  const void *source; /* an address among what they were made of */
+} ci_origin;
+
 typedef struct {
   char *path;
   char *name; /* what results call it where that is not the path: a name of the hub; or NULL */
@@ -37,6 +44,10 @@ typedef struct {
   ci_tokenizer *tokenizer;
   ci_arena *arena;
   ci_graph graph;
+  ci_origin *origins; /* in the order in which they were made */
+  size_t origin_count, origin_capacity;
+  bool base_alone; /* names of the checkpoint's tensors lack the base model's prefix */
+  unsigned char *used; /* [tensors] whether the model reads it */
   size_t vocabulary;
   int64_t bos, eos, pad, unk; /* as Inseq resolves them (spec 1.1); -1: none */
   int64_t decoder_start;      /* -1: decoder-only */

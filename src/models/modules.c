@@ -7,33 +7,67 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bytes of a tensor, or made of one. */
+typedef struct {
+  const char *data;
+  size_t bytes;
+  const ci_tensor *tensor;
+} span;
+
 typedef struct {
   const ci_model *model;
-  const char *path;          /* "model.layers.3.mlp" */
-  const ci_tensor **tensors; /* [count] by address of their data */
+  const char *path; /* "model.layers.3.mlp" */
+  span *spans;      /* [count] by address */
   size_t count;
   bool *inside; /* [nodes] */
 } search;
 
 static int by_address(const void *x, const void *y) {
-  const ci_tensor *a = *(const ci_tensor *const *)x, *b = *(const ci_tensor *const *)y;
+  const span *a = x, *b = y;
   if (a->data != b->data) return (uintptr_t)a->data < (uintptr_t)b->data ? -1 : 1;
-  return a < b ? 1 : a > b ? -1 : 0; /* of tied ones the first is found */
+  return a->tensor < b->tensor ? 1 : a->tensor > b->tensor ? -1 : 0; /* of tied ones the first is found */
 }
 
-/* The tensor that an address lies in; NULL: none, as for copies. */
+/* The tensor that an address lies in or was made of; NULL: none. */
 static const ci_tensor *tensor_at(const search *s, const void *address) {
   size_t low = 0, high = s->count;
   while (low < high) {
     size_t middle = (low + high) / 2;
-    if (s->tensors[middle]->data <= address)
+    if ((uintptr_t)s->spans[middle].data <= (uintptr_t)address)
       low = middle + 1;
     else
       high = middle;
   }
-  const ci_tensor *t = low ? s->tensors[low - 1] : NULL;
-  size_t bytes = t ? t->count / ci_dtype_block(t->type) * ci_dtype_size(t->type) : 0;
-  return t && (const char *)address < (const char *)t->data + bytes ? t : NULL;
+  const span *found = low ? &s->spans[low - 1] : NULL;
+  return found && (uintptr_t)address - (uintptr_t)found->data < found->bytes ? found->tensor : NULL;
+}
+
+/* The tensor of origin i: its source lies in a tensor, or was made a little earlier. */
+static const ci_tensor *tensor_of_origin(const search *s, size_t i) {
+  const ci_origin *all = s->model->origins;
+  for (size_t k = i; k-- > 0;)
+    if ((uintptr_t)all[i].source - (uintptr_t)all[k].data < all[k].bytes) return tensor_of_origin(s, k);
+  return tensor_at(s, all[i].source);
+}
+
+/* Spans of tensors first, then what was made of them. */
+static ci_status open_spans(search *s, ci_error *err) {
+  const ci_model *model = s->model;
+  size_t tensors = ci_tensors_count(model->tensors), room = tensors + model->origin_count;
+  const ci_tensor **origins = ci_alloc(model->origin_count, sizeof *origins);
+  s->spans = room < tensors ? NULL : ci_alloc(room, sizeof *s->spans);
+  if (!s->spans || !origins) return ci_free(origins), ci_fail_memory(err);
+  for (; s->count < tensors; s->count++) {
+    const ci_tensor *t = ci_tensors_at(model->tensors, s->count);
+    s->spans[s->count] = (span){t->data, t->count / ci_dtype_block(t->type) * ci_dtype_size(t->type), t};
+  }
+  if (tensors) qsort(s->spans, tensors, sizeof *s->spans, by_address);
+  for (size_t i = 0; i < model->origin_count; i++) origins[i] = tensor_of_origin(s, i);
+  for (size_t i = 0; i < model->origin_count; i++)
+    if (origins[i]) s->spans[s->count++] = (span){model->origins[i].data, model->origins[i].bytes, origins[i]};
+  if (s->count) qsort(s->spans, s->count, sizeof *s->spans, by_address);
+  ci_free(origins);
+  return CI_OK;
 }
 
 /* What a node reads of the checkpoint. */
@@ -72,7 +106,8 @@ static bool is_normed_inside(const search *s, int node, int before) {
 static bool lies_inside(const search *s, int number) {
   const ci_node *node = &s->model->graph.nodes[number];
   const ci_tensor *weight = weight_of(s, node);
-  if (weight) return belongs(s, weight);
+  const ci_tensor *bias = node->bias ? tensor_at(s, node->bias) : NULL; /* a tied head's own */
+  if (weight) return belongs(s, weight) || (bias && belongs(s, bias));
   if (!node->input_count || is_norm(node) || node->op == &ci_op_select) return false;
   size_t inside = 0, normed = 0;
   for (int i = 0; i < node->input_count; i++) {
@@ -179,14 +214,11 @@ static ci_status find_module(search *s, const char *where, const char *name, boo
 static ci_status search_module(const ci_model *model, const char *where, const char *name, bool input, int *node,
                                ci_error *err) {
   char *path = normalise(name);
-  search s = {.model = model, .path = path, .count = ci_tensors_count(model->tensors)};
-  s.tensors = ci_alloc(s.count, sizeof *s.tensors);
+  search s = {.model = model, .path = path};
   s.inside = ci_alloc_zeroed((size_t)model->graph.count, sizeof *s.inside);
-  ci_status status = path && s.tensors && s.inside ? CI_OK : ci_fail_memory(err);
-  for (size_t i = 0; i < s.count && !status; i++) s.tensors[i] = ci_tensors_at(model->tensors, i);
-  if (!status) qsort(s.tensors, s.count, sizeof *s.tensors, by_address);
+  ci_status status = path && s.inside ? open_spans(&s, err) : ci_fail_memory(err);
   if (!status) status = find_module(&s, where, name, input, node, err);
-  ci_free(s.tensors);
+  ci_free(s.spans);
   ci_free(s.inside);
   ci_free(path);
   return status;
@@ -204,4 +236,36 @@ ci_status ci_model_node(const ci_model *model, const char *where, const char *na
   if (status) return status;
   if (*node < 0) return ci_fail(err, CI_EINVAL, where, "\"%.100s\" reads token ids, which are not attributed", name);
   return CI_OK;
+}
+
+/* Adds the modules that a tensor lies in, from the outside in. */
+static ci_status add_modules(json_t *seen, json_t *paths, char *name, ci_error *err) {
+  for (char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.')) {
+    *dot = 0;
+    bool failed = !json_object_get(seen, name) && (json_object_set_new_nocheck(seen, name, json_true()) ||
+                                                   json_array_append_new(paths, json_string_nocheck(name)));
+    *dot = '.';
+    if (failed) return ci_fail_memory(err);
+  }
+  return CI_OK;
+}
+
+ci_status ci_model_modules(const ci_model *model, json_t **paths, ci_error *err) {
+  const char *prefix = model->base_alone ? model->architecture->prefix : "";
+  json_t *seen = json_object();
+  *paths = json_array();
+  ci_status status = seen && *paths ? CI_OK : ci_fail_memory(err);
+  for (size_t i = 0; i < ci_tensors_count(model->tensors) && !status; i++) {
+    const char *tensor = ci_tensors_at(model->tensors, i)->name;
+    if (!model->used[i] || !ci_utf8_valid(tensor, strlen(tensor))) continue;
+    ci_text name = {0};
+    ci_text_add_format(&name, "%s%s", prefix, tensor);
+    status = name.failed ? ci_fail_memory(err) : add_modules(seen, *paths, name.data, err);
+    ci_text_free(&name);
+  }
+  json_decref(seen);
+  if (!status) return CI_OK;
+  json_decref(*paths);
+  *paths = NULL;
+  return status;
 }

@@ -9,4 +9,8 @@
 ci_status ci_model_node(const ci_model *model, const char *where, const char *name, bool input, int *node,
                         ci_error *err);
 
+/* The modules of transformers that hold the model's weights, by their dotted paths, in the order of the file: an array of
+ * texts, "model", "model.layers", "model.layers.0", ... *paths: json_decref. */
+ci_status ci_model_modules(const ci_model *model, json_t **paths, ci_error *err);
+
 #endif

@@ -87,22 +87,38 @@ static json_t *messages_of(const char *text) {
   return messages;
 }
 
-ci_status ci_tokenizer_chat(const ci_tokenizer *t, const char *text, char **prompt, ci_error *err) {
+/* The template's variables: special tokens, tools and documents (none), what the caller has, messages. NULL: no memory.
+ */
+static json_t *variables_of(const ci_chat *chat, const char *text, const json_t *given) {
+  json_t *variables = json_deep_copy(chat->specials), *own = given ? json_deep_copy(given) : json_object();
+  bool failed = !variables || !own || json_object_set_new(variables, "tools", json_null()) ||
+                json_object_set_new(variables, "documents", json_null()) ||
+                json_object_set_new(variables, "add_generation_prompt", json_boolean(!given)) ||
+                json_object_update(variables, own) || json_object_set_new(variables, "messages", messages_of(text));
+  json_decref(own);
+  if (!failed) return variables;
+  json_decref(variables);
+  return NULL;
+}
+
+ci_status ci_tokenizer_chat_with(const ci_tokenizer *t, const char *text, const char *source, const json_t *variables,
+                                 char **prompt, ci_error *err) {
   const ci_chat *chat = &t->chat;
   *prompt = NULL;
-  if (!chat->source)
+  if (!source && !chat->source)
     return ci_fail(err, CI_EINVAL, "chat",
                    "the model has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json)");
   ci_template *template;
-  ci_status status = ci_template_open(chat->where, chat->source, strlen(chat->source), &template, err);
+  const char *where = source ? "chat_template" : chat->where, *used = source ? source : chat->source;
+  ci_status status = ci_template_open(where, used, strlen(used), &template, err);
   if (status) return status;
-  json_t *variables = json_copy(chat->specials);
-  if (!variables || json_object_set_new(variables, "messages", messages_of(text)) ||
-      json_object_set_new(variables, "add_generation_prompt", json_true()) ||
-      json_object_set_new(variables, "tools", json_null()) || json_object_set_new(variables, "documents", json_null()))
-    status = ci_fail_memory(err);
-  if (!status) status = ci_template_render(template, variables, prompt, err);
-  json_decref(variables);
+  json_t *all = variables_of(chat, text, variables);
+  status = all ? ci_template_render(template, all, prompt, err) : ci_fail_memory(err);
+  json_decref(all);
   ci_template_close(template);
   return status;
+}
+
+ci_status ci_tokenizer_chat(const ci_tokenizer *t, const char *text, char **prompt, ci_error *err) {
+  return ci_tokenizer_chat_with(t, text, NULL, NULL, prompt, err);
 }

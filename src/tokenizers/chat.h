@@ -21,5 +21,9 @@ void ci_chat_close(ci_chat *chat);
 /* text: what the user says, or messages as JSON: [{"role": "system", "content": "..."}, ...]. *prompt: free with
  * ci_free. It holds the special tokens already. */
 ci_status ci_tokenizer_chat(const ci_tokenizer *tokenizer, const char *text, char **prompt, ci_error *err);
+/* source: another template; NULL: the tokenizer's. variables: an object, what it may use besides "messages" and the special
+ * tokens, which it may replace; NULL: a generation prompt, no tools, no documents. */
+ci_status ci_tokenizer_chat_with(const ci_tokenizer *tokenizer, const char *text, const char *source, const json_t *variables,
+                                 char **prompt, ci_error *err);
 
 #endif

@@ -40,6 +40,8 @@ struct ci_tokenizer {
   ci_tokenizer_facts facts;
   ci_chat chat;
   char *class_name;
+  json_t *settings;                  /* those of tokenizer_config.json that say how it is called, see describe.c */
+  const ci_language_rule *languages; /* NULL: its texts have none */
 };
 
 /* Adds added_tokens_decoder and the special tokens to tokenizer->added, and to the vocabulary those that it lacks.

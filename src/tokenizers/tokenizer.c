@@ -167,6 +167,18 @@ static int longest_first(const void *a, const void *b) {
   return (x < y) - (x > y);
 }
 
+/* Copies: a reference count is nothing that threads may share. */
+static ci_status keep_settings(ci_tokenizer *t, const ci_tokenizer_source *source, ci_error *err) {
+  static const char *const kept[] = {"model_max_length", "padding_side", "truncation_side", "src_lang", "tgt_lang"};
+  t->languages = ci_source_languages(source);
+  t->settings = json_object();
+  for (size_t i = 0; t->settings && i < sizeof kept / sizeof *kept; i++) {
+    const json_t *value = json_object_get(source->settings, kept[i]);
+    if (value && json_object_set_new(t->settings, kept[i], json_deep_copy(value))) return ci_fail_memory(err);
+  }
+  return t->settings ? CI_OK : ci_fail_memory(err);
+}
+
 static ci_status finish(ci_tokenizer *t, const ci_tokenizer_source *source, ci_error *err) {
   ci_text name = {0};
   ci_text_add_format(&name, "%s%s", source->class_name, source->row.fast ? "Fast" : "");
@@ -180,6 +192,8 @@ static ci_status finish(ci_tokenizer *t, const ci_tokenizer_source *source, ci_e
     if (id >= 0) t->special_ids[id] = true;
     t->by_length[i] = token->content;
   }
+  ci_status status = keep_settings(t, source, err);
+  if (status) return status;
   qsort(t->by_length, t->specials.count, sizeof *t->by_length, longest_first);
   t->facts = (ci_tokenizer_facts){.unk = ci_tokenizer_role(t, source, "unk_token"),
                                   .pad = ci_tokenizer_role(t, source, "pad_token"),
@@ -224,6 +238,7 @@ void ci_tokenizer_close(ci_tokenizer *t) {
   ci_free(t->special_ids);
   ci_free(t->by_length);
   ci_free(t->class_name);
+  json_decref(t->settings);
   ci_chat_close(&t->chat);
   ci_free(t);
 }

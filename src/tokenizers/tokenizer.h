@@ -58,6 +58,9 @@ typedef struct {
 } ci_tokenizer_facts;
 const ci_tokenizer_facts *ci_tokenizer_get_facts(const ci_tokenizer *tokenizer);
 
+/* All that a program can ask of transformers' tokenizer object, see cinseq_tokenizer_info. *facts: json_decref. */
+ci_status ci_tokenizer_describe(const ci_tokenizer *tokenizer, json_t **facts, ci_error *err);
+
 /* The table's rows for `cinseq_describe("tokenizers")`. */
 typedef struct {
   const char *id;

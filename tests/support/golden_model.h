@@ -84,6 +84,7 @@ static inline void golden_close(ci_model *model) {
   ci_tensors_close(model->tensors);
   json_decref(model->config);
   ci_free(model->graph.nodes);
+  ci_free(model->origins);
   ci_arena_close(model->arena);
   ci_free(model->path);
 }
