@@ -42,8 +42,16 @@ void ci_amx_pack_left(const float *a, size_t lda, size_t rows, size_t depth, uin
     }
 }
 
+/* How many parts there are: whole[p] has the bits of all values of part p. */
+static size_t parts_of(const __m512i whole[PARTS]) {
+  size_t parts = PARTS;
+  while (parts > 1 && !_mm512_test_epi32_mask(whole[parts - 1], whole[parts - 1])) parts--;
+  return parts;
+}
+
 /* of b[depth, columns] */
-static void pack_columns(const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel) {
+static size_t pack_columns(const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel) {
+  __m512i whole[PARTS] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
   const __mmask16 some[2] = {first_lanes(columns), columns > LANES ? first_lanes(columns - LANES) : 0};
   for (size_t k = 0; k < (depth + STEP - 1) / STEP * STEP; k += 2) {
     uint16_t *to = panel + k / STEP * STEP_VALUES + k % STEP * LANES;
@@ -51,11 +59,13 @@ static void pack_columns(const float *b, size_t ldb, size_t columns, size_t dept
       __m512 x = _mm512_maskz_loadu_ps(k < depth ? some[half] : 0, b + k * ldb + half * LANES);
       __m512 y = _mm512_maskz_loadu_ps(k + 1 < depth ? some[half] : 0, b + (k + 1) * ldb + half * LANES);
       for (int p = 0; p < PARTS; p++) {
-        __m512i low = _mm512_srli_epi32(take_high(&x), 16);
-        _mm512_store_si512(to + p * 2 * TILE + half * TILE, _mm512_or_si512(take_high(&y), low));
+        __m512i low = _mm512_srli_epi32(take_high(&x), 16), pair = _mm512_or_si512(take_high(&y), low);
+        whole[p] = _mm512_or_si512(whole[p], pair);
+        _mm512_store_si512(to + p * 2 * TILE + half * TILE, pair);
       }
     }
   }
+  return parts_of(whole);
 }
 
 /* rows[i] lane j becomes rows[j] lane i, of 16 x 16 numbers of 32 bits. */
@@ -82,7 +92,8 @@ static inline void transpose(__m512i rows[LANES]) {
 }
 
 /* of b[columns, depth] */
-static void pack_rows(const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel) {
+static size_t pack_rows(const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel) {
+  __m512i whole[PARTS] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
   for (size_t k = 0; k < depth; k += STEP, panel += STEP_VALUES)
     for (size_t half = 0; half < 2; half++) {
       __m512i tile[PARTS][LANES], parts[PARTS];
@@ -90,7 +101,7 @@ static void pack_rows(const float *b, size_t ldb, size_t columns, size_t depth, 
         size_t column = half * LANES + i;
         for (int p = 0; p < PARTS; p++) parts[p] = _mm512_setzero_si512();
         if (column < columns) split_row(b + column * ldb + k, depth - k, parts);
-        for (int p = 0; p < PARTS; p++) tile[p][i] = parts[p];
+        for (int p = 0; p < PARTS; p++) tile[p][i] = parts[p], whole[p] = _mm512_or_si512(whole[p], parts[p]);
       }
       for (int p = 0; p < PARTS; p++) {
         transpose(tile[p]);
@@ -98,10 +109,11 @@ static void pack_rows(const float *b, size_t ldb, size_t columns, size_t depth, 
           _mm512_store_si512(panel + (size_t)p * 2 * TILE + half * TILE + i * STEP, tile[p][i]);
       }
     }
+  return parts_of(whole);
 }
 
-void ci_amx_pack_right(bool transposed, const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel) {
-  (transposed ? pack_rows : pack_columns)(b, ldb, columns, depth, panel);
+size_t ci_amx_pack_right(bool transposed, const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel) {
+  return (transposed ? pack_rows : pack_columns)(b, ldb, columns, depth, panel);
 }
 
 enum { HIGH = 0, MIDDLE = 2 * TILE, LOW = 4 * TILE };
@@ -123,7 +135,8 @@ static inline void add_products(void) {
 }
 
 /* c[STEP, STEP] (+)= left right over `steps` steps of two panels; the order loads the fewest tiles. */
-static void multiply_panels(const uint16_t *left, const uint16_t *right, size_t steps, float *c, size_t ldc, bool add) {
+static void multiply_panels(const uint16_t *left, const uint16_t *right, size_t steps, size_t parts, float *c,
+                            size_t ldc, bool add) {
   size_t stride = ldc * sizeof *c;
   __asm__ volatile(""
                    :
@@ -141,13 +154,17 @@ static void multiply_panels(const uint16_t *left, const uint16_t *right, size_t 
     _tile_zero(3);
   }
   for (size_t s = 0; s < steps; s++, left += STEP_VALUES, right += STEP_VALUES) {
-    load_left(left + HIGH);
-    load_right(right + LOW);
-    add_products();
-    load_right(right + MIDDLE);
-    add_products();
+    if (parts > 1) {
+      load_left(left + HIGH);
+      if (parts > 2) {
+        load_right(right + LOW);
+        add_products();
+      }
+      load_right(right + MIDDLE);
+      add_products();
+    }
     load_left(left + MIDDLE);
-    add_products();
+    if (parts > 1) add_products();
     load_right(right + HIGH);
     add_products();
     load_left(left + LOW);
@@ -162,20 +179,20 @@ static void multiply_panels(const uint16_t *left, const uint16_t *right, size_t 
 }
 
 /* At an edge of c, where fewer are there, through a copy: the same sums in the same order. */
-static void multiply_edge(const uint16_t *left, const uint16_t *right, size_t steps, size_t rows, size_t columns,
-                          float *c, size_t ldc, bool add) {
+static void multiply_edge(const uint16_t *left, const uint16_t *right, size_t steps, size_t parts, size_t rows,
+                          size_t columns, float *c, size_t ldc, bool add) {
   _Alignas(64) float copy[STEP * STEP] = {0};
   for (size_t i = 0; add && i < rows; i++) memcpy(copy + i * STEP, c + i * ldc, columns * sizeof *c);
-  multiply_panels(left, right, steps, copy, STEP, add);
+  multiply_panels(left, right, steps, parts, copy, STEP, add);
   for (size_t i = 0; i < rows; i++) memcpy(c + i * ldc, copy + i * STEP, columns * sizeof *c);
 }
 
-void ci_amx_multiply(const uint16_t *left, const uint16_t *right, size_t steps, size_t rows, size_t columns, float *c,
-                     size_t ldc, bool add) {
+void ci_amx_multiply(const uint16_t *left, const uint16_t *right, size_t steps, size_t parts, size_t rows,
+                     size_t columns, float *c, size_t ldc, bool add) {
   if (rows == STEP && columns == STEP)
-    multiply_panels(left, right, steps, c, ldc, add);
+    multiply_panels(left, right, steps, parts, c, ldc, add);
   else
-    multiply_edge(left, right, steps, rows, columns, c, ldc, add);
+    multiply_edge(left, right, steps, parts, rows, columns, c, ldc, add);
 }
 
 void ci_amx_begin(void) {

@@ -7,9 +7,11 @@
  * Intelligence Datatype For Higher-Precision Computations", 2019). Parts below 2^-126 count as 0 and an infinity comes
  * out as NaN.
  *
+ * Weights that came from bfloat16 have one part, and take three products; float16 has two and takes five.
+ *
  * Left: rows of numbers along the depth, 16 in a tile. Right: columns, of which a tile holds pairs of depths. A step is
- * 32 rows by 32 columns by 32 deep: 24 products of tiles, 4 sums. y = x W^T has one of its matrices turned over while
- * it is put into tiles: the one with fewer rows.
+ * 32 rows by 32 columns by 32 deep: 24 products of tiles, 4 sums. In y = x W^T, W is turned over while it is put into
+ * tiles.
  *
  * The process needs the system's permission for the tiles' registers; it is asked for once, and kept. */
 #include "kernels/gemm.h"
@@ -29,6 +31,7 @@ enum { STEP = CI_AMX_STEP, DEEP = 128, WIDE = 288, PANEL_VALUES = DEEP / STEP * 
 
 typedef struct {
   uint16_t left[PANEL_VALUES], right[WIDE / STEP][PANEL_VALUES];
+  size_t parts[WIDE / STEP]; /* of right */
 } workspace;
 
 static bool permitted(void) {
@@ -71,7 +74,8 @@ typedef struct {
 static void multiply_block(workspace *w, bool transposed, size_t m, size_t n, size_t l, size_t k, const left_side *left,
                            const float *b, size_t ldb, float *c, size_t ldc, bool add) {
   for (size_t j = 0; j < n; j += STEP)
-    ci_amx_pack_right(transposed, b + j * (transposed ? ldb : 1), ldb, least(n - j, STEP), k, w->right[j / STEP]);
+    w->parts[j / STEP] =
+        ci_amx_pack_right(transposed, b + j * (transposed ? ldb : 1), ldb, least(n - j, STEP), k, w->right[j / STEP]);
   for (size_t i = 0; i < m; i += STEP) {
     size_t rows = least(m - i, STEP);
     const uint16_t *panel = w->left;
@@ -80,7 +84,8 @@ static void multiply_block(workspace *w, bool transposed, size_t m, size_t n, si
     else
       ci_amx_pack_left(left->a + i * left->lda + l, left->lda, rows, k, w->left);
     for (size_t j = 0; j < n; j += STEP)
-      ci_amx_multiply(panel, w->right[j / STEP], steps_of(k), rows, least(n - j, STEP), c + i * ldc + j, ldc, add);
+      ci_amx_multiply(panel, w->right[j / STEP], steps_of(k), w->parts[j / STEP], rows, least(n - j, STEP),
+                      c + i * ldc + j, ldc, add);
   }
 }
 
