@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CI_PANEL_FLOATS = 96 * 1024 };
+enum { CI_PANEL_FLOATS = 96 * 1024, CI_LEAST_PART = 16 * 1024 /* operations that are worth another thread */ };
 
 struct ci_int8_rows;
 
