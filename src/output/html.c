@@ -11,12 +11,13 @@
  * translucent, so that they are right on light and on dark paper. Text comes from anywhere: page.h. */
 #include "output/html.h"
 #include "cinseq.h"
+#include "output/blob.h"
 #include "output/result_info.h"
 #include "output/view.h"
 #include <string.h>
 
-/* Input and output as headings; the output of a decoder-only model goes on in the input's line. */
-static void add_texts(ci_page *p, size_t at) {
+void ci_html_texts(ci_page *p, const ci_sequence *sequence) {
+  size_t at = (size_t)(sequence - p->result->sequences);
   const char *input = ci_info_text(p->result->info, "input_texts", at),
              *output = ci_info_text(p->result->info, "generated_texts", at);
   const char *heading = p->options->fragment ? "div" : "h2";
@@ -45,9 +46,8 @@ static ci_status add_section(ci_page *p, size_t at, ci_error *err) {
   const ci_sequence *sequence = &p->result->sequences[at];
   ci_status status = ci_heat_table_check(sequence, view->rank, err);
   if (status) return status;
-  ci_text_add(p->out, "<section>\n");
-  add_texts(p, at);
-  status = view->html ? view->html(p, sequence, err) : ci_html_tables(p, sequence, err);
+  ci_text_add(p->out, view->script ? "<section class=\"ci-wide\">\n" : "<section>\n");
+  status = view->html(p, sequence, err);
   ci_text_add(p->out, "</section>\n");
   return status;
 }
@@ -93,10 +93,24 @@ static void add_header(ci_text *out, const json_t *info, const char *method) {
   ci_text_add(out, "</dl>\n</header>\n");
 }
 
+/* Whatever a token may say: nothing is loaded, and no script runs but the view's. */
+static void add_policy(ci_text *out, const ci_embedded *script) {
+  ci_text_add(out,
+              "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'");
+  if (script) {
+    ci_text_add(out, "; script-src 'sha256-");
+    ci_base64_add(out, script->sha256, sizeof script->sha256);
+    ci_text_add(out, "'");
+  }
+  ci_text_add(out, "\">\n");
+}
+
 static void add_head(ci_text *out, const ci_page *p, const char *method) {
   const char *model = ci_info_model(p->result->info);
   ci_text_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
+                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+  add_policy(out, ci_view_of(p->options)->script);
+  ci_text_add(out, "<title>");
   ci_html_foreign(out, method ? method : "Attributions", false);
   if (model) ci_text_add(out, " · ");
   if (model) ci_html_foreign(out, model, false);
@@ -114,12 +128,32 @@ static ci_status add_sections(ci_page *p, ci_error *err) {
     ci_text_add(p->out, ci_page_style);
     ci_text_add(p->out, "</style>\n");
   }
+  const ci_embedded *script = ci_view_of(p->options)->script;
   for (size_t i = 0; i < p->result->count && !status; i++) status = add_section(p, i, err);
+  if (script) {
+    ci_text_add(p->out, "<style>\n");
+    ci_text_add_n(p->out, ci_live_style.text, ci_live_style.length);
+    ci_text_add(p->out, "</style>\n<script>");
+    ci_text_add_n(p->out, script->text, script->length);
+    ci_text_add(p->out, "</script>\n");
+  }
   ci_text_add(p->out, "</div>\n");
   return status;
 }
 
-ci_status ci_html_write(const ci_result *result, const ci_show_options *options, ci_text *out, ci_error *err) {
+/* Whether tables are so large that a browser would take long to lay them out. */
+static bool is_large(const ci_result *result) {
+  enum { MOST_CELLS = 20000 };
+  size_t cells = 0;
+  for (size_t i = 0; i < result->count; i++)
+    cells += ci_array_size(&result->sequences[i].source_attributions) +
+             ci_array_size(&result->sequences[i].target_attributions);
+  return cells > MOST_CELLS;
+}
+
+ci_status ci_html_write(const ci_result *result, const ci_show_options *given, ci_text *out, ci_error *err) {
+  ci_show_options chosen = *given, *options = &chosen;
+  if (!options->view && is_large(result)) options->view = "grid";
   ci_page p = {.result = result, .options = options, .out = out};
   const char *method = ci_info_method(result->info);
   if (!options->fragment) {

@@ -38,6 +38,13 @@ const char ci_page_style[] =
     ".cinseq.cinseq.cinseq tfoot tr:first-child>*{border-top:1px solid var(--line)}\n"
     ".cinseq.cinseq.cinseq tbody tr:hover th,.cinseq.cinseq.cinseq tfoot tr:hover th{color:var(--accent)}\n"
     ".cinseq tbody td:hover{outline:2px solid currentColor;outline-offset:-2px}\n"
+    ".cinseq .ci-name{font-size:.95em;font-weight:600}\n"
+    ".cinseq .ci-name span{margin-left:.5rem;font-weight:400;color:var(--muted)}\n"
+    ".cinseq .ci-text{max-width:min(60rem,100%);margin:.3rem 0;font-size:1.1em;line-height:1.9;overflow-wrap:anywhere}\n"
+    ".cinseq .ci-text bdi{display:inline;max-width:none;overflow:visible}\n"
+    ".cinseq .ci-text span{padding:.14em .04em;border-radius:3px}\n"
+    ".cinseq .ci-contrast{margin-top:1.2rem}\n"
+    ".cinseq .ci-for{font-size:.9em;color:var(--muted)}\n"
     ".cinseq .ci-bar{display:flex;align-items:center;gap:.6rem;margin-top:1rem;font-size:.85em;color:var(--muted);font-variant-numeric:tabular-nums}\n"
     ".cinseq .ci-bar i{width:11rem;height:.7rem;border-radius:3px;border:1px solid var(--line)}\n";
 
@@ -55,6 +62,7 @@ const char ci_page_frame_style[] =
     ".cinseq-page .meta dt{color:var(--muted)}\n"
     ".cinseq-page .meta dd{overflow-wrap:anywhere}\n"
     ".cinseq-page section{width:fit-content;min-width:min(100%,32rem);max-width:100%;margin:1.6rem 0 0;padding:1.25rem 1.4rem 1.4rem;background:var(--paper);border:1px solid var(--line);border-radius:10px}\n"
+    ".cinseq-page .ci-wide{width:auto}\n"
     ".cinseq-page td{color:#000}\n"
     "@media screen and (prefers-color-scheme:dark){.cinseq-page td{color:#fff}}\n"
     ".cinseq-page footer{margin-top:1.2rem;font-size:.8rem;color:var(--muted)}\n"

@@ -133,6 +133,7 @@ ci_status ci_html_tables(ci_page *p, const ci_sequence *s, ci_error *err) {
   ci_status status = ci_view_tables(s, p->options, &tables, err);
   if (!status) {
     ci_heat_limits limits = ci_heat_table_limits(s, p->options->min_val, p->options->max_val);
+    ci_html_texts(p, s);
     ci_text_add(p->out, "<div class=\"ci-tables\">\n");
     for (size_t i = 0; i < tables.count; i++) ci_html_table(p, s, &tables.items[i], &limits);
     ci_text_add(p->out, "</div>\n");

@@ -49,3 +49,9 @@ void ci_html_color(ci_text *out, double score, const ci_heat_limits *limits) {
   ci_text_add_format(out, " style=\"background:#%02x%02x%02x%02x%s\"", end.red, end.green, end.blue, opacity,
                      black ? "" : ";color:#fff");
 }
+
+bool ci_html_spaced(const ci_token *tokens, size_t at) {
+  const char *token = tokens[at].token;
+  return at > 0 && (tokens[at].word == CI_WORD_BEGINS || ci_starts_with(token, "▁") || ci_starts_with(token, "Ġ") ||
+                    *token == ' ');
+}

@@ -36,3 +36,8 @@ ci_status ci_layers_view_tables(const ci_sequence *s, const ci_show_options *opt
     }
   return status;
 }
+
+ci_status ci_layers_view_html(ci_page *p, const ci_sequence *s, ci_error *err) {
+  static const int axes[] = {0, 2};
+  return ci_granular_maps_html(p, s, axes, err);
+}

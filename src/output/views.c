@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const ci_view views[] = {
-#define CI_VIEW(id, help, rank, shares, options, tables, html) {id, help, rank, shares, options, tables, html},
+#define CI_VIEW(id, help, rank, sum, shares, options, tables, html, script)                                            \
+  {id, help, rank, sum, shares, options, tables, html, script},
 #include "output/views.def"
 #undef CI_VIEW
 };
@@ -31,6 +32,16 @@ ci_status ci_view_named(const char *id, const ci_view **view, ci_error *err) {
 const ci_view *ci_view_of(const ci_show_options *options) {
   const ci_view *view = NULL;
   return ci_view_named(options->view, &view, NULL) ? views : view;
+}
+
+ci_status ci_view_options_read(const ci_option *table, const ci_show_options *options, void *own, json_t **keep,
+                               ci_error *err) {
+  json_t *others = json_array(); /* keys that are not the view's */
+  *keep = json_array();
+  ci_status status = *keep && others ? ci_options_parse(table, "options", options->arguments, own, *keep, others, err)
+                                     : ci_fail_memory(err);
+  json_decref(others);
+  return status;
 }
 
 /* ---- dimensions ---- */
@@ -63,12 +74,13 @@ static int rank_of(const ci_result *result) {
   return 0;
 }
 
-/* Means of the last dimensions until `rank` are left, as Inseq takes them. */
-static ci_status reduce_to(int rank, const ci_result *result, const json_t *arguments, ci_result **out, ci_error *err) {
+/* The last dimensions are reduced until `rank` are left. */
+static ci_status reduce_to(int rank, const char *function, const ci_result *result, const json_t *arguments,
+                           ci_result **out, ci_error *err) {
   json_t *names = json_array();
   bool failed = !names;
   for (int i = rank_of(result); i > rank && !failed; i--)
-    failed = json_array_append_new(names, json_string("mean")) != 0;
+    failed = json_array_append_new(names, json_string(function)) != 0;
   ci_status status = failed ? ci_fail_memory(err) : ci_result_aggregate(result, names, arguments, out, err);
   json_decref(names);
   return status;
@@ -83,7 +95,7 @@ static ci_status reduce_rest(const ci_view *view, const ci_show_options *options
   for (size_t i = 0; i < sizeof spent / sizeof *spent && arguments; i++) json_object_del(arguments, spent[i]);
   ci_status status = !arguments        ? ci_fail_memory(err)
                      : view->rank == 2 ? ci_result_aggregate(*result, NULL, arguments, &flat, err)
-                                       : reduce_to(view->rank, *result, arguments, &flat, err);
+                                       : reduce_to(view->rank, "mean", *result, arguments, &flat, err);
   json_decref(arguments);
   ci_result_close(*result);
   *result = flat;
@@ -109,10 +121,12 @@ ci_status ci_view_prepare(const ci_view *view, const ci_result *result, const ci
   *out = NULL;
   ci_status status = check_rank(view, result, err);
   if (status) return status;
-  status = names ? ci_result_aggregate(result, names, options->arguments, out, err)
-           : view->rank == 2
-               ? ci_result_aggregate(result, NULL, options->arguments, out, err)
-               : reduce_to(view->rank ? view->rank : rank_of(result), result, options->arguments, out, err);
+  bool sum = view->sum && result->count && result->sequences[0].kind == CI_GRANULAR;
+  if (names || (view->rank == 2 && !sum))
+    status = ci_result_aggregate(result, names, options->arguments, out, err);
+  else
+    status = reduce_to(view->rank ? view->rank : rank_of(result), sum ? "sum" : "mean", result, options->arguments, out,
+                       err);
   if (!status && names && view->rank) status = reduce_rest(view, options, out, err);
   bool shares = view->shares && !names && !json_is_false(json_object_get(options->arguments, "normalize"));
   for (size_t i = 0; shares && !status && i < (*out)->count; i++)

@@ -5,6 +5,8 @@ usage: browser.py [--bin build/cinseq]
 Needs chromium; without it says so and passes. Only Python's standard library. The last line is "N passed, N failed".
 """
 import argparse
+import base64
+import hashlib
 import json
 import os
 import re
@@ -62,14 +64,33 @@ onload = () => {
 BIN = BROWSER = ""
 
 
-def measure(folder, arguments, width, theme="light", edit=lambda page: page):
+def draw(folder, *arguments):
+    """The page of a command."""
     path = os.path.join(folder, "page.html")
-    done = subprocess.run([BIN, "attribute", *arguments, "--hide", "--viz_path", path], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([BIN, *arguments, "--hide", "--viz_path", path], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     with open(path, encoding="utf-8") as file:
-        page = file.read()
+        return file.read()
+
+
+def without_policy(page):
+    """The page without its policy, which would let no probe in. The policy names the page's own script and no other."""
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">\n', page)
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in re.findall("<script>(.*?)</script>", page, re.S)]
+    expected = "default-src 'none'; style-src 'unsafe-inline'" + "".join(f"; script-src 'sha256-{digest}'" for digest in digests)
+    assert policy and policy[1] == expected, policy
+    return page.replace(policy[0], "")
+
+
+def measure(folder, arguments, width, theme="light", edit=lambda page: page):
+    return ask(folder, edit(draw(folder, "attribute", *arguments)), PROBE, width, theme)
+
+
+def ask(folder, page, probe, width, theme="light"):
+    """What the probe found in the page."""
+    path = os.path.join(folder, "probed.html")
     with open(path, "w", encoding="utf-8") as file:
-        file.write(edit(page).replace("</body>", PROBE))
+        file.write(without_policy(page).replace("</body>", probe))
     done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile",
                            f"--window-size={width},900", f"--blink-settings=preferredColorScheme={int(theme == 'light')}",
                            "--virtual-time-budget=5000", "--dump-dom", "file://" + path], capture_output=True, text=True, timeout=120)
@@ -113,7 +134,7 @@ def test_right_to_left_tokens(folder):
     assert found["right_to_left"] == 1, found
 
 
-def main():
+def main(tests):
     global BIN, BROWSER
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default="build/cinseq")
@@ -122,7 +143,7 @@ def main():
     passed = failed = 0
     if not BROWSER:
         print("no chromium here: nothing was tried")
-    for name, test in list(globals().items()):
+    for name, test in list(tests.items()):
         if not BROWSER or not name.startswith("test_"):
             continue
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -137,4 +158,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(globals())

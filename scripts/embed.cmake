@@ -1,0 +1,20 @@
+# cmake -DOUT=file.c -DNAME=id -DWRAP=ON -DIN="a.js;b.js" -P embed.cmake: the files' text, one behind the other, as the ci_embedded NAME of a C
+# file (output/embedded.h), with its SHA-256. WRAP: in a function, for scripts.
+set(text "")
+foreach(file ${IN})
+  file(READ ${file} part)
+  string(APPEND text "${part}")
+endforeach()
+if(WRAP)
+  set(text "(() => {\n${text}})();\n")
+endif()
+file(WRITE ${OUT}.text "${text}")
+file(SHA256 ${OUT}.text digest)
+file(READ ${OUT}.text hex HEX)
+file(REMOVE ${OUT}.text)
+foreach(bytes hex digest)
+  string(REGEX REPLACE "(..)" "0x\\1," ${bytes} "${${bytes}}")
+  string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n" ${bytes} "${${bytes}}")
+endforeach()
+file(WRITE ${OUT} "#include \"output/embedded.h\"\nstatic const unsigned char text[] = {\n${hex}0};\n"
+  "const ci_embedded ${NAME} = {(const char *)text, sizeof text - 1, {${digest}}};\n")
