@@ -84,7 +84,7 @@ CINSEQ_API char *cinseq_build_info(void);
  * "choices", "kind", "min", "max", "help"}], ...}; "choices", "kind" (the choices are the ids of that kind), "min" and
  * "max" only where there are some. kind: "methods", "scores", "models" (architectures), "aggregators", "functions",
  * "formats", "tokenizers", "outputs" (with "endings", those of their files' names), "installed" (models by name, with
- * their folder as help) "kinds" (all of these) or "commands": the options of "open", "download", "attribute", "generate" and "show"
+ * their folder as help) "kinds" (all of these) or "commands": the options of "open", "download", "attribute", "generate", "show" and "save"
  * there are the keys of those requests. NULL: no such kind, or no memory. Free with cinseq_free. */
 CINSEQ_API char *cinseq_describe(const char *kind);
 /* Frees a text that a function of this header has returned. text may be NULL. */
@@ -268,7 +268,10 @@ CINSEQ_API int cinseq_request_check(const char *command, const char *request_jso
 
 /* Saves as Inseq 0.7's JSON file, whole or not at all: the real Inseq loads it. */
 CINSEQ_API int cinseq_result_save(const cinseq_result *result, const char *path, cinseq_error *error);
-/* Loads such a file, written by Inseq or by cinseq. *result is closed with cinseq_result_close. */
+/* The same with choices of Inseq's save(): options_json is NULL or an object with the keys of "save", "scores_precision"
+ * ("float32", "float16", "float8"), "compress", "use_primitives", "ndarray_compact". */
+CINSEQ_API int cinseq_result_save_as(const cinseq_result *result, const char *path, const char *options_json, cinseq_error *error);
+/* Loads such a file, written by Inseq (0.5 to 0.7) or by cinseq, also one that is compressed with gzip. *result is closed with cinseq_result_close. */
 CINSEQ_API int cinseq_result_load(const char *path, cinseq_result **result, cinseq_error *error);
 /* The same of a text: what cinseq_result_render gives as "json". Arrays may be null, to be set after. CINSEQ_EINVAL says
  * where it is none. */

@@ -98,8 +98,9 @@ ci_status ci_sequence_check(ci_sequence *sequence, const char *where, const char
 /* Makes the steps of a result that is not aggregated and has none yet. */
 ci_status ci_result_add_steps(ci_result *result, ci_error *err);
 
-/* Inseq 0.7.1's file (spec 5). Saving is whole or not at all. */
-ci_status ci_result_save(const ci_result *result, const char *path, ci_error *err);
+/* Inseq 0.7.1's file (spec 5). Saving is whole or not at all. options_json: ci_saving_options, or NULL. */
+ci_status ci_result_save(const ci_result *result, const char *path, const char *options_json, ci_error *err);
+/* The same, those of Inseq 0.5 and 0.6, and any of them in gzip. */
 ci_status ci_result_load(const char *path, ci_result **result, ci_error *err);
 
 #endif

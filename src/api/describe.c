@@ -10,6 +10,7 @@
 #include "kernels/kernels.h"
 #include "models/model.h"
 #include "output/output.h"
+#include "output/saving.h"
 #include "output/view.h"
 #include "scores/score.h"
 #include "tokenizers/tokenizer.h"
@@ -167,6 +168,7 @@ static void describe_commands(json_t *rows) {
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
     json_array_append_new(rows, describe_row(commands[i].id, commands[i].help, commands[i].options));
   add_show_options(json_object_get(json_array_get(rows, json_array_size(rows) - 1), "options"));
+  json_array_append_new(rows, describe_row("save", "Save a result.", ci_saving_options));
 }
 
 static void describe_functions(json_t *rows) {

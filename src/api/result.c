@@ -8,7 +8,14 @@
 
 int cinseq_result_save(const cinseq_result *result, const char *path, cinseq_error *err) {
   locale_t before = ci_locale_enter();
-  ci_status status = ci_result_save(result, path, err);
+  ci_status status = ci_result_save(result, path, NULL, err);
+  ci_locale_leave(before);
+  return (int)status;
+}
+
+int cinseq_result_save_as(const cinseq_result *result, const char *path, const char *options_json, cinseq_error *err) {
+  locale_t before = ci_locale_enter();
+  ci_status status = ci_result_save(result, path, options_json, err);
   ci_locale_leave(before);
   return (int)status;
 }

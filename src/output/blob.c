@@ -2,6 +2,7 @@
 #include "output/blob.h"
 #include "base/memory.h"
 #include "formats/format.h"
+#include "output/ndarray.h"
 #include <math.h>
 #include <string.h>
 
@@ -52,10 +53,36 @@ bool ci_base64_decode(const char *text, size_t length, uint8_t *out, size_t *out
   return true;
 }
 
+/* Floating point of less than 32 bits: a sign, an exponent, a fraction. */
+typedef struct {
+  const char *name;
+  size_t size;
+  int fraction, bias;
+  uint16_t largest, past, nan; /* codes: the largest number, what stands for larger ones, NaN */
+} narrow_type;
+
+/* torch's: float16 has infinities, float8_e4m3fn has none. */
+static const narrow_type narrow_types[] = {[CI_SAVE_FLOAT16] = {"F16", 2, 10, 15, 0x7bff, 0x7c00, 0x7e00},
+                                           [CI_SAVE_FLOAT8] = {"F8_E4M3", 1, 3, 7, 0x7e, 0x7e, 0x7f}};
+
+/* value = n 2^(exponent - fraction), with n a whole number: n has fraction + 1 bits, or fewer at the least exponent.
+ * What rounding carries over makes the next exponent by itself. */
+static uint16_t narrow(const narrow_type *t, float value) {
+  uint16_t sign = signbit(value) ? (uint16_t)(1u << (8 * t->size - 1)) : 0;
+  int exponent, least = 1 - t->bias;
+  if (isnan(value)) return t->nan;
+  if (isinf(value)) return (uint16_t)(sign | t->past);
+  frexpf(value, &exponent);
+  exponent = value == 0 || exponent - 1 < least ? least : exponent - 1;
+  double n = nearbyint(ldexp(fabs((double)value), t->fraction - exponent));
+  double code = ldexp(exponent + t->bias - 1, t->fraction) + n;
+  return (uint16_t)(sign | (code > t->largest ? t->past : (uint16_t)code));
+}
+
 /* The length of the header, the header, filled up with spaces to a multiple of 8. */
-static void write_header(const ci_array *array, size_t bytes, ci_text *blob) {
+static void write_header(const ci_array *array, const char *type, size_t bytes, ci_text *blob) {
   ci_text header = {0};
-  ci_text_add_format(&header, "{\"%s\":{\"dtype\":\"%s\",\"shape\":[", NAME, array->integers ? "I64" : "F32");
+  ci_text_add_format(&header, "{\"%s\":{\"dtype\":\"%s\",\"shape\":[", NAME, type);
   for (int i = 0; i < array->rank; i++) ci_text_add_format(&header, "%s%zu", i ? "," : "", array->shape[i]);
   ci_text_add_format(&header, "],\"data_offsets\":[0,%zu]}}", bytes);
   while (header.length % 8 && !header.failed) ci_text_add_n(&header, " ", 1);
@@ -73,23 +100,53 @@ static int64_t whole_number(float value) {
   return value < 0 ? INT64_MIN : INT64_MAX;
 }
 
-ci_status ci_blob_write(const ci_array *array, ci_text *out, ci_error *err) {
-  size_t count = ci_array_size(array), size = array->integers ? sizeof(int64_t) : sizeof(float);
-  size_t bytes;
+static void write_integers(const ci_array *array, ci_text *blob) {
+  for (size_t i = 0; i < ci_array_size(array); i++) {
+    int64_t whole = whole_number(array->data[i]);
+    ci_text_add_n(blob, (const char *)&whole, sizeof whole);
+  }
+}
+
+static void write_narrow(const ci_array *array, const narrow_type *type, ci_text *blob) {
+  for (size_t i = 0; i < ci_array_size(array); i++) {
+    uint16_t code = narrow(type, array->data[i]);
+    ci_text_add_n(blob, (const char *)&code, type->size);
+  }
+}
+
+ci_status ci_blob_write(const ci_array *array, ci_saved_type type, ci_text *out, ci_error *err) {
+  const narrow_type *small = type == CI_SAVE_FLOAT32 ? NULL : &narrow_types[type];
+  size_t count = ci_array_size(array), bytes;
+  size_t size = small ? small->size : array->integers ? sizeof(int64_t) : sizeof(float);
   if (__builtin_mul_overflow(count, size, &bytes)) return ci_fail_memory(err);
   ci_text blob = {0};
-  write_header(array, bytes, &blob);
-  if (array->integers)
-    for (size_t i = 0; i < count; i++) {
-      int64_t whole = whole_number(array->data[i]);
-      ci_text_add_n(&blob, (const char *)&whole, sizeof whole);
-    }
+  write_header(array, small ? small->name : array->integers ? "I64" : "F32", bytes, &blob);
+  if (small)
+    write_narrow(array, small, &blob);
+  else if (array->integers)
+    write_integers(array, &blob);
   else if (bytes)
     ci_text_add_n(&blob, (const char *)array->data, bytes);
   if (!blob.failed) ci_base64_add(out, blob.data, blob.length);
   bool failed = blob.failed || out->failed;
   ci_text_free(&blob);
   return failed ? ci_fail_memory(err) : CI_OK;
+}
+
+/* Inseq before 0.7. */
+static ci_status take_ndarray(const char *where, const char *what, const json_t *value, ci_array *array,
+                              ci_error *err) {
+  enum { MOST = sizeof array->shape / sizeof *array->shape };
+  ci_ndarray read;
+  ci_status status = ci_ndarray_read(where, what, value, &read, err);
+  if (status) return status;
+  if (read.rank > MOST)
+    status = ci_fail(err, CI_EFILE, where, "%s: has %d dimensions, expected at most %d", what, read.rank, MOST);
+  if (!status) status = ci_array_create(array, read.rank, read.shape, err);
+  if (!status) memcpy(array->data, read.data, ci_array_size(array) * sizeof *array->data);
+  if (!status) array->integers = read.integers;
+  ci_free(read.data);
+  return status;
 }
 
 static ci_status take_tensor(const char *where, const char *what, const ci_tensors *tensors, ci_array *array,
@@ -110,8 +167,9 @@ static ci_status take_tensor(const char *where, const char *what, const ci_tenso
 
 ci_status ci_blob_read(const char *where, const char *what, const json_t *value, ci_array *array, ci_error *err) {
   *array = (ci_array){0};
+  if (json_is_object(value)) return take_ndarray(where, what, value, array, err);
   if (!json_is_string(value))
-    return ci_fail(err, CI_EFILE, where, "%s: is not a base64 string (files of Inseq before 0.7 cannot be read)", what);
+    return ci_fail(err, CI_EFILE, where, "%s: is not a base64 string, nor an array of json_tricks", what);
   size_t length = json_string_length(value), decoded = 0;
   ci_tensors *tensors = ci_tensors_create();
   uint8_t *bytes = ci_alloc(length / 4 + 1, 3);

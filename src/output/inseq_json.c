@@ -4,13 +4,15 @@
  *    "attributes": {"info": {...}, "sequence_attributions": [{"__instance_type__": [..., CLASS], "attributes": {...}}],
  *                   "step_attributions": null}}
  *
- * indent 4, sorted keys, ASCII; arrays are strings (blob.h). Files that Inseq itself cannot load back are read too:
- * those with step_attributions (inseq_steps.h), and the nested tokens of clean_special_chars. */
+ * indent 4, sorted keys, ASCII; arrays are strings (blob.h), in Inseq 0.5 and 0.6 objects (ndarray.h). Files that Inseq
+ * itself cannot load back are read too: those with step_attributions (inseq_steps.h), and the nested tokens of
+ * clean_special_chars. */
 #include "base/memory.h"
-#include "output/blob.h"
 #include "output/inseq_objects.h"
 #include "output/inseq_steps.h"
 #include "output/output.h"
+#include "output/python_json.h"
+#include "output/saving.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -26,33 +28,39 @@ enum { SEQUENCE_CLASSES = sizeof ci_inseq_sequence_classes / sizeof *ci_inseq_se
 
 /* Writing: every function returns a new value, NULL when memory is out. */
 
-static json_t *new_blob(const ci_array *array) {
+typedef struct {
+  const ci_result *result;
+  ci_saved_type type;
+} writer;
+
+static json_t *new_blob(const ci_array *array, ci_saved_type type) {
   if (!array->data) return json_null();
   ci_text text = {0};
-  json_t *value = ci_blob_write(array, &text, NULL) ? NULL : json_stringn_nocheck(text.data, text.length);
+  json_t *value = ci_blob_write(array, type, &text, NULL) ? NULL : json_stringn_nocheck(text.data, text.length);
   ci_text_free(&text);
   return value;
 }
 
-static json_t *new_named(const ci_named_array *arrays, size_t count) {
+static json_t *new_named(const ci_named_array *arrays, size_t count, ci_saved_type type) {
   json_t *object = json_object();
   for (size_t i = 0; i < count && object; i++)
-    if (json_object_set_new(object, arrays[i].name, new_blob(&arrays[i].values))) {
+    if (json_object_set_new(object, arrays[i].name, new_blob(&arrays[i].values, type))) {
       json_decref(object);
       object = NULL;
     }
   return object;
 }
 
-static json_t *new_sequence(const void *sequences, size_t index) {
-  const ci_sequence *s = (const ci_sequence *)sequences + index;
+static json_t *new_sequence(const void *context, size_t index) {
+  const writer *w = context;
+  const ci_sequence *s = &w->result->sequences[index];
   json_t *a = json_object();
   a = ci_inseq_with(a, "source", ci_inseq_tokens(s->source, s->source_count));
   a = ci_inseq_with(a, "target", ci_inseq_tokens(s->target, s->target_count));
-  a = ci_inseq_with(a, "source_attributions", new_blob(&s->source_attributions));
-  a = ci_inseq_with(a, "target_attributions", new_blob(&s->target_attributions));
-  a = ci_inseq_with(a, "step_scores", new_named(s->step_scores, s->step_scores_count));
-  a = ci_inseq_with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count));
+  a = ci_inseq_with(a, "source_attributions", new_blob(&s->source_attributions, w->type));
+  a = ci_inseq_with(a, "target_attributions", new_blob(&s->target_attributions, w->type));
+  a = ci_inseq_with(a, "step_scores", new_named(s->step_scores, s->step_scores_count, w->type));
+  a = ci_inseq_with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count, w->type));
   a = ci_inseq_with(a, "attr_pos_start", json_integer((json_int_t)s->attr_pos_start));
   a = ci_inseq_with(a, "attr_pos_end", json_integer((json_int_t)s->attr_pos_end));
   return ci_inseq_instance(ci_inseq_data_module, ci_inseq_sequence_classes[s->kind], a);
@@ -63,15 +71,45 @@ static int append(const char *bytes, size_t length, void *text) {
   return ((ci_text *)text)->failed ? -1 : 0;
 }
 
-ci_status ci_inseq_json_write(const ci_result *result, const ci_show_options *options, ci_text *out, ci_error *err) {
-  (void)options;
+/* use_primitives: attributes in the place of their instance, all the way down. Takes and gives a reference. */
+static json_t *without_classes(json_t *value) {
+  json_t *attributes = json_object_get(value, "attributes"), *member;
+  if (attributes && json_object_get(value, "__instance_type__")) {
+    json_incref(attributes);
+    json_decref(value);
+    value = attributes;
+  }
+  const char *key;
+  size_t i;
+  json_object_foreach(value, key, member) {
+    if (json_object_set_new(value, key, without_classes(json_incref(member)))) break;
+  }
+  json_array_foreach(value, i, member) {
+    if (json_array_set_new(value, i, without_classes(json_incref(member)))) break;
+  }
+  return value;
+}
+
+ci_status ci_inseq_json_text(const ci_result *result, const ci_saving *saving, ci_text *out, ci_error *err) {
+  static const char *const types[] = {
+      [CI_SAVE_FLOAT32] = "float32", [CI_SAVE_FLOAT16] = "float16", [CI_SAVE_FLOAT8] = "float8"};
+  writer w = {result, CI_SAVE_FLOAT32};
+  for (ci_saved_type t = CI_SAVE_FLOAT32; t <= CI_SAVE_FLOAT8; t++)
+    if (strcmp(saving->scores_precision, types[t]) == 0) w.type = t;
   json_t *a = ci_inseq_with(json_object(), "info", json_deep_copy(result->info));
-  a = ci_inseq_with(a, "sequence_attributions", ci_inseq_array(new_sequence, result->sequences, result->count));
-  a = ci_inseq_with(a, "step_attributions", ci_inseq_steps_write(result));
+  a = ci_inseq_with(a, "sequence_attributions", ci_inseq_array(new_sequence, &w, result->count));
+  a = ci_inseq_with(a, "step_attributions", ci_inseq_steps_write(result, saving));
   json_t *root = ci_inseq_instance(ci_inseq_data_module, RESULT_CLASS, a);
+  if (root && saving->use_primitives) root = without_classes(root);
   bool failed = !root || json_dump_callback(root, append, out, JSON_INDENT(4) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
   json_decref(root);
   return failed ? ci_fail_memory(err) : CI_OK;
+}
+
+ci_status ci_inseq_json_write(const ci_result *result, const ci_show_options *options, ci_text *out, ci_error *err) {
+  static const ci_saving saving = {.scores_precision = "float32", .ndarray_compact = true};
+  (void)options;
+  return ci_inseq_json_text(result, &saving, out, err);
 }
 
 static ci_status read_named(ci_inseq_reader *r, const json_t *value, ci_named_array **arrays, size_t *count) {
@@ -174,10 +212,8 @@ static ci_status read_result(ci_inseq_reader *r, const json_t *root, ci_result *
 ci_status ci_inseq_json_read(const char *where, const char *bytes, size_t length, ci_result **result, ci_error *err) {
   *result = NULL;
   if (length == 0) return ci_fail(err, CI_EFILE, where, "is empty");
-  if (length >= 2 && (uint8_t)bytes[0] == 0x1f && (uint8_t)bytes[1] == 0x8b)
-    return ci_fail(err, CI_EFILE, where, "is compressed with gzip (save with compress=True): decompress it first");
   json_t *root;
-  ci_status status = ci_json_parse(where, bytes, length, &root, err);
+  ci_status status = ci_python_json_parse(where, bytes, length, &root, err);
   if (status) return status;
   ci_inseq_reader r = {.where = where, .what = "the file", .err = err};
   status = read_result(&r, root, result);

@@ -21,22 +21,26 @@ enum { STEP_CLASSES = sizeof step_classes / sizeof *step_classes };
 
 /* ---- writing ---- */
 
+static json_t *write(const ci_ndarray *array, const ci_saving *saving) {
+  return saving->use_primitives ? ci_ndarray_lists(array) : ci_ndarray_write(array, saving->ndarray_compact);
+}
+
 /* A batch of one; `column`: without the second dimension, which is 1. */
-static json_t *new_array(const ci_array *array, bool column) {
+static json_t *new_array(const ci_array *array, bool column, const ci_saving *saving) {
   if (!array->data) return json_null();
   ci_ndarray made = {.rank = 1, .shape = {1}, .data = array->data};
   for (int i = 0; i < array->rank && made.rank < CI_NDARRAY_RANK; i++)
     if (!column || i != 1) made.shape[made.rank++] = array->shape[i];
-  return ci_ndarray_write(&made);
+  return write(&made, saving);
 }
 
 /* Of step scores the array is a batch of one already. */
-static json_t *new_named(const ci_named_array *arrays, size_t count, bool scalars) {
+static json_t *new_named(const ci_named_array *arrays, size_t count, bool scalars, const ci_saving *saving) {
   json_t *object = json_object();
   for (size_t i = 0; i < count; i++) {
     const ci_array *values = &arrays[i].values;
     ci_ndarray scalar = {.rank = 1, .shape = {1}, .data = values->data};
-    object = ci_inseq_with(object, arrays[i].name, scalars ? ci_ndarray_write(&scalar) : new_array(values, false));
+    object = ci_inseq_with(object, arrays[i].name, scalars ? write(&scalar, saving) : new_array(values, false, saving));
   }
   return object;
 }
@@ -46,21 +50,28 @@ static json_t *new_batch(const ci_token *tokens, size_t count) {
   return list ? json_pack("[o]", list) : NULL;
 }
 
-static json_t *new_step(const void *steps, size_t index) {
-  const ci_sequence *s = (const ci_sequence *)steps + index;
+typedef struct {
+  const ci_result *result;
+  const ci_saving *saving;
+} writer;
+
+static json_t *new_step(const void *context, size_t index) {
+  const writer *w = context;
+  const ci_sequence *s = &w->result->steps[index];
   json_t *a = json_object();
   a = ci_inseq_with(a, "source", s->source_attributions.data ? new_batch(s->source, s->source_count) : json_null());
   a = ci_inseq_with(a, "prefix", new_batch(s->target, s->attr_pos_start));
   a = ci_inseq_with(a, "target", new_batch(s->target + s->attr_pos_start, 1));
-  a = ci_inseq_with(a, "source_attributions", new_array(&s->source_attributions, true));
-  a = ci_inseq_with(a, "target_attributions", new_array(&s->target_attributions, true));
-  a = ci_inseq_with(a, "step_scores", new_named(s->step_scores, s->step_scores_count, true));
-  a = ci_inseq_with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count, false));
+  a = ci_inseq_with(a, "source_attributions", new_array(&s->source_attributions, true, w->saving));
+  a = ci_inseq_with(a, "target_attributions", new_array(&s->target_attributions, true, w->saving));
+  a = ci_inseq_with(a, "step_scores", new_named(s->step_scores, s->step_scores_count, true, w->saving));
+  a = ci_inseq_with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count, false, w->saving));
   return ci_inseq_instance(ci_inseq_data_module, step_classes[s->kind], a);
 }
 
-json_t *ci_inseq_steps_write(const ci_result *result) {
-  return result->step_count ? ci_inseq_array(new_step, result->steps, result->step_count) : json_null();
+json_t *ci_inseq_steps_write(const ci_result *result, const ci_saving *saving) {
+  const writer w = {result, saving};
+  return result->step_count ? ci_inseq_array(new_step, &w, result->step_count) : json_null();
 }
 
 /* ---- reading ---- */

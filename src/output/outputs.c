@@ -1,6 +1,5 @@
-/* The table of outputs, and the one that save and load stand for. */
+/* The table of outputs. */
 #include "output/output.h"
-#include "base/file.h"
 #include "output/view.h"
 #include <string.h>
 
@@ -42,24 +41,5 @@ ci_status ci_output_render(const ci_output *output, const ci_result *result, con
                          : ci_result_aggregate(result, options->aggregators, options->arguments, &aggregated, err);
   if (!status) status = output->write(aggregated, options, out, err);
   ci_result_close(aggregated);
-  return status;
-}
-
-ci_status ci_result_save(const ci_result *result, const char *path, ci_error *err) {
-  static const ci_show_options defaults = {.color = "none"};
-  ci_text text = {0};
-  ci_status status = ci_inseq_json_write(result, &defaults, &text, err);
-  if (!status) status = ci_write_file(path, text.data, text.length, err);
-  ci_text_free(&text);
-  return status;
-}
-
-ci_status ci_result_load(const char *path, ci_result **result, ci_error *err) {
-  ci_mapping file;
-  *result = NULL;
-  ci_status status = ci_map_file(path, &file, err);
-  if (status) return status;
-  status = ci_inseq_json_read(path, (const char *)file.bytes, file.length, result, err);
-  ci_unmap_file(&file);
   return status;
 }

@@ -18,8 +18,8 @@ static void test_save_and_load(void **state) {
   ci_result *result, *again;
   ci_error err = {0};
   assert_int_equal(ci_result_load(TEST_DATA "/results/marian_occlusion_target.json", &result, &err), CI_OK);
-  assert_int_equal(ci_result_save(result, path, &err), CI_OK);
-  assert_int_equal(ci_result_save(result, path, &err), CI_OK); /* over the old file */
+  assert_int_equal(ci_result_save(result, path, NULL, &err), CI_OK);
+  assert_int_equal(ci_result_save(result, path, NULL, &err), CI_OK); /* over the old file */
   assert_int_equal(ci_result_load(path, &again, &err), CI_OK);
   assert_true(json_equal(result->info, again->info));
   const ci_array *a = &result->sequences[0].source_attributions, *b = &again->sequences[0].source_attributions;
@@ -39,7 +39,7 @@ static void test_failures(void **state) {
   assert_string_equal(err.where, "/nowhere/r.json");
   assert_null(result);
   result = ci_result_create(0);
-  assert_int_equal(ci_result_save(result, "/nowhere/r.json", &err), CI_EFILE);
+  assert_int_equal(ci_result_save(result, "/nowhere/r.json", NULL, &err), CI_EFILE);
   assert_string_equal(err.where, "/nowhere/r.json");
   ci_result_close(result);
 }

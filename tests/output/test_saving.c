@@ -1,0 +1,164 @@
+/* Results saved with each of the choices, and loaded: gzip as Python's, precision, objects without classes, Python's
+ * NaN, files of Inseq 0.5 and 0.6. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "base/file.h"
+#include "base/memory.h"
+#include "output/gzip.h"
+#include "output/output.h"
+#include "output/python_json.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char example[] = TEST_DATA "/results/marian_occlusion_target.json";
+static char folder[] = "/tmp/cinseq-saving-XXXXXX", path[64];
+
+static int make_folder(void **state) {
+  (void)state;
+  if (!mkdtemp(folder)) return -1;
+  snprintf(path, sizeof path, "%s/r.json", folder);
+  return 0;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  unlink(path);
+  return rmdir(folder);
+}
+
+static ci_result *load(const char *name) {
+  ci_result *result;
+  ci_error err = {0};
+  if (ci_result_load(name, &result, &err)) fail_msg("%s: %s", err.where, err.message);
+  return result;
+}
+
+/* Saved, and loaded again. */
+static ci_result *again(const char *options) {
+  ci_result *result = load(example);
+  ci_error err = {0};
+  if (ci_result_save(result, path, options, &err)) fail_msg("%s: %s", err.where, err.message);
+  ci_result_close(result);
+  return load(path);
+}
+
+static void compressed_files_are_loaded(void **state) {
+  (void)state;
+  ci_result *result = load(example), *packed = again("{\"compress\": true}");
+  const ci_array *a = &result->sequences[0].source_attributions, *b = &packed->sequences[0].source_attributions;
+  assert_memory_equal(a->data, b->data, ci_array_size(a) * sizeof *a->data);
+  ci_result_close(packed);
+  ci_result_close(result);
+  char *bytes;
+  size_t length;
+  ci_error err = {0};
+  assert_int_equal(ci_read_file(path, (size_t)1 << 24, &bytes, &length, &err), CI_OK);
+  assert_memory_equal(bytes, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff", 10);
+  FILE *f = fopen(path, "wb");
+  assert_int_equal(fwrite(bytes, 1, length - 9, f), length - 9);
+  fclose(f);
+  ci_free(bytes);
+  assert_int_equal(ci_result_load(path, &result, &err), CI_EFILE);
+  assert_non_null(strstr(err.message, "not whole gzip"));
+}
+
+static void gzip_there_and_back(void **state) {
+  (void)state;
+  for (size_t length = 0; length <= 200000; length = length * 3 + 1) {
+    char *bytes = ci_alloc(length + 1, 1);
+    for (size_t i = 0; i < length; i++) bytes[i] = (char)(i * i / 7);
+    ci_text packed = {0}, plain = {0};
+    ci_error err = {0};
+    assert_int_equal(ci_gzip_add(bytes, length, &packed, &err), CI_OK);
+    assert_true(ci_is_gzip(packed.data, packed.length));
+    assert_int_equal(ci_gzip_add(bytes, length, &packed, &err), CI_OK); /* a second member */
+    assert_int_equal(ci_gunzip("x", packed.data, packed.length, &plain, &err), CI_OK);
+    assert_int_equal(plain.length, 2 * length);
+    if (length) assert_memory_equal(plain.data + length, bytes, length);
+    ci_text_free(&plain);
+    ci_text_free(&packed);
+    ci_free(bytes);
+  }
+}
+
+static void precision_is_what_was_asked_for(void **state) {
+  (void)state;
+  static const struct {
+    const char *options;
+    float relative, absolute;
+  } cases[] = {{"{}", 0, 0},
+               {"{\"scores_precision\": \"float16\"}", 0x1p-11f, 0x1p-25f},
+               {"{\"scores_precision\": \"float8\"}", 0x1p-4f, 0x1p-10f}};
+  ci_result *result = load(example);
+  const ci_array *a = &result->sequences[0].source_attributions;
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    ci_result *saved = again(cases[c].options);
+    const ci_array *b = &saved->sequences[0].source_attributions;
+    for (size_t i = 0; i < ci_array_size(a); i++)
+      assert_true(isnan(a->data[i])
+                      ? isnan(b->data[i])
+                      : fabsf(a->data[i] - b->data[i]) <= cases[c].relative * fabsf(a->data[i]) + cases[c].absolute);
+    ci_result_close(saved);
+  }
+  ci_result_close(result);
+}
+
+static void primitives_have_no_classes(void **state) {
+  (void)state;
+  ci_result *result = load(example);
+  ci_error err = {0};
+  json_t *root;
+  assert_int_equal(ci_result_save(result, path, "{\"use_primitives\": true}", &err), CI_OK);
+  assert_int_equal(ci_json_read_file(path, &root, &err), CI_OK);
+  const json_t *sequence = json_array_get(json_object_get(root, "sequence_attributions"), 0);
+  assert_string_equal(
+      json_string_value(json_object_get(json_array_get(json_object_get(sequence, "source"), 0), "token")),
+      result->sequences[0].source[0].token);
+  json_decref(root);
+  ci_result_close(result);
+}
+
+static void wrong_choices_are_refused(void **state) {
+  (void)state;
+  ci_result *result = load(example);
+  static const char *const options[] = {"{\"scores_precision\": \"float4\"}", "{\"compres\": true}", "{",
+                                        "{\"compress\": 1}"};
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    ci_error err = {0};
+    assert_int_equal(ci_result_save(result, path, options[i], &err), CI_EINVAL);
+    assert_true(err.code == CI_EINVAL && err.message[0]);
+  }
+  ci_result_close(result);
+}
+
+static void pythons_numbers_are_read(void **state) {
+  (void)state;
+  static const char text[] = "{\"NaN \\\" NaN\": [NaN, -Infinity, Infinity, -1, \"\\\\\"], \"b\": NaN}";
+  json_t *value;
+  ci_error err = {0};
+  if (ci_python_json_parse("x", text, strlen(text), &value, &err)) fail_msg("%s", err.message);
+  json_t *list = json_object_get(value, "NaN \" NaN");
+  assert_true(json_is_null(json_array_get(list, 0)));
+  assert_true((float)json_real_value(json_array_get(list, 1)) == -INFINITY &&
+              (float)json_real_value(json_array_get(list, 2)) == INFINITY);
+  assert_int_equal(json_integer_value(json_array_get(list, 3)), -1);
+  assert_true(json_is_null(json_object_get(value, "b")));
+  json_decref(value);
+  assert_int_equal(ci_python_json_parse("x", "[Nan]", 5, &value, &err), CI_EFILE);
+  assert_int_equal(ci_python_json_parse("x", "[NaN", 4, &value, &err), CI_EFILE);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(compressed_files_are_loaded),     cmocka_unit_test(gzip_there_and_back),
+      cmocka_unit_test(precision_is_what_was_asked_for), cmocka_unit_test(primitives_have_no_classes),
+      cmocka_unit_test(wrong_choices_are_refused),       cmocka_unit_test(pythons_numbers_are_read),
+  };
+  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
