@@ -18,8 +18,9 @@ void ci_job_warn(const ci_job *job, const char *format, ...) {
 }
 
 /* The objective in the engine's terms: a score of the target's id. */
-static ci_score_input score_input(const ci_attribution *a, int contrast, const float *logits, size_t target,
+static ci_score_input score_input(const ci_attribution *a, int whose, const float *logits, size_t target,
                                   float *scratch) {
+  const ci_passes *passes = &a->passes[whose];
   ci_score_input input = {.logits = logits,
                           .vocabulary = a->job->model->vocabulary,
                           .target = a->target.items[a->start + target],
@@ -31,7 +32,9 @@ static ci_score_input score_input(const ci_attribution *a, int contrast, const f
                           .ids = a->target.items,
                           .id_count = a->target.count};
   ci_score_prepare(&input, scratch);
-  input.contrast = ci_contrast_at(a, &a->contrasts[contrast], target, &input);
+  input.contrast = ci_contrast_at(a, &a->contrasts[whose], target, &input);
+  if (passes->count)
+    input.passes = (ci_score_passes){passes->log_probabilities + target * passes->count, passes->count};
   return input;
 }
 
@@ -111,6 +114,8 @@ static ci_status label(const ci_attribution *a, ci_error *err) {
 static ci_status score(ci_attribution *a, ci_error *err) {
   ci_run_mark mark = ci_run_get_mark(a->subject.run);
   ci_status status = add_contrasts(a, err);
+  for (int i = CI_OF_OBJECTIVE; i <= CI_OF_STEP_SCORES && !status; i++)
+    status = ci_passes_open(a, i, &a->passes[i], err);
   if (!status) status = add_step_scores(a, err);
   if (!a->contrasts[CI_OF_OBJECTIVE].rows) ci_run_truncate(a->subject.run, &mark);
   return status;
@@ -186,25 +191,30 @@ static json_t *or_empty(json_t *object) {
   return object ? json_deep_copy(object) : json_object();
 }
 
-/* The method's arguments as given, and the seed of one that draws, given or not: with it the numbers come again. */
-static json_t *method_arguments(const ci_job *job) {
-  json_t *arguments = or_empty(job->attribution_args);
-  const ci_option *seed = ci_options_find(job->method->options, "seed");
+/* Arguments as given (stolen; NULL: memory is out), and the seed of what draws, given or not: with it the numbers come
+ * again. */
+static json_t *with_seed(json_t *arguments, const ci_option *table, const void *options) {
+  const ci_option *seed = table ? ci_options_find(table, "seed") : NULL;
   if (!arguments || !seed) return arguments;
-  const int64_t *value = (const void *)((const char *)job->method_options + seed->offset);
+  const int64_t *value = (const void *)((const char *)options + seed->offset);
   if (!json_object_set_new(arguments, "seed", json_integer(*value))) return arguments;
   json_decref(arguments);
   return NULL;
 }
 
+static json_t *method_arguments(const ci_job *job) {
+  return with_seed(or_empty(job->attribution_args), job->method->options, job->method_options);
+}
+
 /* Arguments of scores, with the alignments that were found for their contrast. */
-static json_t *with_alignments(json_t *arguments, json_t *alignments) {
+static json_t *score_arguments(json_t *arguments, json_t *alignments, const ci_bound_score *scores, size_t count) {
   json_t *copy = or_empty(arguments);
   if (copy && alignments && json_object_get(copy, "contrast_targets") &&
       json_object_set(copy, "contrast_targets_alignments", alignments)) {
     json_decref(copy);
     return NULL;
   }
+  for (size_t i = 0; i < count; i++) copy = with_seed(copy, scores[i].score->options, scores[i].options);
   return copy;
 }
 
@@ -232,10 +242,13 @@ static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generat
       job->model->architecture->class_name, "tokenizer_name", job->model->tokenizer_name, "tokenizer_class",
       ci_tokenizer_get_facts(job->model->tokenizer)->class_name, "include_eos_baseline", r->include_eos_baseline,
       "attributed_fn", fn, "attribution_args", method_arguments(job), "attributed_fn_args",
-      with_alignments(job->attributed_fn_args, job->alignments[CI_OF_OBJECTIVE]), "step_scores_args",
-      with_alignments(job->step_scores_args, job->alignments[CI_OF_STEP_SCORES]), "input_texts", r->input_texts,
-      "generated_texts", r->generated_texts && !r->generate_from_target_prefix ? r->generated_texts : generated,
-      "generation_args", or_empty(r->generation_kwargs), "constrained_decoding", forced, "generate_from_target_prefix",
+      score_arguments(job->attributed_fn_args, job->alignments[CI_OF_OBJECTIVE], &job->objective, 1),
+      "step_scores_args",
+      score_arguments(job->step_scores_args, job->alignments[CI_OF_STEP_SCORES], job->step_scores,
+                      job->step_score_count),
+      "input_texts", r->input_texts, "generated_texts",
+      r->generated_texts && !r->generate_from_target_prefix ? r->generated_texts : generated, "generation_args",
+      or_empty(r->generation_kwargs), "constrained_decoding", forced, "generate_from_target_prefix",
       r->generate_from_target_prefix);
   if (!info) return ci_fail_memory(err);
   json_decref(result->info);

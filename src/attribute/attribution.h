@@ -4,6 +4,7 @@
 #include "api/request.h"
 #include "attribute/contrast.h"
 #include "attribute/method.h"
+#include "attribute/passes.h"
 #include "engine/subject.h"
 #include "generate/generate.h"
 #include "models/model.h"
@@ -41,7 +42,7 @@ typedef struct {
   } news;                        /* what the progress hook was told last */
 } ci_job;
 
-/* Whose contrast. */
+/* Whose contrast, or passes. */
 enum { CI_OF_OBJECTIVE, CI_OF_STEP_SCORES };
 
 typedef struct ci_attribution {
@@ -54,6 +55,7 @@ typedef struct ci_attribution {
   bool wants[CI_SPACES]; /* whose inputs are attributed */
   ci_objective objective;
   ci_contrast contrasts[2]; /* of the attributed function and of the step scores */
+  ci_passes passes[2];
   float *baseline[CI_SPACES]; /* see ci_attribution_baseline */
   float *scratch;      /* vocabulary floats */
   ci_sequence *out;

@@ -9,7 +9,10 @@ void ci_attribution_free(ci_attribution *a) {
   ci_ids_free(&a->source);
   ci_ids_free(&a->target);
   for (int s = 0; s < CI_SPACES; s++) ci_free(a->baseline[s]);
-  for (int i = 0; i < 2; i++) ci_contrast_free(&a->contrasts[i]);
+  for (int i = 0; i < 2; i++) {
+    ci_contrast_free(&a->contrasts[i]);
+    ci_passes_free(&a->passes[i]);
+  }
   ci_free(a->scratch);
 }
 

@@ -221,9 +221,17 @@ static ci_status run_pass(pass p, float *seeds, ci_error *err) {
   return status;
 }
 
+/* Masks are constants, but they would have to be made again for what is rebuilt and differentiated, attention's above all. */
+static ci_status check_dropout(const ci_run *run, ci_error *err) {
+  for (size_t i = 0; i < run->intervention_count; i++)
+    if (run->interventions[i].kind == CI_DROPOUT) return ci_fail(err, CI_EMODEL, "dropout", "has no gradient rule");
+  return CI_OK;
+}
+
 ci_status ci_run_backward(ci_run *run, const ci_adjoint *adjoint, float *seeds, const ci_leaf *leaves, size_t leaf_count,
                           ci_error *err) {
-  return run_pass((pass){.run = run, .adjoint = adjoint, .leaves = leaves, .leaf_count = leaf_count}, seeds, err);
+  ci_status status = check_dropout(run, err);
+  return status ? status : run_pass((pass){.run = run, .adjoint = adjoint, .leaves = leaves, .leaf_count = leaf_count}, seeds, err);
 }
 
 ci_status ci_run_find_broken(ci_run *run, const ci_adjoint *adjoint, float *seeds, const ci_leaf *leaves, size_t leaf_count,

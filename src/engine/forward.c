@@ -1,6 +1,7 @@
 /* Forward: new rows through all nodes, in order; interventions at node boundaries. See run.h. */
 #include "engine/run.h"
 #include "base/random.h"
+#include "engine/dropout.h"
 #include <string.h>
 
 /* Room for rows [0, rows) of a node that is kept: half as much again is asked for, so that decoding seldom moves. */
@@ -37,7 +38,8 @@ ci_status ci_run_place(ci_run *run, int number, size_t first, size_t count, ci_e
 }
 
 void ci_add_noise(const ci_intervention *v, size_t position, float *row, size_t width) {
-  for (size_t i = 0; i < width; i++) row[i] += v->alpha * (float)ci_random_normal(v->seed, v->stream, position * width + i);
+  for (size_t i = 0; i < width; i++)
+    row[i] += v->alpha * (float)ci_random_normal(v->seed, v->stream, position * width + i);
 }
 
 static void intervene_row(const ci_run *run, const ci_intervention *v, size_t position, float *row) {
@@ -45,12 +47,20 @@ static void intervene_row(const ci_run *run, const ci_intervention *v, size_t po
   const float *values = v->values ? v->values + (position - v->first) * width : NULL;
   float *x = row + (v->columns ? v->column : 0);
   switch (v->kind) {
-  case CI_SET: memcpy(x, values, width * sizeof(float)); break;
-  case CI_ZERO: memset(x, 0, width * sizeof(float)); break;
+  case CI_SET:
+    memcpy(x, values, width * sizeof(float));
+    break;
+  case CI_ZERO:
+    memset(x, 0, width * sizeof(float));
+    break;
   case CI_INTERPOLATE:
     for (size_t i = 0; i < width; i++) x[i] = values[i] + v->alpha * (x[i] - values[i]);
     break;
-  case CI_NOISE: ci_add_noise(v, position, x, width); break;
+  case CI_NOISE:
+    ci_add_noise(v, position, x, width);
+    break;
+  case CI_DROPOUT:
+    break; /* of all nodes: drop_rows */
   }
 }
 
@@ -58,11 +68,12 @@ static void intervene(const ci_run *run, int number, size_t first, size_t count)
   const ci_space *space = &run->spaces[run->graph->nodes[number].space];
   for (size_t i = 0; i < run->intervention_count; i++) {
     const ci_intervention *v = &run->interventions[i];
-    if (v->node != number) continue;
+    if (v->node != number || v->kind == CI_DROPOUT) continue;
     const ci_branch *branch = &space->branches[v->branch];
     for (size_t p = v->first; p < v->first + v->count && p < branch->length; p++) {
       size_t row = (size_t)branch->rows[p];
-      if (row >= first && row < first + count && p >= branch->start) intervene_row(run, v, p, ci_run_row(run, number, row));
+      if (row >= first && row < first + count && p >= branch->start)
+        intervene_row(run, v, p, ci_run_row(run, number, row));
     }
   }
 }
@@ -77,7 +88,10 @@ ci_status ci_run_compute_node(ci_run *run, int number, size_t first, size_t coun
   call.out = ci_run_row(run, number, first);
   if (node->kept_width) call.kept = run->values[number].kept + first * node->kept_width;
   node->op->forward(&call);
-  if (run->touched[number]) intervene(run, number, first, count);
+  if (run->touched[number]) {
+    intervene(run, number, first, count);
+    ci_drop_rows(run, number, first, count);
+  }
   return ci_compute_check(run->compute, err);
 }
 
@@ -108,7 +122,8 @@ ci_status ci_run_load_section(ci_run *run, int section, bool whole, ci_error *er
   return CI_OK;
 }
 
-ci_status ci_run_input_values(ci_run *run, ci_space_id id, const int32_t *ids, size_t count, float *out, ci_error *err) {
+ci_status ci_run_input_values(ci_run *run, ci_space_id id, const int32_t *ids, size_t count, float *out,
+                              ci_error *err) {
   const ci_graph *graph = run->graph;
   ci_run *aside;
   ci_status status = ci_run_open(graph, run->compute, CI_KEEP_BOUNDARIES, &aside, err);

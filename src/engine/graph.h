@@ -34,6 +34,9 @@ typedef struct {
   bool is_key;           /* a key or value: kept in every plan */
   bool read_by_vjp;      /* the vjp of a node that has it as input reads its value */
   bool rebuilt;          /* not kept as a boundary, and needed for what vjps of its section read */
+  float dropout;         /* chance that training drops a number of the value (attention: a probability); 0: it never does */
+  int dropout_site;      /* whose draws these are: the node's own, unless one mask goes over several nodes */
+  float layer_dropout;   /* chance that training leaves out the whole section, which is so when this value is 0 */
   ci_weight weight;      /* of ops that have one */
   const float *scale;    /* [width] norm weights */
   const float *bias;     /* [width], or NULL */

@@ -76,6 +76,13 @@ void ci_run_reset(ci_run *run) {
   run->loaded_section = -1;
 }
 
+static void touch(ci_run *run, const ci_intervention *v) {
+  const ci_graph *graph = run->graph;
+  if (v->kind != CI_DROPOUT) run->touched[v->node] = true;
+  for (int i = 0; i < graph->count && v->kind == CI_DROPOUT; i++)
+    run->touched[i] = run->touched[i] || graph->nodes[i].dropout > 0 || graph->nodes[i].layer_dropout > 0;
+}
+
 ci_run_mark ci_run_get_mark(const ci_run *run) {
   ci_run_mark mark = {.interventions = run->intervention_count};
   for (int s = 0; s < CI_SPACES; s++) {
@@ -99,7 +106,7 @@ void ci_run_truncate(ci_run *run, const ci_run_mark *mark) {
   }
   run->intervention_count = mark->interventions;
   memset(run->touched, 0, (size_t)run->graph->count * sizeof *run->touched);
-  for (size_t i = 0; i < run->intervention_count; i++) run->touched[run->interventions[i].node] = true;
+  for (size_t i = 0; i < run->intervention_count; i++) touch(run, &run->interventions[i]);
   run->loaded_section = -1;
 }
 
@@ -168,8 +175,17 @@ ci_status ci_run_intervene(ci_run *run, const ci_intervention *intervention, ci_
                  sizeof *run->interventions))
     return ci_fail_memory(err);
   run->interventions[run->intervention_count++] = *intervention;
-  run->touched[intervention->node] = true;
+  touch(run, intervention);
   return CI_OK;
+}
+
+const ci_intervention *ci_run_dropout(const ci_run *run, ci_space_id space, int branch) {
+  ci_space_id of = space == CI_OUTPUT ? CI_DECODER : space;
+  for (size_t i = 0; i < run->intervention_count; i++) {
+    const ci_intervention *v = &run->interventions[i];
+    if (v->kind == CI_DROPOUT && v->branch == branch && run->graph->nodes[v->node].space == of) return v;
+  }
+  return NULL;
 }
 
 void ci_run_drop_outputs(ci_run *run) { run->spaces[CI_OUTPUT].rows = run->spaces[CI_OUTPUT].computed = 0; }

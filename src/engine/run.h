@@ -39,6 +39,7 @@ typedef enum {
   CI_ZERO,        /* value := 0 */
   CI_INTERPOLATE, /* value := values + alpha (value - values) */
   CI_NOISE,       /* value := value + alpha n, n normal numbers of (seed, stream) by position and column */
+  CI_DROPOUT,     /* the whole branch, whose input node is named, is computed as in training: dropout.h; no gradient rule */
 } ci_intervention_kind;
 
 typedef struct {
@@ -92,6 +93,8 @@ ci_status ci_run_append(ci_run *run, ci_space_id space, int branch, const int32_
 /* Asks for the logits that follow position p of a decoder branch; *output_row is the row of CI_OUTPUT. */
 ci_status ci_run_want_logits(ci_run *run, int branch, size_t position, size_t *output_row, ci_error *err);
 ci_status ci_run_intervene(ci_run *run, const ci_intervention *intervention, ci_error *err);
+/* The dropout that a row's branch is under (rows of CI_OUTPUT: the decoder's branch); NULL: none. */
+const ci_intervention *ci_run_dropout(const ci_run *run, ci_space_id space, int branch);
 
 /* A point to come back to: what was added after it is forgotten. */
 typedef struct {

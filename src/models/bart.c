@@ -1,5 +1,6 @@
 /* BART (Lewis et al. 2019) and models of its lineage, whose positions are learned; those that were read from row 2 of
  * the table on keep fairseq's two rows for padding. */
+#include "models/dropout.h"
 #include "models/fairseq.h"
 
 static void build(ci_builder *b, const ci_fairseq_shape *shape, size_t offset, bool norm_before_positions) {
@@ -27,6 +28,14 @@ static void build_blenderbot_small(ci_builder *b) {
   build(b, &(ci_fairseq_shape){.embedding_norm = true}, 0, true);
 }
 
+/* As fairseq's, but for the attention. */
+static const ci_dropout_keys plbart_dropout = {.embedding = {"dropout", 0.1},
+                                               .attention = {"attention_dropout", 0.1},
+                                               .attended = {"dropout", 0.1},
+                                               .activation = {"activation_dropout", 0},
+                                               .fed = {"dropout", 0.1},
+                                               .layer = {{"encoder_layerdrop", 0}, {"decoder_layerdrop", 0}}};
+
 extern const ci_architecture ci_architecture_bart, ci_architecture_plbart, ci_architecture_mbart,
     ci_architecture_blenderbot, ci_architecture_blenderbot_small;
 const ci_architecture ci_architecture_bart = {
@@ -37,6 +46,7 @@ const ci_architecture ci_architecture_bart = {
     .defaults = "{\"decoder_start_token_id\": 2, \"bos_token_id\": 0, \"pad_token_id\": 1, \"eos_token_id\": 2, "
                 "\"forced_eos_token_id\": 2}",
     .ignored = ci_fairseq_ignored,
+    .dropout = &ci_dropout_of_fairseq,
     .build = build_bart};
 const ci_architecture ci_architecture_plbart = {
     .id = "plbart",
@@ -46,6 +56,7 @@ const ci_architecture ci_architecture_plbart = {
     .defaults = "{\"scale_embedding\": true, \"bos_token_id\": 0, \"pad_token_id\": 1, \"eos_token_id\": 2, "
                 "\"forced_eos_token_id\": 2}",
     .ignored = ci_fairseq_ignored,
+    .dropout = &plbart_dropout,
     .build = build_bart};
 const ci_architecture ci_architecture_mbart = {
     .id = "mbart",
@@ -54,6 +65,7 @@ const ci_architecture ci_architecture_mbart = {
     .prefix = "model.",
     .defaults = "{\"bos_token_id\": 0, \"pad_token_id\": 1, \"eos_token_id\": 2, \"forced_eos_token_id\": 2}",
     .ignored = ci_fairseq_ignored,
+    .dropout = &ci_dropout_of_fairseq,
     .build = build_mbart};
 const ci_architecture ci_architecture_blenderbot = {
     .id = "blenderbot",
@@ -64,6 +76,7 @@ const ci_architecture ci_architecture_blenderbot = {
                 "\"pad_token_id\": 0, \"eos_token_id\": 2,"
                 " \"forced_eos_token_id\": 2}",
     .ignored = ci_fairseq_ignored,
+    .dropout = &ci_dropout_of_fairseq,
     .build = build_blenderbot};
 const ci_architecture ci_architecture_blenderbot_small = {
     .id = "blenderbot-small",
@@ -74,4 +87,5 @@ const ci_architecture ci_architecture_blenderbot_small = {
                 "\"pad_token_id\": 0, \"eos_token_id\": 2,"
                 " \"forced_eos_token_id\": 2}",
     .ignored = ci_fairseq_ignored,
+    .dropout = &ci_dropout_of_fairseq,
     .build = build_blenderbot_small};

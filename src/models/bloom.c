@@ -4,6 +4,7 @@
  * Attribution input: the token embedding, before its norm. */
 #include "models/alibi.h"
 #include "models/decoder.h"
+#include "models/dropout.h"
 
 static void build(ci_builder *b) {
   ci_config_alias(b, "n_embed", "hidden_size");
@@ -35,6 +36,9 @@ static void build(ci_builder *b) {
 
 static const char *const ignored[] = {"lm_head.weight", NULL};
 
+static const ci_dropout_keys dropout = {
+    .attention = {"attention_dropout", 0}, .attended = {"hidden_dropout", 0}, .fed = {"hidden_dropout", 0}};
+
 extern const ci_architecture ci_architecture_bloom;
 const ci_architecture ci_architecture_bloom = {.id = "bloom",
                                                .class_name = "BloomForCausalLM",
@@ -42,4 +46,5 @@ const ci_architecture ci_architecture_bloom = {.id = "bloom",
                                                .prefix = "transformer.",
                                                .defaults = "{\"bos_token_id\": 1, \"eos_token_id\": 2, \"n_head\": 8}",
                                                .ignored = ignored,
+                                               .dropout = &dropout,
                                                .build = build};

@@ -15,6 +15,7 @@ typedef struct ci_builder {
   char weights[96];       /* prefix of weight names: "model.decoder.layers.3." */
   unsigned char *used;    /* [tensors] looked up */
   ci_weight *made;        /* [tensors] what a tensor was converted to; type NULL: it was not */
+  const struct ci_dropout_keys *dropout; /* keys of what training drops; NULL: the architecture's */
   const char *last_module; /* how the name of the model's last module with weights ends: it is not quantised where the head is tied */
   ci_pool *pool;          /* for conversions; NULL until one is needed */
   const json_t *inside;   /* the object that configuration values are read from; NULL: the configuration itself */

@@ -2,6 +2,7 @@
  * matrices in one tensor, the last of them [inputs, outputs]; the chosen experts' softmax is divided by its p-norm.
  * Attribution input: the token embedding. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 #include "models/experts.h"
 #include "models/rope.h"
 
@@ -77,6 +78,12 @@ static void build(ci_builder *b) {
   ci_build_decoder(b, &d);
 }
 
+static const ci_dropout_keys dropout = {.embedding = {"emb_pdrop", 0},
+                                        .attention = {"attn_config.attn_pdrop", 0},
+                                        .attended = {"resid_pdrop", 0},
+                                        .fed = {"resid_pdrop", 0},
+                                        .others = {{"ffn_config.moe_jitter_eps", 0}}};
+
 extern const ci_architecture ci_architecture_dbrx;
 const ci_architecture ci_architecture_dbrx = {
-    .id = "dbrx", .class_name = "DbrxForCausalLM", .help = "DBRX", .prefix = "transformer.", .build = build};
+    .id = "dbrx", .class_name = "DbrxForCausalLM", .help = "DBRX", .prefix = "transformer.", .dropout = &dropout, .build = build};

@@ -1,5 +1,6 @@
 /* See decoder.h. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ void ci_build_decoder(ci_builder *b, const ci_decoder *d) {
   snprintf(key, sizeof key, "%s.weight", d->embedding);
   ci_weight embedding = ci_weight_linear(b, key, d->vocabulary, d->embedding_width ? d->embedding_width : d->block.width);
   int x = embed(b, d, embedding);
+  ci_build_dropout(b, x, &ci_dropout_keys_of(b)->embedding);
   for (int i = 0; i < d->layers && !b->status; i++) {
     ci_block block = d->block;
     ci_build_section(b, CI_DECODER, "decoder.%d.", i);

@@ -1,5 +1,6 @@
 /* See encoder_decoder.h. */
 #include "models/encoder_decoder.h"
+#include "models/dropout.h"
 
 static bool is_scaled(double factor) {
   return factor != 0 && factor != 1;
@@ -22,6 +23,7 @@ static int build_side(ci_builder *b, const ci_pair *pair, ci_space_id side, int 
   ci_build_section(b, side, side == CI_ENCODER ? "encoder.embedding." : "decoder.embedding.", 0);
   ci_build_weights(b, s->weights, 0);
   int x = embed(b, pair, s);
+  ci_build_dropout(b, x, &ci_dropout_keys_of(b)->embedding);
   for (int i = 0; i < s->layers && !b->status; i++) {
     ci_block block = s->block;
     block.source = source;
@@ -41,11 +43,13 @@ void ci_build_pair(ci_builder *b, const ci_pair *pair) {
   if (encoder->norm) {
     ci_build_section(b, CI_ENCODER, "encoder.", 0);
     source = ci_add_norm(b, &encoder->block.norm, encoder->norm, source);
+    ci_build_dropout(b, source, &ci_dropout_keys_of(b)->final);
   }
   int x = build_side(b, pair, CI_DECODER, source);
   ci_build_section(b, CI_OUTPUT, "output.", 0);
   x = ci_add_select(b, "rows", x);
   if (decoder->norm) x = ci_add_norm(b, &decoder->block.norm, decoder->norm, x);
+  if (decoder->norm) ci_build_dropout(b, x, &ci_dropout_keys_of(b)->final);
   if (is_scaled(pair->head_scale)) x = ci_add_scale(b, "scaled", x, pair->head_scale);
   b->model->graph.logits = ci_add_linear(b, "logits", x, pair->head, pair->head_bias);
 }

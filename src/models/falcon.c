@@ -7,6 +7,7 @@
  * Attribution input: the token embedding. */
 #include "models/alibi.h"
 #include "models/decoder.h"
+#include "models/dropout.h"
 #include <math.h>
 #include <string.h>
 
@@ -68,6 +69,17 @@ static void read_norms(ci_builder *b, ci_block *block, bool grouped) {
   }
 }
 
+/* attention_dropout is the attention output's too where the feed-forward follows. Eager attention drops probabilities with ALiBi
+ * only. */
+static const ci_dropout_keys dropout[2][2] = {
+    [false] = {[false] = {.attended = {"attention_dropout", 0}, .fed = {"hidden_dropout", 0}},
+               [true] = {.attention = {"attention_dropout", 0}, .attended = {"attention_dropout", 0}, .fed = {"hidden_dropout", 0}}},
+    [true] = {[false] = {.attended = {"hidden_dropout", 0}, .fed = {"hidden_dropout", 0}, .of_the_sum = true},
+              [true] = {.attention = {"attention_dropout", 0},
+                        .attended = {"hidden_dropout", 0},
+                        .fed = {"hidden_dropout", 0},
+                        .of_the_sum = true}}};
+
 static void build(ci_builder *b) {
   ci_config_alias(b, "n_embed", "hidden_size");
   ci_config_alias(b, "n_head", "num_attention_heads");
@@ -91,6 +103,7 @@ static void build(ci_builder *b) {
   d.block.mlp = (ci_mlp_shape){.up = "mlp.dense_h_to_4h", .down = "mlp.dense_4h_to_h", .biased = d.block.attention.biased};
   d.block.mlp.inner = ci_config_size(b, "ffn_hidden_size", 4 * d.block.width, 1);
   d.block.mlp.activation = ci_config_text(b, "activation", "gelu");
+  b->dropout = &dropout[d.block.parallel][d.block.attention.bias != NULL];
   ci_build_decoder(b, &d);
 }
 

@@ -1,5 +1,6 @@
 /* FSMT (Ng et al. 2019): Facebook's WMT'19 translation models. Post-norm, fairseq's sinusoidal positions, a vocabulary
  * for each side; the head is the decoder's embedding. */
+#include "models/dropout.h"
 #include "models/fairseq.h"
 
 static void build(ci_builder *b) {
@@ -30,4 +31,5 @@ const ci_architecture ci_architecture_fsmt = {
                 "\"bos_token_id\": 0,"
                 " \"pad_token_id\": 1, \"eos_token_id\": 2, \"tie_word_embeddings\": false}",
     .ignored = ignored,
+    .dropout = &ci_dropout_of_fairseq,
     .build = build};

@@ -4,6 +4,7 @@
  * GPT-BigCode (SantaCoder, StarCoder; Li et al. 2023) has nn.Linear weights, and one key and value head for all queries.
  * Attribution input: wte, before positions. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 #include <math.h>
 
 static void scale_by_layer(ci_builder *b, const ci_decoder *decoder, int index, ci_block *block) {
@@ -41,6 +42,7 @@ const ci_architecture ci_architecture_gpt2 = {.id = "gpt2",
                                               .prefix = "transformer.",
                                               .defaults = "{\"bos_token_id\": 50256, \"eos_token_id\": 50256}",
                                               .ignored = ignored,
+                                              .dropout = &ci_dropout_of_gpt2,
                                               .build = build_gpt2};
 const ci_architecture ci_architecture_gpt_bigcode = {
     .id = "gpt_bigcode",
@@ -49,4 +51,5 @@ const ci_architecture ci_architecture_gpt_bigcode = {
     .prefix = "transformer.",
     .defaults = "{\"bos_token_id\": 50256, \"eos_token_id\": 50256, \"activation_function\": \"gelu_pytorch_tanh\"}",
     .ignored = ignored,
+    .dropout = &ci_dropout_of_gpt2,
     .build = build_gpt_bigcode};

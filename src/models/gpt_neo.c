@@ -2,6 +2,7 @@
  * turns, as attention_types says: [[["global", "local"], 12]] is 12 times these two.
  * Attribution input: wte, before positions. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 #include <string.h>
 
 /* The type of a layer; NULL: the list is shorter, or is none. */
@@ -57,6 +58,11 @@ static void build(ci_builder *b) {
 
 static const char *const ignored[] = {".attention.bias", ".attention.masked_bias", "lm_head.weight", NULL};
 
+static const ci_dropout_keys dropout = {.embedding = {"embed_dropout", 0},
+                                        .attention = {"attention_dropout", 0},
+                                        .attended = {"resid_dropout", 0},
+                                        .fed = {"resid_dropout", 0}};
+
 extern const ci_architecture ci_architecture_gpt_neo;
 const ci_architecture ci_architecture_gpt_neo = {
     .id = "gpt_neo",
@@ -66,4 +72,5 @@ const ci_architecture ci_architecture_gpt_neo = {
     .defaults = "{\"bos_token_id\": 50256, \"eos_token_id\": 50256, \"num_heads\": 16, "
                 "\"attention_types\": [[[\"global\", \"local\"], 12]]}",
     .ignored = ignored,
+    .dropout = &dropout,
     .build = build};

@@ -3,6 +3,7 @@
  *   x += attn(input_layernorm(x)) + mlp(post_attention_layernorm(x));  one after the other without use_parallel_residual
  * Attribution input: the token embedding. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 
 static void build(ci_builder *b) {
   ci_decoder d = {.weights = "gpt_neox.",
@@ -32,6 +33,11 @@ static void build(ci_builder *b) {
 
 static const char *const ignored[] = {".attention.bias", ".attention.masked_bias", "rotary_emb.inv_freq", NULL};
 
+static const ci_dropout_keys dropout = {.embedding = {"hidden_dropout", 0},
+                                        .attention = {"attention_dropout", 0},
+                                        .attended = {"hidden_dropout", 0},
+                                        .fed = {"hidden_dropout", 0}};
+
 extern const ci_architecture ci_architecture_gpt_neox;
 const ci_architecture ci_architecture_gpt_neox = {
     .id = "gpt_neox",
@@ -40,4 +46,5 @@ const ci_architecture ci_architecture_gpt_neox = {
     .prefix = "gpt_neox.",
     .defaults = "{\"bos_token_id\": 0, \"eos_token_id\": 2, \"num_attention_heads\": 64}",
     .ignored = ignored,
+    .dropout = &dropout,
     .build = build};

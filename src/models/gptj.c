@@ -4,6 +4,7 @@
  * CodeGen has one matrix for query, value and key, in this order in each of four stretches (it was trained on four devices).
  * Attribution input: the token embedding. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 #include "models/rope.h"
 
 enum { DEVICES = 4 };
@@ -48,6 +49,10 @@ static const char *const ignored[] = {".attn.bias", ".attn.masked_bias", ".attn.
   "{\"vocab_size\": 50400, \"n_positions\": 2048, \"n_embd\": 4096, \"n_layer\": 28, \"n_head\": 16, \"rotary_dim\": 64, "   \
   "\"bos_token_id\": 50256, \"eos_token_id\": 50256, \"tie_word_embeddings\": false}"
 
+/* GPT-2's keys, of which none is set where none is given. */
+static const ci_dropout_keys dropout = {
+    .embedding = {"embd_pdrop", 0}, .attention = {"attn_pdrop", 0}, .attended = {"resid_pdrop", 0}, .fed = {"resid_pdrop", 0}};
+
 extern const ci_architecture ci_architecture_gptj, ci_architecture_codegen;
 const ci_architecture ci_architecture_gptj = {.id = "gptj",
                                               .class_name = "GPTJForCausalLM",
@@ -55,6 +60,7 @@ const ci_architecture ci_architecture_gptj = {.id = "gptj",
                                               .prefix = "transformer.",
                                               .defaults = DEFAULTS,
                                               .ignored = ignored,
+                                              .dropout = &dropout,
                                               .build = build_gptj};
 const ci_architecture ci_architecture_codegen = {.id = "codegen",
                                                  .class_name = "CodeGenForCausalLM",
@@ -62,4 +68,5 @@ const ci_architecture ci_architecture_codegen = {.id = "codegen",
                                                  .prefix = "transformer.",
                                                  .defaults = DEFAULTS,
                                                  .ignored = ignored,
+                                                 .dropout = &dropout,
                                                  .build = build_codegen};

@@ -1,5 +1,6 @@
 /* MarianMT (Junczys-Dowmunt et al. 2018): post-norm, sinusoidal positions, one vocabulary for both sides and the head,
  * or one for each side. */
+#include "models/dropout.h"
 #include "models/fairseq.h"
 
 static void embed_apart(ci_builder *b, ci_pair *pair) {
@@ -33,4 +34,5 @@ const ci_architecture ci_architecture_marian = {
     .defaults =
         "{\"decoder_start_token_id\": 58100, \"pad_token_id\": 58100, \"eos_token_id\": 0, \"forced_eos_token_id\": 0}",
     .ignored = ci_fairseq_ignored,
+    .dropout = &ci_dropout_of_fairseq,
     .build = build};

@@ -1,6 +1,7 @@
 /* Mixtral (Jiang et al. 2024): Mistral's block with a mixture of experts for its feed-forward. Of the experts' softmax
  * the chosen are divided by their sum. Attribution input: the token embedding. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 #include "models/experts.h"
 
 static void build(ci_builder *b) {
@@ -19,6 +20,8 @@ static void build(ci_builder *b) {
   ci_build_decoder(b, &d);
 }
 
+static const ci_dropout_keys dropout = {.attention = {"attention_dropout", 0}, .others = {{"router_jitter_noise", 0}}};
+
 extern const ci_architecture ci_architecture_mixtral;
 const ci_architecture ci_architecture_mixtral = {
     .id = "mixtral",
@@ -28,4 +31,5 @@ const ci_architecture ci_architecture_mixtral = {
     .defaults = "{\"bos_token_id\": 1, \"eos_token_id\": 2, \"num_key_value_heads\": 8, \"num_local_experts\": 8,"
                 " \"num_experts_per_tok\": 2, \"rms_norm_eps\": 1e-5, \"rope_theta\": 1e6, "
                 "\"max_position_embeddings\": 131072}",
+    .dropout = &dropout,
     .build = build};

@@ -2,7 +2,7 @@
 #include "models/model.h"
 #include "base/file.h"
 #include "formats/gguf.h"
-#include "models/builder.h"
+#include "models/dropout.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -116,6 +116,7 @@ static ci_status build_graph(ci_model *model, ci_warn *warn, void *context, ci_e
   if (!b.used || !b.made) b.status = ci_fail_memory(err);
   ci_config_only(&b, "pruned_heads", json_object()); /* every class of transformers takes these heads away */
   if (!b.status) model->architecture->build(&b);
+  ci_look_at_training(&b);
   if (!b.status) {
     ci_graph_finish(graph);
     model->vocabulary = graph->nodes[graph->logits].width;

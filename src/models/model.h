@@ -18,6 +18,7 @@ typedef struct {
   const char *prefix;     /* base model prefix that keys may lack or have: "model." */
   const char *defaults;       /* values of transformers' configuration class that config.json may leave out, as JSON; or NULL */
   const char *const *ignored; /* tensors that transformers ignores too: endings of names, or beginnings ("vocoder.*"); NULL-terminated */
+  const struct ci_dropout_keys *dropout; /* what training drops (dropout.h); NULL: attention's probabilities */
   const char *const *float32; /* modules that transformers keeps in float32 when the rest has 16 bits or 8; NULL-terminated, or NULL */
   void (*build)(struct ci_builder *b);
 } ci_architecture;
@@ -48,6 +49,7 @@ typedef struct {
   size_t origin_count, origin_capacity;
   bool base_alone; /* names of the checkpoint's tensors lack the base model's prefix */
   unsigned char *used; /* [tensors] whether the model reads it */
+  const char *no_dropout; /* why a pass with dropout would not be that of training; NULL: it would */
   size_t vocabulary;
   int64_t bos, eos, pad, unk; /* as Inseq resolves them (spec 1.1); -1: none */
   int64_t decoder_start;      /* -1: decoder-only */

@@ -4,6 +4,7 @@
  * positions without ALiBi, logit_scale) is refused. */
 #include "models/alibi.h"
 #include "models/decoder.h"
+#include "models/dropout.h"
 
 static void read_attention(ci_builder *b, ci_attention_shape *a) {
   if (!ci_config_enter(b, "attn_config")) return;
@@ -46,6 +47,11 @@ static void build(ci_builder *b) {
 
 static const char *const ignored[] = {"lm_head.weight", NULL};
 
+/* One key for all; resid_pdrop and emb_pdrop are not read. */
+static const ci_dropout_keys dropout = {.attention = {"attn_config.attn_pdrop", 0},
+                                        .attended = {"attn_config.attn_pdrop", 0},
+                                        .fed = {"attn_config.attn_pdrop", 0}};
+
 extern const ci_architecture ci_architecture_mpt;
 const ci_architecture ci_architecture_mpt = {.id = "mpt",
                                              .class_name = "MptForCausalLM",
@@ -53,4 +59,5 @@ const ci_architecture ci_architecture_mpt = {.id = "mpt",
                                              .prefix = "transformer.",
                                              .defaults = "{\"n_heads\": 16}",
                                              .ignored = ignored,
+                                             .dropout = &dropout,
                                              .build = build};

@@ -2,6 +2,7 @@
  * feed-forward. Each row goes to two, with weights that add up to 1, times what the training's dropout of experts
  * leaves (1 - moe_token_dropout). Experts with room for all rows only (moe_eval_capacity_token_fraction 1, as
  * published): others would make rows depend on each other. */
+#include "models/dropout.h"
 #include "models/experts.h"
 #include "models/fairseq.h"
 #include "ops/routing.h"
@@ -58,6 +59,14 @@ static void build(ci_builder *b) {
   ci_build_pair(b, &pair);
 }
 
+static const ci_dropout_keys dropout = {.embedding = {"dropout", 0.1},
+                                        .attention = {"attention_dropout", 0.1},
+                                        .attended = {"dropout", 0.1},
+                                        .activation = {"activation_dropout", 0},
+                                        .fed = {"activation_dropout", 0},
+                                        .layer = {{"encoder_layerdrop", 0.05}, {"decoder_layerdrop", 0.05}},
+                                        .others = {{"moe_token_dropout", 0.2}, {"activation_dropout", 0}}};
+
 extern const ci_architecture ci_architecture_nllb_moe;
 const ci_architecture ci_architecture_nllb_moe = {.id = "nllb-moe",
                                                   .class_name = "NllbMoeForConditionalGeneration",
@@ -68,4 +77,5 @@ const ci_architecture ci_architecture_nllb_moe = {.id = "nllb-moe",
                                                       "\"decoder_start_token_id\": 2, \"bos_token_id\": 0,"
                                                       " \"pad_token_id\": 1, \"eos_token_id\": 2}",
                                                   .ignored = ci_fairseq_ignored,
+                                                  .dropout = &dropout,
                                                   .build = build};

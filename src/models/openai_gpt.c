@@ -2,6 +2,7 @@
  *   x = embed + position;  x = ln_1(x + attn(x));  x = ln_2(x + mlp(x));  logits = x embed^T
  * Attribution input: the token embedding, before positions. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 #include <string.h>
 
 static void build(ci_builder *b) {
@@ -27,4 +28,5 @@ const ci_architecture ci_architecture_openai_gpt = {.id = "openai-gpt",
                                                     .prefix = "transformer.",
                                                     .defaults = "{\"vocab_size\": 40478, \"n_positions\": 512}",
                                                     .ignored = ignored,
+                                                    .dropout = &ci_dropout_of_gpt2,
                                                     .build = build};

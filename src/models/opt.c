@@ -5,6 +5,7 @@
  * sinusoidal positions.
  * Attribution input: the embedding; OPT: before project_in; BioGPT and XGLM: after the scale, which belongs to the module. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 #include <math.h>
 
 enum { FIRST_POSITION = 2 };
@@ -103,6 +104,23 @@ static void build_xglm(ci_builder *b) {
 
 static const char *const ignored[] = {"lm_head.weight", "output_projection.weight", "embed_positions.weights", "decoder.version", NULL};
 
+static const ci_dropout_keys opt_dropout = {.attention = {"attention_dropout", 0},
+                                            .attended = {"dropout", 0.1},
+                                            .fed = {"dropout", 0.1},
+                                            .layer[CI_DECODER] = {"layerdrop", 0}},
+                             xglm_dropout = {.embedding = {"dropout", 0.1},
+                                             .attention = {"attention_dropout", 0.1},
+                                             .attended = {"dropout", 0.1},
+                                             .activation = {"activation_dropout", 0},
+                                             .fed = {"dropout", 0.1},
+                                             .layer[CI_DECODER] = {"layerdrop", 0}},
+                             biogpt_dropout = {.embedding = {"hidden_dropout_prob", 0.1},
+                                               .attention = {"attention_probs_dropout_prob", 0.1},
+                                               .attended = {"hidden_dropout_prob", 0.1},
+                                               .activation = {"activation_dropout", 0},
+                                               .fed = {"hidden_dropout_prob", 0.1},
+                                               .layer[CI_DECODER] = {"layerdrop", 0}};
+
 extern const ci_architecture ci_architecture_opt, ci_architecture_biogpt, ci_architecture_xglm;
 const ci_architecture ci_architecture_opt = {
     .id = "opt",
@@ -113,6 +131,7 @@ const ci_architecture ci_architecture_opt = {
                 "\"max_position_embeddings\": 2048, \"num_attention_heads\": 12, \"pad_token_id\": 1, \"bos_token_id\": 2, "
                 "\"eos_token_id\": 2}",
     .ignored = ignored,
+    .dropout = &opt_dropout,
     .build = build_opt};
 const ci_architecture ci_architecture_biogpt = {
     .id = "biogpt",
@@ -123,6 +142,7 @@ const ci_architecture ci_architecture_biogpt = {
                 "\"max_position_embeddings\": 1024, \"num_attention_heads\": 16, \"pad_token_id\": 1, \"bos_token_id\": 0, "
                 "\"eos_token_id\": 2}",
     .ignored = ignored,
+    .dropout = &biogpt_dropout,
     .build = build_biogpt};
 const ci_architecture ci_architecture_xglm = {
     .id = "xglm",
@@ -133,4 +153,5 @@ const ci_architecture ci_architecture_xglm = {
                 "\"max_position_embeddings\": 2048, \"attention_heads\": 16, \"pad_token_id\": 1, \"bos_token_id\": 0, "
                 "\"eos_token_id\": 2, \"decoder_start_token_id\": 2}",
     .ignored = ignored,
+    .dropout = &xglm_dropout,
     .build = build_xglm};

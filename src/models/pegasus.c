@@ -1,4 +1,5 @@
 /* Pegasus (Zhang et al. 2020): pre-norm blocks, Marian's sinusoidal positions. */
+#include "models/dropout.h"
 #include "models/fairseq.h"
 
 static void build(ci_builder *b) {
@@ -16,4 +17,5 @@ const ci_architecture ci_architecture_pegasus = {
     .prefix = "model.",
     .defaults = "{\"decoder_start_token_id\": 0, \"pad_token_id\": 0, \"eos_token_id\": 1, \"forced_eos_token_id\": 1}",
     .ignored = ci_fairseq_ignored,
+    .dropout = &ci_dropout_of_fairseq,
     .build = build};

@@ -5,6 +5,7 @@
  * longrope, in some a window.
  * Attribution input: the token embedding. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 
 static void build_phi(ci_builder *b) {
   ci_decoder d = ci_decoder_like_llama(b);
@@ -38,6 +39,12 @@ static void build_phi3(ci_builder *b) {
 
 static const char *const ignored[] = {"rotary_emb.inv_freq", "lm_head.weight", NULL};
 
+static const ci_dropout_keys phi_dropout = {.embedding = {"embd_pdrop", 0},
+                                            .attention = {"attention_dropout", 0},
+                                            .attended = {"resid_pdrop", 0},
+                                            .fed = {"resid_pdrop", 0}},
+                             phi3_dropout = {.attention = {"attention_dropout", 0}, .attended = {"resid_pdrop", 0}, .fed = {"resid_pdrop", 0}};
+
 extern const ci_architecture ci_architecture_phi, ci_architecture_phi3;
 const ci_architecture ci_architecture_phi = {
     .id = "phi",
@@ -46,6 +53,7 @@ const ci_architecture ci_architecture_phi = {
     .prefix = "model.",
     .defaults = "{\"bos_token_id\": 1, \"eos_token_id\": 2, \"hidden_act\": \"gelu_new\", \"partial_rotary_factor\": 0.5}",
     .ignored = ignored,
+    .dropout = &phi_dropout,
     .build = build_phi};
 const ci_architecture ci_architecture_phi3 = {
     .id = "phi3",
@@ -55,4 +63,5 @@ const ci_architecture ci_architecture_phi3 = {
     .defaults = "{\"bos_token_id\": 1, \"eos_token_id\": 32000, \"pad_token_id\": 32000, \"rms_norm_eps\": 1e-5, "
                 "\"max_position_embeddings\": 4096, \"original_max_position_embeddings\": 4096}",
     .ignored = ignored,
+    .dropout = &phi3_dropout,
     .build = build_phi3};

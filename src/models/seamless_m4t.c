@@ -1,6 +1,7 @@
 /* SeamlessM4T (Communication et al. 2023), text to text: the text encoder and decoder, pre-norm, with fairseq's
  * sinusoidal positions. Versions 1 and 2 are alike here. The weights of the speech parts, which the same files hold,
  * are not read. */
+#include "models/dropout.h"
 #include "models/fairseq.h"
 
 static void build(ci_builder *b) {
@@ -23,6 +24,13 @@ static void build(ci_builder *b) {
 static const char *const ignored[] = {"embed_tokens.weight", "lm_head.weight", "speech_encoder.*",
                                       "t2u_model.*",         "vocoder.*",      NULL};
 
+static const ci_dropout_keys dropout = {.embedding = {"dropout", 0.1},
+                                        .attention = {"attention_dropout", 0.1},
+                                        .attended = {"dropout", 0.1},
+                                        .activation = {"activation_dropout", 0},
+                                        .fed = {"activation_dropout", 0},
+                                        .layer = {{"encoder_layerdrop", 0.05}, {"decoder_layerdrop", 0.05}}};
+
 extern const ci_architecture ci_architecture_seamless_m4t, ci_architecture_seamless_m4t_v2;
 const ci_architecture ci_architecture_seamless_m4t = {
     .id = "seamless_m4t",
@@ -32,6 +40,7 @@ const ci_architecture ci_architecture_seamless_m4t = {
     .defaults = "{\"activation_function\": \"relu\", \"scale_embedding\": true, \"max_position_embeddings\": 1024,"
                 " \"decoder_start_token_id\": 3, \"bos_token_id\": 2, \"pad_token_id\": 0, \"eos_token_id\": 3}",
     .ignored = ignored,
+    .dropout = &dropout,
     .build = build};
 const ci_architecture ci_architecture_seamless_m4t_v2 = {
     .id = "seamless_m4t_v2",
@@ -41,4 +50,5 @@ const ci_architecture ci_architecture_seamless_m4t_v2 = {
     .defaults = "{\"activation_function\": \"relu\", \"scale_embedding\": true, \"max_position_embeddings\": 4096,"
                 " \"decoder_start_token_id\": 3, \"bos_token_id\": 2, \"pad_token_id\": 0, \"eos_token_id\": 3}",
     .ignored = ignored,
+    .dropout = &dropout,
     .build = build};

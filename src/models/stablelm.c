@@ -3,6 +3,7 @@
  * use_parallel_residual.
  * Attribution input: the token embedding. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 
 static void build(ci_builder *b) {
   ci_decoder d = ci_decoder_like_llama(b);
@@ -22,6 +23,8 @@ static void build(ci_builder *b) {
 
 static const char *const ignored[] = {"rotary_emb.inv_freq", "lm_head.weight", NULL};
 
+static const ci_dropout_keys dropout = {.attention = {"attention_dropout", 0}, .fed = {"hidden_dropout", 0}};
+
 extern const ci_architecture ci_architecture_stablelm;
 const ci_architecture ci_architecture_stablelm = {
     .id = "stablelm",
@@ -31,4 +34,5 @@ const ci_architecture ci_architecture_stablelm = {
     .defaults = "{\"bos_token_id\": 0, \"eos_token_id\": 0, \"num_key_value_heads\": 32, \"partial_rotary_factor\": 0.25, "
                 "\"max_position_embeddings\": 4096}",
     .ignored = ignored,
+    .dropout = &dropout,
     .build = build};

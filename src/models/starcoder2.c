@@ -5,6 +5,7 @@
  * positions in a part of each head.
  * Attribution input: the token embedding. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 
 /* Layer norms and a plain feed-forward. */
 static ci_decoder plainer(ci_builder *b, double epsilon, const char *up, const char *down) {
@@ -32,6 +33,11 @@ static void build_nemotron(ci_builder *b) {
 
 static const char *const ignored[] = {"rotary_emb.inv_freq", "lm_head.weight", NULL};
 
+static const ci_dropout_keys dropout = {.embedding = {"embedding_dropout", 0},
+                                        .attention = {"attention_dropout", 0},
+                                        .attended = {"residual_dropout", 0},
+                                        .fed = {"residual_dropout", 0}};
+
 extern const ci_architecture ci_architecture_starcoder2, ci_architecture_nemotron;
 const ci_architecture ci_architecture_starcoder2 = {
     .id = "starcoder2",
@@ -41,6 +47,7 @@ const ci_architecture ci_architecture_starcoder2 = {
     .defaults = "{\"bos_token_id\": 50256, \"eos_token_id\": 50256, \"num_key_value_heads\": 2, "
                 "\"hidden_act\": \"gelu_pytorch_tanh\", \"max_position_embeddings\": 4096}",
     .ignored = ignored,
+    .dropout = &dropout,
     .build = build_starcoder2};
 const ci_architecture ci_architecture_nemotron = {
     .id = "nemotron",

@@ -1,6 +1,7 @@
 /* T5 (Raffel et al. 2019), its versions 1.1 and Flan, mT5 and UMT5: pre-norm blocks with RMS norms and no biases,
  * attention without a scale, and instead of positions a bias of the scores for each head and bucket of distances. T5
  * and mT5 have one such table a side, in layer 0; UMT5 one a layer. A tied head reads its input times d_model^-0.5. */
+#include "models/dropout.h"
 #include "models/encoder_decoder.h"
 #include <math.h>
 #include <string.h>
@@ -157,6 +158,13 @@ static const char *const ignored[] = {"embed_tokens.weight", "lm_head.weight",
                                       "EncDecAttention.relative_attention_bias.weight", NULL};
 static const char *const float32[] = {"wo", NULL};
 
+static const ci_dropout_keys dropout = {.embedding = {"dropout_rate", 0.1},
+                                        .attention = {"dropout_rate", 0.1},
+                                        .attended = {"dropout_rate", 0.1},
+                                        .activation = {"dropout_rate", 0.1},
+                                        .fed = {"dropout_rate", 0.1},
+                                        .final = {"dropout_rate", 0.1}};
+
 extern const ci_architecture ci_architecture_t5, ci_architecture_mt5, ci_architecture_umt5;
 const ci_architecture ci_architecture_t5 = {.id = "t5",
                                             .class_name = "T5ForConditionalGeneration",
@@ -165,6 +173,7 @@ const ci_architecture ci_architecture_t5 = {.id = "t5",
                                             .defaults = "{\"pad_token_id\": 0, \"eos_token_id\": 1}",
                                             .ignored = ignored,
                                             .float32 = float32,
+                                            .dropout = &dropout,
                                             .build = build_t5};
 const ci_architecture ci_architecture_mt5 = {
     .id = "mt5",
@@ -175,6 +184,7 @@ const ci_architecture ci_architecture_mt5 = {
                 " \"decoder_start_token_id\": 0}",
     .ignored = ignored,
     .float32 = float32,
+    .dropout = &dropout,
     .build = build_mt5};
 const ci_architecture ci_architecture_umt5 = {
     .id = "umt5",
@@ -185,4 +195,5 @@ const ci_architecture ci_architecture_umt5 = {
                 " \"decoder_start_token_id\": 0}",
     .ignored = ignored,
     .float32 = float32,
+    .dropout = &dropout,
     .build = build_umt5};

@@ -1,14 +1,16 @@
 /* Scaled dot-product attention (Vaswani et al. 2017), with grouped key/value heads (Ainslie et al. 2023).
- *   P[p,k] = softmax_k(scale q[p].k[k]),  o[p] = sum_k P[p,k] v[k];  causal: k <= p, with a window: p - window < k <= p.
- * Scores may be capped and biased by position before the softmax (attention_scores.h), and a head may have a sink: a logit
- * that takes part in the softmax and has no value (Xiao et al. 2023).
- * Keys are those of the row's own branch (self), of all its positions (encoder), or of its source branch (cross).
- * Kept beside the output: the log-sum-exp of each row and head, from which backward rebuilds P in tiles.
+ *   P[p,k] = softmax_k(scale q[p].k[k]),  o[p] = sum_k P[p,k] v[k];  causal: k <= p, with a window: p - window < k <=
+ * p. Scores may be capped and biased by position before the softmax (attention_scores.h), and a head may have a sink: a
+ * logit that takes part in the softmax and has no value (Xiao et al. 2023). Keys are those of the row's own branch
+ * (self), of all its positions (encoder), or of its source branch (cross). In a branch under dropout (engine/dropout.h)
+ * probabilities are dropped after the softmax. Kept beside the output: the log-sum-exp of each row and head, from which
+ * backward rebuilds P in tiles.
  *
- * vjp, for each target separately (its adjoint rows are its own): dP = do v^T, dS = scale P (dP - sum_k P dP), times the
- *   cap's slope;  dq = dS k,  dk = dS^T q,  dv = P^T do, heads of a group summed into one key row.
- * P is the same for all targets of a branch: each tile is made once and used for all of them. dq has the adjoint rows of dy;
- * dk and dv have CI_SET_FULL (self) or CI_SET_SOURCE (encoder, cross). */
+ * vjp, for each target separately (its adjoint rows are its own): dP = do v^T, dS = scale P (dP - sum_k P dP), times
+ * the cap's slope;  dq = dS k,  dk = dS^T q,  dv = P^T do, heads of a group summed into one key row. P is the same for
+ * all targets of a branch: each tile is made once and used for all of them. dq has the adjoint rows of dy; dk and dv
+ * have CI_SET_FULL (self) or CI_SET_SOURCE (encoder, cross). */
+#include "engine/dropout.h"
 #include "engine/run.h"
 #include "ops/attention.h"
 #include "ops/attention_scores.h"
@@ -36,7 +38,8 @@ static bool lie_together(const ci_branch *branch, size_t count) {
   return count == 0 || (size_t)branch->rows[count - 1] == (size_t)branch->rows[0] + count - 1;
 }
 
-static void gather(const ci_run *run, int node, const ci_branch *branch, size_t count, size_t column, size_t width, float *out) {
+static void gather(const ci_run *run, int node, const ci_branch *branch, size_t count, size_t column, size_t width,
+                   float *out) {
   for (size_t k = 0; k < count; k++)
     memcpy(out + k * width, ci_run_row(run, node, (size_t)branch->rows[k]) + column, width * sizeof(float));
 }
@@ -48,8 +51,8 @@ static key_view view_keys(const ci_run *run, const ci_node *node, const ci_branc
   size_t column = kv_head * params->head_dim;
   if (lie_together(branch, count))
     return (key_view){ci_run_row(run, node->inputs[1], (size_t)branch->rows[0]) + column,
-                      ci_run_row(run, node->inputs[2], (size_t)branch->rows[0]) + column, params->kv_heads * params->head_dim,
-                      count};
+                      ci_run_row(run, node->inputs[2], (size_t)branch->rows[0]) + column,
+                      params->kv_heads * params->head_dim, count};
   gather(run, node->inputs[1], branch, count, column, params->head_dim, room);
   gather(run, node->inputs[2], branch, count, column, params->head_dim, room + count * params->head_dim);
   return (key_view){room, room + count * params->head_dim, params->head_dim, count};
@@ -64,6 +67,7 @@ static void transpose(const float *in, size_t ld, size_t rows, size_t columns, f
 typedef struct {
   int branch;
   size_t row, position, count;
+  const ci_intervention *dropout; /* of the branch's probabilities; NULL: none */
 } segment;
 
 typedef struct {
@@ -95,7 +99,8 @@ static void clear_unseen(float *row, size_t before, size_t n, size_t span) {
   memset(row + before + n, 0, (span - before - n) * sizeof(float));
 }
 
-/* s: the products of a tile's row with the keys in `tile`; what the query does not see becomes 0. Returns the log-sum-exp. */
+/* s: the products of a tile's row with the keys in `tile`; what the query does not see becomes 0. Returns the
+ * log-sum-exp. */
 static float softmax_row(const ci_kernels *kernels, const ci_attention_params *params, size_t head, size_t position,
                          key_range own, key_range tile, float *s) {
   size_t n = own.high - own.low;
@@ -112,8 +117,8 @@ static float softmax_row(const ci_kernels *kernels, const ci_attention_params *p
 }
 
 /* Rows of one tile of queries of one head. transposed: keys as [head_dim, count], NULL: few rows, dot by dot. */
-static void forward_tile(const forward_job *job, const segment *s, size_t offset, size_t rows, size_t head, const key_view *view,
-                         const ci_branch *keys, const float *transposed, float *scores) {
+static void forward_tile(const forward_job *job, const segment *s, size_t offset, size_t rows, size_t head,
+                         const key_view *view, const ci_branch *keys, const float *transposed, float *scores) {
   const ci_forward_call *call = job->call;
   const ci_attention_params *params = job->params;
   const ci_kernels *kernels = call->run->compute->kernels;
@@ -130,6 +135,9 @@ static void forward_tile(const forward_job *job, const segment *s, size_t offset
     float *kept = call->kept + (s->row + offset + r - call->first) * call->node->kept_width + head;
     *kept = softmax_row(kernels, params, head, first + r, own, tile, scores + r * span);
   }
+  if (s->dropout)
+    for (size_t r = 0; r < rows; r++)
+      ci_drop(s->dropout, call->node, (first + r) * params->heads + head, tile.low, span, scores + r * span);
   float *out = call->out + (s->row + offset - call->first) * width + head * dim;
   kernels->matmul(rows, dim, span, scores, span, 1, view->values + tile.low * view->ld, view->ld, out, width, 0);
 }
@@ -159,21 +167,29 @@ static void forward_part(void *context, size_t part, int thread) {
 }
 
 /* Cuts the call's rows into segments; out has room for `count` of them. */
-static size_t find_segments(const ci_space *space, size_t first, size_t count, segment *out) {
+static size_t find_segments(const ci_run *run, const ci_node *node, size_t first, size_t count, segment *out) {
+  const ci_space *space = &run->spaces[node->space];
+  bool drops = node->dropout > 0 && run->touched[node - run->graph->nodes];
   size_t n = 0;
   for (size_t row = first; row < first + count; row++) {
     segment *last = n ? &out[n - 1] : NULL;
     size_t position = (size_t)space->positions[row];
     bool goes_on = last && last->branch == space->branch_of[row] && last->position + last->count == position;
-    if (goes_on && last->count < STRETCH) last->count++;
-    else out[n++] = (segment){space->branch_of[row], row, position, 1};
+    if (goes_on && last->count < STRETCH)
+      last->count++;
+    else {
+      const ci_intervention *dropout = drops ? ci_run_dropout(run, node->space, space->branch_of[row]) : NULL;
+      out[n++] = (segment){space->branch_of[row], row, position, 1, dropout};
+    }
   }
   return n;
 }
 
 /* Runs parts on the pool if they are worth the hand-over. */
-static void run_parts(ci_compute *compute, size_t parts, double cost, void (*work)(void *, size_t, int), void *context) {
-  if (cost > 3e4) ci_pool_run(compute->pool, parts, work, context);
+static void run_parts(ci_compute *compute, size_t parts, double cost, void (*work)(void *, size_t, int),
+                      void *context) {
+  if (cost > 3e4)
+    ci_pool_run(compute->pool, parts, work, context);
   else
     for (size_t part = 0; part < parts; part++) work(context, part, 0);
 }
@@ -186,10 +202,11 @@ static void forward(const ci_forward_call *call) {
     return;
   }
   forward_job job = {call, params, segments, 0};
-  size_t count = find_segments(&call->run->spaces[call->node->space], call->first, call->count, segments);
+  size_t count = find_segments(call->run, call->node, call->first, call->count, segments);
   double cost = 0;
   for (size_t i = 0; i < count; i++)
-    cost += 4.0 * (double)segments[i].count * (double)(segments[i].position + segments[i].count) * (double)call->node->width;
+    cost += 4.0 * (double)segments[i].count * (double)(segments[i].position + segments[i].count) *
+            (double)call->node->width;
   job.parts = count * params->kv_heads;
   run_parts(call->run->compute, job.parts, cost, forward_part, &job);
   ci_free(segments);
@@ -219,7 +236,8 @@ typedef struct {
 } worker;
 
 /* The adjoint rows of group g that lie in positions [from, to): first position and row of dy. Their number. */
-static size_t rows_in_tile(const ci_backward_call *call, size_t g, size_t from, size_t to, size_t *position, size_t *row) {
+static size_t rows_in_tile(const ci_backward_call *call, size_t g, size_t from, size_t to, size_t *position,
+                           size_t *row) {
   const ci_adjoint_group *group = &call->adjoint->groups[g];
   if (call->set == CI_SET_SOURCE) {
     *position = from;
@@ -251,7 +269,8 @@ static void rebuild_tile(const worker *w, size_t from, size_t to, key_range tile
   size_t dim = params->head_dim, rows = to - from, span = tile.high - tile.low;
   for (size_t r = 0; r < rows; r++)
     memcpy(w->q + r * dim,
-           ci_run_row(call->run, call->node->inputs[0], (size_t)w->queries->rows[from + r]) + w->head * dim, dim * sizeof(float));
+           ci_run_row(call->run, call->node->inputs[0], (size_t)w->queries->rows[from + r]) + w->head * dim,
+           dim * sizeof(float));
   kernels->matmul(rows, span, dim, w->q, dim, 1, w->keys_t + tile.low, w->view.count, w->p, span, 0);
   for (size_t r = 0; r < rows; r++) {
     key_range own = keys_seen(params, w->keys, from + r);
@@ -266,7 +285,8 @@ static void rebuild_tile(const worker *w, size_t from, size_t to, key_range tile
   }
 }
 
-/* dS of `rows` rows of a tile, from dP in place: [rows, span], P and the cap's slopes with the tile's leading dimension. */
+/* dS of `rows` rows of a tile, from dP in place: [rows, span], P and the cap's slopes with the tile's leading
+ * dimension. */
 static void score_gradients(const worker *w, size_t first_row, size_t rows, size_t span, size_t ld, float *ds) {
   const ci_kernels *kernels = w->job->call->run->compute->kernels;
   for (size_t r = 0; r < rows; r++) {
@@ -298,7 +318,8 @@ static void backward_group(const worker *w, size_t g, size_t from, size_t to, ke
   if (first + keys > high) keys = high - first;
   size_t at = first - tile.low;
   if (call->dx[2])
-    kernels->matmul(keys, dim, rows, p + at, 1, ld, dy, width, call->dx[2] + key_row * kv_width + w->kv_head * dim, kv_width, 1);
+    kernels->matmul(keys, dim, rows, p + at, 1, ld, dy, width, call->dx[2] + key_row * kv_width + w->kv_head * dim,
+                    kv_width, 1);
   if (!call->dx[0] && !call->dx[1]) return;
   float *ds = w->dp;
   kernels->matmul(rows, span, dim, dy, width, 1, w->values_t + tile.low, w->view.count, ds, span, 0);
@@ -358,8 +379,9 @@ static void backward_part(void *context, size_t part, int thread) {
     }
 }
 
-/* How many targets of a branch go into a part. They share P, whose making costs about as much as 3/8 of a target's share; but few
- * branches with few heads are parts that do not divide among the threads. What a target gives does not depend on it. */
+/* How many targets of a branch go into a part. They share P, whose making costs about as much as 3/8 of a target's
+ * share; but few branches with few heads are parts that do not divide among the threads. What a target gives does not
+ * depend on it. */
 static size_t targets_at_once(const ci_backward_call *call) {
   const ci_attention_params *params = call->node->params;
   const ci_adjoint *adjoint = call->adjoint;
@@ -403,7 +425,8 @@ static void vjp(const ci_backward_call *call) {
   backward_job job = {call, params, branches};
   size_t count = find_branches(call, branches);
   double cost = 0;
-  for (size_t i = 0; i < count; i++) cost += 8.0 * (double)call->count * (double)branches[i].queries * (double)call->node->width;
+  for (size_t i = 0; i < count; i++)
+    cost += 8.0 * (double)call->count * (double)branches[i].queries * (double)call->node->width;
   run_parts(call->run->compute, count * params->kv_heads, cost, backward_part, &job);
   ci_free(branches);
 }
@@ -424,8 +447,8 @@ void ci_attention_weights(const ci_run *run, int node_number, int branch, size_t
   kernels->exp_sum(out + seen.low, n, scale, run->values[node_number].kept[row * node->kept_width + head]);
 }
 
-void ci_attention_without(const ci_run *run, int node_number, int branch, size_t position, size_t key, const unsigned char *heads,
-                          float *out) {
+void ci_attention_without(const ci_run *run, int node_number, int branch, size_t position, size_t key,
+                          const unsigned char *heads, float *out) {
   const ci_node *node = &run->graph->nodes[node_number];
   const ci_attention_params *params = node->params;
   const ci_kernels *kernels = run->compute->kernels;
@@ -434,7 +457,8 @@ void ci_attention_without(const ci_run *run, int node_number, int branch, size_t
   size_t dim = params->head_dim, group = params->heads / params->kv_heads;
   key_range seen = keys_seen(params, keys, position);
   if (key < seen.low || key >= seen.high) return;
-  const float *q = ci_run_row(run, node->inputs[0], row), *log_sums = run->values[node_number].kept + row * node->kept_width;
+  const float *q = ci_run_row(run, node->inputs[0], row),
+              *log_sums = run->values[node_number].kept + row * node->kept_width;
   const float *k = ci_run_row(run, node->inputs[1], key_row), *v = ci_run_row(run, node->inputs[2], key_row);
   for (size_t head = 0; head < params->heads; head++) {
     if (!heads[head]) continue;
@@ -445,5 +469,10 @@ void ci_attention_without(const ci_run *run, int node_number, int branch, size_t
   }
 }
 
-const ci_op ci_op_attention = {
-    .id = "attention", .help = "scaled dot-product attention", .mixes_rows = true, .vjp_reads = true, .forward = forward, .vjp = vjp, .rescale = vjp};
+const ci_op ci_op_attention = {.id = "attention",
+                               .help = "scaled dot-product attention",
+                               .mixes_rows = true,
+                               .vjp_reads = true,
+                               .forward = forward,
+                               .vjp = vjp,
+                               .rescale = vjp};

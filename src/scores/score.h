@@ -15,6 +15,12 @@ typedef struct {
   double log_sum;
 } ci_score_contrast;
 
+/* What passes of the text with dropout predict for the token (attribute/passes.h). */
+typedef struct {
+  const double *log_probabilities; /* [count] */
+  size_t count;
+} ci_score_passes;
+
 typedef struct {
   const float *logits; /* [vocabulary] */
   size_t vocabulary;
@@ -23,6 +29,7 @@ typedef struct {
   const ci_kernels *kernels;
   float *scratch; /* [vocabulary], changed by the call; in a gradient: the slope itself, before it is filled */
   ci_score_contrast contrast;
+  ci_score_passes passes;
   size_t position; /* of the token in its text */
   size_t text;     /* which text that is, and its ids; the encoder's and the decoder's */
   const int32_t *source, *ids;
@@ -36,7 +43,8 @@ typedef struct {
   size_t options_size;      /* of the struct that the table describes */
   const void *preset;       /* what that struct is before the table's options are read; NULL: zeros */
   bool contrastive;         /* reads input->contrast; its options begin with ci_contrast_options (scores/contrast.h) */
-  bool integers;            /* its values are whole numbers */
+  size_t (*passes)(const void *options, uint64_t *seed); /* it reads input->passes: how many; NULL: it does not */
+  bool integers;                                         /* its values are whole numbers */
   const char *span_function; /* what reduces its values over the tokens of a span; NULL: absmax */
   /* Says what is wrong with options whose values are each in range; NULL: nothing can be. attributed: as attributed_fn.
    */

@@ -130,6 +130,26 @@ static double top_p_size(const double *z, size_t n, size_t y) {
   return (double)nucleus(z, n, 0.9, stays);
 }
 
+/* Passes with dropout, which do not depend on the logits. */
+static const double passes[] = {-2.5, -1.25, -3, -2.75};
+enum { PASSES = sizeof passes / sizeof *passes };
+
+static double z_score(double x, bool log, double *mean, double *deviation) {
+  *mean = *deviation = 0;
+  for (size_t i = 0; i < PASSES; i++) *mean += (log ? passes[i] : exp(passes[i])) / PASSES;
+  for (size_t i = 0; i < PASSES; i++) *deviation += pow((log ? passes[i] : exp(passes[i])) - *mean, 2) / (PASSES - 1);
+  *deviation = sqrt(*deviation);
+  return (x - *mean) / *deviation;
+}
+static double mc_dropout(const double *z, size_t n, size_t y) {
+  double mean, deviation;
+  return z_score(probability(z, n, y), false, &mean, &deviation);
+}
+static double mc_dropout_log(const double *z, size_t n, size_t y) {
+  double mean, deviation;
+  return z_score(log_probability(z, n, y), true, &mean, &deviation);
+}
+
 static const struct {
   const char *id;
   const char *options; /* JSON */
@@ -153,6 +173,8 @@ static const struct {
     {"kl_divergence", "{\"contrast_force_inputs\": true}", kl_divergence},
     {"kl_divergence", "{\"contrast_force_inputs\": true, \"top_k\": 4}", top_k_divergence},
     {"kl_divergence", "{\"contrast_force_inputs\": true, \"top_p\": 0.8}", top_p_divergence},
+    {"mc_dropout_prob_avg", "{\"n_mcd_steps\": 4}", mc_dropout},
+    {"mc_dropout_prob_avg", "{\"n_mcd_steps\": 4, \"logprob\": true}", mc_dropout_log},
     {"top_p_size", "{\"top_p\": 0.9}", top_p_size},
 };
 enum { CASES = sizeof cases / sizeof *cases };
@@ -185,6 +207,7 @@ static void check_case(size_t number, size_t vocabulary, int kind) {
   for (size_t i = 0; i < vocabulary; i++) exact[i] = (double)z[i];
   ci_score_input in = {.logits = z, .vocabulary = vocabulary, .target = (int32_t)target, .kernels = ci_kernels_best()};
   ci_score_prepare(&in, scratch);
+  if (score->passes) in.passes = (ci_score_passes){passes, PASSES};
   if (score->contrastive)
     in.contrast = (ci_score_contrast){is_forced ? theirs : z, (int32_t)contrast_token(vocabulary, target),
                                       is_forced ? log_sum(other, vocabulary) : in.log_sum};
@@ -246,7 +269,10 @@ static void senseless_options_are_refused(void **state) {
   static const struct {
     const char *id, *options, *message;
     bool attributed;
-  } wrong[] = {{"top_p_size", "{}", "top_p", false}, {"kl_divergence", "{}", "contrast_force_inputs", true}};
+  } wrong[] = {{"top_p_size", "{}", "top_p", false},
+               {"kl_divergence", "{}", "contrast_force_inputs", true},
+               {"mc_dropout_prob_avg", "{\"statistic\": \"mean\"}", "no gradient rule", true},
+               {"mc_dropout_prob_avg", "{\"n_mcd_steps\": 1}", "needs 2 or more", false}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     ci_error err = {0};
     const ci_score *score;
@@ -256,6 +282,34 @@ static void senseless_options_are_refused(void **state) {
     assert_int_equal(ci_options_parse(score->options, "step", object, options, keep, NULL, &err), CI_OK);
     assert_int_equal(score->check(options, wrong[i].attributed, "step", &err), CI_EINVAL);
     assert_non_null(strstr(err.message, wrong[i].message));
+    json_decref(object);
+    json_decref(keep);
+  }
+}
+
+/* The statistics of passes, and 0 / 0 where they do not differ, however their mean is rounded. */
+static void passes_have_statistics(void **state) {
+  (void)state;
+  static const double same[] = {-1.1, -1.1, -1.1};
+  static const char *const statistics[] = {"mean", "std", "zscore"};
+  ci_error err = {0};
+  const ci_score *score;
+  assert_int_equal(ci_score_named("mc_dropout_prob_avg", "step", &score, &err), CI_OK);
+  for (size_t i = 0; i < 3; i++) {
+    char options[OPTIONS];
+    float z[3] = {0, 1, 2}, scratch[3];
+    double mean, deviation;
+    json_t *object = json_pack("{s:s}", "statistic", statistics[i]), *keep = json_array();
+    assert_int_equal(ci_options_parse(score->options, "step", object, options, keep, NULL, &err), CI_OK);
+    ci_score_input in = {.logits = z, .vocabulary = 3, .target = 1, .kernels = ci_kernels_best(), .passes = {passes, PASSES}};
+    ci_score_prepare(&in, scratch);
+    z_score(0, false, &mean, &deviation);
+    if (i < 2) assert_true(fabs(score->value(&in, options) - (i ? deviation : mean)) < 1e-12);
+    in.passes = (ci_score_passes){same, 3};
+    double value = score->value(&in, options);
+    if (i == 0) assert_true(fabs(value - exp(-1.1)) < 1e-12);
+    if (i == 1) assert_true(value == 0);
+    if (i == 2) assert_true(isnan(value));
     json_decref(object);
     json_decref(keep);
   }
@@ -292,7 +346,7 @@ static void names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(values_and_slopes), cmocka_unit_test(every_score_is_covered),
-                                     cmocka_unit_test(softmax_sums_to_one), cmocka_unit_test(names),
+                                     cmocka_unit_test(softmax_sums_to_one), cmocka_unit_test(passes_have_statistics), cmocka_unit_test(names),
                                      cmocka_unit_test(senseless_options_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
