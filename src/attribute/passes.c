@@ -73,22 +73,41 @@ static const ci_bound_score *reader(const ci_job *job, int whose) {
   return NULL;
 }
 
+/* Without dropout every pass is the text itself. */
+static void repeat_text(drawing *j, ci_passes *p) {
+  const ci_attribution *a = j->a;
+  for (size_t t = 0; t < a->subject.target_count; t++) {
+    const float *logits = ci_run_logits(a->subject.run, a->subject.output_rows[t]);
+    double own = log_probability(j, logits, t, a->scratch);
+    for (size_t i = 0; i < p->count; i++) p->log_probabilities[t * p->count + i] = own;
+  }
+}
+
+static ci_status draw(drawing *j, ci_passes *p, ci_error *err) {
+  size_t targets = j->a->subject.target_count, cells = p->count * targets;
+  ci_walk walk = {.points = p->count, .move = move, .context = j};
+  ci_objective objective = {.context = j, .value = log_probability};
+  double *by_pass = ci_alloc(cells, sizeof *by_pass);
+  ci_status status = by_pass ? ci_subject_values(&j->a->subject, &walk, &objective, by_pass, err) : ci_fail_memory(err);
+  for (size_t i = 0; i < cells && !status; i++) p->log_probabilities[i % targets * p->count + i / targets] = by_pass[i];
+  ci_free(by_pass);
+  return status;
+}
+
 ci_status ci_passes_open(ci_attribution *a, int whose, ci_passes *p, ci_error *err) {
   const ci_bound_score *bound = reader(a->job, whose);
   if (!bound) return CI_OK;
   drawing j = {.a = a};
-  size_t targets = a->subject.target_count, cells;
+  size_t cells;
   p->count = bound->score->passes(bound->options, &j.seed);
-  ci_walk walk = {.points = p->count, .move = move, .context = &j};
-  ci_objective objective = {.context = &j, .value = log_probability};
   ci_status status = look_at_model(a, bound->score, whose, err);
   if (status) return status;
-  bool too_many = __builtin_mul_overflow(p->count, targets, &cells);
-  double *by_pass = too_many ? NULL : ci_alloc(cells, sizeof *by_pass);
+  bool too_many = __builtin_mul_overflow(p->count, a->subject.target_count, &cells);
   p->log_probabilities = too_many ? NULL : ci_alloc(cells, sizeof *p->log_probabilities);
-  status = by_pass && p->log_probabilities ? ci_subject_values(&a->subject, &walk, &objective, by_pass, err)
-                                           : ci_fail_memory(err);
-  for (size_t i = 0; i < cells && !status; i++) p->log_probabilities[i % targets * p->count + i / targets] = by_pass[i];
-  ci_free(by_pass);
+  if (!p->log_probabilities) return ci_fail_memory(err);
+  if (ci_graph_drops(a->subject.graph))
+    status = draw(&j, p, err);
+  else
+    repeat_text(&j, p);
   return status ? status : check(a, p, whose, err);
 }

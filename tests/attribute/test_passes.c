@@ -33,11 +33,12 @@ static void without_dropout_they_are_the_text(void **state) {
   for (size_t i = 0; i < p->shape[0]; i++)
     if (!(fabsf(p->data[i] - mean->data[i]) <= 1e-6f * p->data[i]))
       fail_msg("step %zu: %.9g, expected %.9g", i, (double)mean->data[i], (double)p->data[i]);
+  size_t steps = p->shape[0];
   cinseq_result_close(result);
   attributed_fails(model, "saliency", SENTENCE "\"attributed_fn\": \"mc_dropout_prob_avg\", ", "{}", "attributed_fn",
                    "has no dropout");
   result = attributed_by(model, "attention", SENTENCE PASSES, "{}");
-  for (size_t i = 0; i < p->shape[0]; i++) assert_true(isnan(step_score(result, 0, "mc_dropout_prob_avg")->data[i]));
+  for (size_t i = 0; i < steps; i++) assert_true(isnan(step_score(result, 0, "mc_dropout_prob_avg")->data[i]));
   cinseq_result_close(result);
   cinseq_model_close(model);
 }
