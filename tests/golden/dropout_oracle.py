@@ -74,9 +74,9 @@ def of_torch(folder, config, ids, passes, together):
 
 
 def of_program(program, folder, kwargs, ids, passes, path):
-    source, target, start = ids
+    source, target, tokenizer_kwargs = ids
     call = [program, "attribute", "-m", folder, "--attribution_method", "attention", "--hide", "-o", path, "--model_kwargs", json.dumps(kwargs), "--threads", "1",
-            "--generated_ids", json.dumps([target]), "--step_scores", "mc_dropout_prob_avg"]
+            "--tokenizer_kwargs", json.dumps(tokenizer_kwargs), "--generated_ids", json.dumps([target]), "--step_scores", "mc_dropout_prob_avg"]
     call += ["-i", source]
     found = []
     for statistic in ("mean", "std"):
@@ -101,13 +101,13 @@ def read_case(folder):
     call = next(c for c in (cases["cases"] if isinstance(cases, dict) else cases) if c["case"] == "saliency")
     ids = {k: [t["attributes"]["id"] for t in s[k]] for k in ("source", "target")}
     text = call["input_texts"]
-    return text if isinstance(text, str) else text[0], ids["source"], ids["target"], s["attr_pos_start"]
+    return text if isinstance(text, str) else text[0], ids["source"], ids["target"], s["attr_pos_start"], call.get("tokenizer_kwargs", {})
 
 
 def check(program, folder, rates, passes, path):
     with open(os.path.join(folder, "config.json")) as file:
         own = json.load(file)
-    text, source, target, start = read_case(folder)
+    text, source, target, start, tokenizer_kwargs = read_case(folder)
     config = AutoConfig.from_pretrained(folder)
     set_to = with_rates({}, rates)
     for key, value in set_to.items():
@@ -121,7 +121,7 @@ def check(program, folder, rates, passes, path):
     layers = any("layerdrop" in k and v > 0 for k, v in rates.items())
     theirs = of_torch(folder, config, (source, target, start), passes, not layers)
     mean, square = moments(theirs)
-    ours, std = of_program(program, folder, set_to, (text, target, start), passes, path)
+    ours, std = of_program(program, folder, set_to, (text, target, tokenizer_kwargs), passes, path)
     worst, moved = 0.0, 0.0
     for i, (m, s) in enumerate(zip(ours, std)):
         moved = max(moved, s)
@@ -132,7 +132,7 @@ def check(program, folder, rates, passes, path):
 
 def reference(folder, name, keys, passes):
     """What test_passes.c compares with: probabilities."""
-    text, source, target, start = read_case(folder)
+    text, source, target, start, tokenizer_kwargs = read_case(folder)
     rates = {k: 0.2 for k in keys if "layerdrop" not in k}
     config = AutoConfig.from_pretrained(folder, **rates)
     rows = torch.tensor(of_torch(folder, config, (source, target, start), passes, True), dtype=torch.float64).exp()
