@@ -194,8 +194,9 @@ INLINE void take_q3(const uint8_t *q, const uint8_t *high, int g, bool above, co
   take(to, v);
 }
 
-INLINE void block_q3_k(const uint8_t *p, take_group *take, taker *to) {
-  uint64_t low, codes[2];
+/* 16 codes of 6 bits: the scales plus 32. */
+INLINE void scale_codes_q3_k(const uint8_t *p, uint64_t codes[2]) {
+  uint64_t low;
   uint32_t high;
   memcpy(&low, p + 96, sizeof low);
   memcpy(&high, p + 104, sizeof high);
@@ -203,7 +204,12 @@ INLINE void block_q3_k(const uint8_t *p, take_group *take, taker *to) {
     uint64_t upper = (high >> 4 * j & 0x03030303u) | (uint64_t)(high >> (4 * j + 2) & 0x03030303u) << 32;
     codes[j] = (low >> 4 * j & 0x0f0f0f0f0f0f0f0fu) | upper << 4;
   }
+}
+
+INLINE void block_q3_k(const uint8_t *p, take_group *take, taker *to) {
+  uint64_t codes[2];
   float scale[16];
+  scale_codes_q3_k(p, codes);
   scale_codes(codes, splat_half(p + 108), scale);
 #pragma GCC unroll 4
   for (int g = 0; g < 8; g += 2) {
@@ -343,6 +349,8 @@ INLINE void dot_rows_of_blocks(size_t m, size_t streams, const float *x, size_t 
   }
 }
 
+#include "kernels/fixed_body.h"
+
 #define CI_BLOCK(member, type, name, id, elements, size)                                                               \
   static void widen_blocks_##member(const uint8_t *p, size_t count, float *out) {                                      \
     taker to;                                                                                                          \
@@ -351,6 +359,7 @@ INLINE void dot_rows_of_blocks(size_t m, size_t streams, const float *x, size_t 
   }                                                                                                                    \
   static void dot_blocks_##member(size_t m, const float *x, size_t ldx, const uint8_t *w, size_t bytes, size_t rows,   \
                                   size_t n, float *out, size_t ldout) {                                                \
+    if (dot_in_integers(CI_BLOCK_##member, m, x, ldx, w, bytes, rows, n / elements, size, out, ldout)) return;         \
     if (m == 1)                                                                                                        \
       dot_rows_of_blocks(1, STREAMS, x, ldx, w, bytes, rows, n / elements, size, block_##member, dot_1, out, ldout);   \
     if (m == 2)                                                                                                        \

@@ -345,8 +345,6 @@ static inline vi fifth_bits(uint32_t word, int first) {
 #endif
 }
 
-#include "kernels/blocks_body.h"
-
 static void axpy(float a, const float *x, float *y, size_t n) {
   size_t i = 0;
   for (; i + LANES <= n; i += LANES) store(y + i, load(y + i) + splat(a) * load(x + i));
@@ -467,6 +465,8 @@ static void widen_bf16(const uint16_t *x, float *y, size_t n) {
 }
 
 #include "kernels/int8_body.h"
+
+#include "kernels/blocks_body.h"
 
 extern const ci_kernels KERNELS_TABLE;
 const ci_kernels KERNELS_TABLE = {

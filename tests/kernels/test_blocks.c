@@ -117,6 +117,44 @@ static void every_type_on_every_cpu(void **state) {
     }
 }
 
+/* Rows of more blocks than are multiplied at once, a number of rows that streams do not divide, and x whose numbers are
+ * of very different sizes: each product within what float32 rounds. A NaN in x is one in y, and an infinity is no
+ * number. */
+static void long_rows(void **state) {
+  (void)state;
+  enum { LONG = 9 * 1024 + 256, HIGH = 7 };
+  uint8_t *bytes = malloc(HIGH * LONG * 2);
+  float *whole = malloc(HIGH * LONG * sizeof *whole), *x = malloc(CI_FEW_ROWS * LONG * sizeof *x);
+  uint64_t random = 11;
+  random_floats(&random, x, CI_FEW_ROWS * LONG, 1);
+  for (size_t i = 0; i < LONG; i++) x[i] *= i % 97 ? 1 : 300;                          /* a few large ones */
+  for (size_t i = 0; i < LONG; i++) x[LONG + i] *= ldexpf(1, (int)(i / 256) * 3 - 60); /* each block another size */
+  for (size_t i = 0; i < LONG; i++) x[2 * LONG + i] *= i % 2 ? 1e-28f : 0;             /* tiny */
+  for (size_t t = 0; t < TYPES; t++) {
+    fill(bytes, HIGH * LONG * 2, true, &random);
+    ci_tensor_widen(&(ci_tensor){.type = types[t], .data = bytes}, 0, HIGH * LONG, whole);
+    ci_weight w = weight_of(types[t], bytes, HIGH, LONG);
+    for (size_t k = 0; k < 4; k++) {
+      const ci_kernels *kernels = ci_kernels_named(ids[k]);
+      float y[CI_FEW_ROWS * HIGH], before[2] = {x[700], x[LONG + 900]};
+      for (size_t m = 1; m <= CI_FEW_ROWS && kernels; m++) {
+        w.type->dot(kernels, &w, 0, HIGH, m, x, LONG, y, HIGH);
+        for (size_t i = 0; i < m * HIGH; i++)
+          check_dot(kernels, types[t], y[i], x + i / HIGH * LONG, whole + i % HIGH * LONG, LONG);
+      }
+      x[700] = NAN;
+      x[LONG + 900] = INFINITY;
+      if (kernels) w.type->dot(kernels, &w, 0, HIGH, 2, x, LONG, y, HIGH);
+      for (size_t i = 0; i < HIGH && kernels; i++) assert_true(isnan(y[i]) && !isfinite(y[HIGH + i]));
+      x[700] = before[0];
+      x[LONG + 900] = before[1];
+    }
+  }
+  free(bytes);
+  free(whole);
+  free(x);
+}
+
 /* Scales of all 65,536 halves and 256 exponents, in each place of the block where a type has one. */
 static void every_scale(void **state) {
   (void)state;
@@ -203,6 +241,7 @@ static void threads_change_nothing(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_type_on_every_cpu),
+      cmocka_unit_test(long_rows),
       cmocka_unit_test(every_scale),
       cmocka_unit_test(threads_change_nothing),
   };
