@@ -1,23 +1,68 @@
 """Inseq's module inseq.data."""
-from .aggregator import list_aggregation_functions, list_aggregators
+from __future__ import annotations
+
+from typing import Any
+
+from .aggregator import (
+    Aggregator,
+    AggregatorPipeline,
+    ContiguousSpanAggregator,
+    PairAggregator,
+    SequenceAttributionAggregator,
+    SubwordAggregator,
+    list_aggregation_functions,
+    list_aggregators,
+)
 from .attribution import (
     CoarseFeatureAttributionSequenceOutput,
+    CoarseFeatureAttributionStepOutput,
     FeatureAttributionOutput,
     FeatureAttributionSequenceOutput,
     FeatureAttributionStepOutput,
     GranularFeatureAttributionSequenceOutput,
+    GranularFeatureAttributionStepOutput,
     MultiDimensionalFeatureAttributionSequenceOutput,
+    MultiDimensionalFeatureAttributionStepOutput,
     merge_attributions,
     show_attributions,
 )
+from .batch import Batch, BatchEmbedding, BatchEncoding, DecoderOnlyBatch, EncoderDecoderBatch
+
+
+def get_batch_from_inputs(attribution_model: Any, inputs: Any, include_eos_baseline: bool = False, as_targets: bool = False,
+                          skip_special_tokens: bool = False) -> Batch:
+    """Texts, or what encode gives, with embeddings."""
+    if isinstance(inputs, Batch):
+        return inputs
+    if not isinstance(inputs, BatchEncoding):
+        inputs = attribution_model.encode(inputs, as_targets, True, include_eos_baseline, not skip_special_tokens)
+    baseline = inputs.baseline_ids
+    return Batch(inputs, BatchEmbedding(attribution_model.embed_ids(inputs.input_ids, as_targets),
+                                        None if baseline is None else attribution_model.embed_ids(baseline, as_targets)))
+
 
 __all__ = [
+    "Aggregator",
+    "AggregatorPipeline",
+    "Batch",
+    "BatchEmbedding",
+    "BatchEncoding",
     "CoarseFeatureAttributionSequenceOutput",
+    "CoarseFeatureAttributionStepOutput",
+    "ContiguousSpanAggregator",
+    "DecoderOnlyBatch",
+    "EncoderDecoderBatch",
     "FeatureAttributionOutput",
     "FeatureAttributionSequenceOutput",
     "FeatureAttributionStepOutput",
     "GranularFeatureAttributionSequenceOutput",
+    "GranularFeatureAttributionStepOutput",
     "MultiDimensionalFeatureAttributionSequenceOutput",
+    "MultiDimensionalFeatureAttributionStepOutput",
+    "PairAggregator",
+    "SequenceAttributionAggregator",
+    "SubwordAggregator",
+    "get_batch_from_inputs",
     "list_aggregation_functions",
     "list_aggregators",
     "merge_attributions",

@@ -1,9 +1,11 @@
 """From a result of the library to Python's fields, and back."""
 from __future__ import annotations
 
+import base64
 import ctypes
 import json
 import math
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +27,7 @@ class Handle:
 
     @classmethod
     def load(cls, path: str) -> Handle:
-        return cls(make(library.result_load, path.encode()))
+        return cls(make(library.result_load, os.fsencode(path)))
 
     def aggregate(self, options: dict[str, Any]) -> Handle:
         return Handle(make(library.result_aggregate, self.address, text(options)))
@@ -33,9 +35,12 @@ class Handle:
     def render(self, output: str, options: dict[str, Any]) -> str:
         return take(make(library.result_render, self.address, output.encode(), text(options)))
 
-    def save(self, path: str) -> None:
+    def pair(self, other: Handle) -> Handle:
+        return Handle(make(library.result_pair, self.address, other.address))
+
+    def save(self, path: str, options: dict[str, Any]) -> None:
         error = CError()
-        check(library.result_save(self.address, path.encode(), ctypes.byref(error)), error)
+        check(library.result_save_as(self.address, os.fsencode(path), text(options), ctypes.byref(error)), error)
 
     def info(self) -> dict[str, Any]:
         info: dict[str, Any] = json.loads(take(library.result_info(self.address)))
@@ -100,24 +105,51 @@ def _instance(module: str, name: str, attributes: dict[str, Any]) -> dict[str, A
     return {"__instance_type__": [module, name], "attributes": attributes}
 
 
+def _tokens(tokens: list[TokenWithId]) -> list[dict[str, Any]]:
+    return [_instance("inseq.utils.typing", "TokenWithId", {"id": t.id, "token": t.token}) for t in tokens]
+
+
 def _frame(fields: dict[str, Any]) -> dict[str, Any]:
     """A sequence without its numbers, as files have it."""
-    tokens = {side: [_instance("inseq.utils.typing", "TokenWithId", {"id": t.id, "token": t.token}) for t in fields[side]]
-              for side in ("source", "target")}
+    tokens = {side: _tokens(fields[side]) for side in ("source", "target")}
     return tokens | {"source_attributions": None, "target_attributions": None, "step_scores": {}, "sequence_scores": {},
                      "attr_pos_start": fields["attr_pos_start"], "attr_pos_end": fields["attr_pos_end"]}
 
 
-def handle_of(sequences: list[tuple[str, dict[str, Any]]], info: dict[str, Any]) -> Handle:
+def _ndarray(values: Any) -> Any:
+    """An array as steps have it in files."""
+    if values is None:
+        return None
+    numbers = np.ascontiguousarray(values, dtype=np.float32)
+    made = {"__ndarray__": "b64:" + base64.b64encode(numbers.tobytes()).decode(), "dtype": "float32", "shape": numbers.shape}
+    return made | ({"Corder": True} if numbers.ndim > 1 else {})
+
+
+def _step(fields: dict[str, Any]) -> dict[str, Any]:
+    """A step as files have it."""
+    tokens = {name: None if fields[name] is None else [_tokens(row) for row in fields[name]] for name in ("source", "prefix", "target")}
+    arrays = {name: _ndarray(fields[name]) for name in ("source_attributions", "target_attributions")}
+    named = {group: {name: _ndarray(values) for name, values in fields[group].items()} for group in ("step_scores", "sequence_scores")}
+    return tokens | arrays | named
+
+
+def handle_of(sequences: list[tuple[str, dict[str, Any]]], info: dict[str, Any], steps: list[tuple[str, dict[str, Any]]] = []) -> Handle:  # noqa: B006
     """A result of the library's with these (class, fields)."""
     module = "inseq.data.attribution"
     frames = [_instance(module, name, _frame(fields)) for name, fields in sequences]
-    file = _instance(module, "FeatureAttributionOutput", {"info": info, "sequence_attributions": frames, "step_attributions": None})
+    of_steps = [_instance(module, name, _step(fields)) for name, fields in steps] or None
+    file = _instance(module, "FeatureAttributionOutput", {"info": info, "sequence_attributions": frames, "step_attributions": of_steps})
     handle = Handle(make(library.result_parse, text(file)))
     for index, (_, fields) in enumerate(sequences):
         for member in ("source_attributions", "target_attributions"):
             _set(handle, index, member, fields[member])
         for group in ("step_scores", "sequence_scores"):
-            for name, values in fields[group].items():
+            for name, values in (fields[group] or {}).items():
                 _set(handle, index, f"{group}.{name}", values)
     return handle
+
+
+def merged(handles: list[Handle]) -> Handle:
+    """One result of all sequences."""
+    addresses = (ctypes.c_void_p * len(handles))(*(handle.address for handle in handles))
+    return Handle(make(library.result_merge, addresses, len(handles)))

@@ -6,37 +6,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from copy import copy, deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from .._display import display_html, in_notebook
+from .._library import describe
+from .._pretty import pretty_dict
 from ..arrays import Array
 from ..attr.step_functions import span_functions
 from ..utils.typing import TokenWithId
-from ._handle import Handle, handle_of
+from ._handle import Handle, handle_of, merged
+from .aggregator import Stage, options_of, stages_of
 
-# Of these two results can be merged only if they agree (Inseq's list).
-_SAME = ("attribute_target", "attribution_method", "constrained_decoding", "include_eos_baseline", "model_class", "model_name",
-         "step_scores", "tokenizer_class", "tokenizer_name")
+
+def _options(stages: list[Stage] | None, options: dict[str, Any]) -> dict[str, Any]:
+    """aggregate()'s arguments as the library's options."""
+    of_spans = span_functions()
+    given = {name: value for name, value in options.items() if name not in ("do_pre_aggregation_checks", "do_post_aggregation_checks")}
+    return given | ({"step_score_functions": of_spans} if of_spans else {}) | options_of(stages)
 
 
 def _request(aggregator: Any, aggregate_fn: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """aggregate()'s arguments as the library's options."""
-    names = [aggregator] if isinstance(aggregator, str) else aggregator
-    if aggregate_fn is not None:
-        functions = [aggregate_fn] if isinstance(aggregate_fn, str) else list(aggregate_fn)
-        stages = names or ["scores"] * len(functions)
-        if any(stage != "scores" for stage in stages) or len(stages) != len(functions):
-            raise TypeError("aggregate_fn: one function for each aggregator \"scores\"")
-        names = functions
-    of_spans = span_functions()
-    options = options | ({"step_score_functions": of_spans} if of_spans else {})
-    return options | ({} if names is None else {"attribution_aggregators": list(names)})
+    return _options(stages_of(aggregator, aggregate_fn), options)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class FeatureAttributionSequenceOutput:
     """One text: how much each row's token mattered for each generated token, a column each. Fields as Inseq's."""
 
@@ -56,9 +53,48 @@ class FeatureAttributionSequenceOutput:
     def _result(self, info: dict[str, Any] | None = None) -> FeatureAttributionOutput:
         return FeatureAttributionOutput([self], info=info or {})
 
+    def to_dict(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(FeatureAttributionSequenceOutput)}
+
+    def clone(self) -> FeatureAttributionSequenceOutput:
+        return deepcopy(self)
+
     def aggregate(self, aggregator: Any = None, aggregate_fn: Any = None, **options: Any) -> FeatureAttributionSequenceOutput:
-        """Tokens by tokens: Inseq's default for the method, or aggregators by id, one after the other."""
+        """See FeatureAttributionOutput.aggregate."""
         return self._result().aggregate(aggregator, aggregate_fn, **options)[0]
+
+    def __getitem__(self, span: slice) -> FeatureAttributionSequenceOutput:
+        """Rows from start up to stop: of the source, of a decoder-only model's target."""
+        if not isinstance(span, slice) or span.start is None or span.stop is None or span.step not in (None, 1):
+            raise TypeError("expected a slice of attributed tokens with a start and a stop")
+        side = "target_spans" if self.source_attributions is None else "source_spans"
+        return self.aggregate("slices", **{side: (span.start, span.stop)})
+
+    def __sub__(self, other: FeatureAttributionSequenceOutput) -> FeatureAttributionSequenceOutput:
+        """Inseq's: the other's scores less those of this one; tokens that differ become "a -> b"."""
+        if not isinstance(other, type(self)):
+            raise ValueError(f"{type(other).__name__} cannot be compared with {type(self).__name__}")  # noqa: TRY004
+        return self.aggregate("pair", paired_attr=other)
+
+    @property
+    def minimum(self) -> float:
+        """The least score, 0 at most."""
+        return min(0.0, *(float(np.nan_to_num(a).min(initial=0)) for a in self._attributions()))
+
+    @property
+    def maximum(self) -> float:
+        """The largest score, 0 at least."""
+        return max(0.0, *(float(np.nan_to_num(a).max(initial=0)) for a in self._attributions()))
+
+    def _attributions(self) -> list[Array]:
+        return [a for a in (self.source_attributions, self.target_attributions, Array([0])) if a is not None]
+
+    def decode_tokens(self, tokenizer: Any) -> FeatureAttributionSequenceOutput:
+        """In place: tokens as the tokenizer decodes their ids, for those that have one."""
+        for token in (*self.source, *self.target):
+            if token.id >= 0:
+                token.token = tokenizer.decode([token.id])
+        return self
 
     def show(self, min_val: float | None = None, max_val: float | None = None, display: bool = True, return_html: bool = False,
              aggregator: Any = None, do_aggregation: bool = True, **options: Any) -> str | None:
@@ -81,16 +117,16 @@ class FeatureAttributionSequenceOutput:
                 "step_scores": {key: {name: float(values[column]) for name, values in made.step_scores.items()}
                                 for column, key in columns}}
 
-    def weight_attributions(self, step_score_id: str) -> None:
+    def weight_attributions(self, step_score_id: str) -> FeatureAttributionSequenceOutput:
         """In place: aggregated, and each column times its step score."""
-        made = self.aggregate()
-        weights = made.step_scores[step_score_id]
-        for name in ("source_attributions", "target_attributions"):
-            scores = getattr(made, name)
-            setattr(self, name, None if scores is None else Array(scores * weights))
+        made = self.aggregate().aggregate("weight", weight_by=step_score_id)
+        self.source_attributions, self.target_attributions = made.source_attributions, made.target_attributions
+        return self
 
     def __str__(self) -> str:
-        return self._result().to_text()
+        return f"{type(self).__name__}({pretty_dict(self.to_dict())})"
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return self._result()._repr_html_()
@@ -111,23 +147,73 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a is b or (not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray) and a == b))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class GranularFeatureAttributionSequenceOutput(FeatureAttributionSequenceOutput):
     """A score for each dimension of the embedding: gradients."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class CoarseFeatureAttributionSequenceOutput(FeatureAttributionSequenceOutput):
     """A score for each pair of tokens."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class MultiDimensionalFeatureAttributionSequenceOutput(FeatureAttributionSequenceOutput):
     """A score for each layer, or layer and head."""
 
 
-class FeatureAttributionStepOutput(FeatureAttributionSequenceOutput):
-    """What one step gave: a sequence with one column."""
+@dataclass(eq=False, repr=False)
+class FeatureAttributionStepOutput:
+    """What one step gave, as a batch of one text: arrays [1, tokens, ...], step scores [1], and a list of lists of tokens each."""
+
+    source_attributions: Array | None = None
+    step_scores: dict[str, Array] = field(default_factory=dict)
+    target_attributions: Array | None = None
+    sequence_scores: dict[str, Array] = field(default_factory=dict)
+    source: list[list[TokenWithId]] | None = None
+    prefix: list[list[TokenWithId]] | None = None
+    target: list[list[TokenWithId]] | None = None
+
+    @classmethod
+    def _of(cls, column: dict[str, Any]) -> FeatureAttributionStepOutput:
+        """From a sequence with one column, as the library has steps."""
+        start, source = column["attr_pos_start"], column["source_attributions"]
+        made = cls(None if source is None else source[None, :, 0], dict(column["step_scores"]), None, {},
+                   None if source is None else [column["source"]], [column["target"][:start]], [column["target"][start:start + 1]])
+        if column["target_attributions"] is not None:
+            made.target_attributions = column["target_attributions"][None, :, 0]
+        made.sequence_scores = {name: values[None] for name, values in column["sequence_scores"].items()}
+        return made
+
+    def to_dict(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(FeatureAttributionStepOutput)}
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}({pretty_dict(self.to_dict())})"
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FeatureAttributionStepOutput) or type(self) is not type(other):
+            return NotImplemented
+        return _same(self.to_dict(), other.to_dict())
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(eq=False, repr=False)
+class GranularFeatureAttributionStepOutput(FeatureAttributionStepOutput):
+    """A score for each dimension of the embedding."""
+
+
+@dataclass(eq=False, repr=False)
+class CoarseFeatureAttributionStepOutput(FeatureAttributionStepOutput):
+    """A score for each token."""
+
+
+@dataclass(eq=False, repr=False)
+class MultiDimensionalFeatureAttributionStepOutput(FeatureAttributionStepOutput):
+    """A score for each layer, or layer and head."""
 
 
 _CLASSES = {made.__name__: made for made in (
@@ -135,12 +221,17 @@ _CLASSES = {made.__name__: made for made in (
     MultiDimensionalFeatureAttributionSequenceOutput)}
 
 
-def _class_name(sequence: FeatureAttributionSequenceOutput) -> str:
+_STEP_CLASSES = {name.replace("Sequence", "Step"): made for name, made in zip(_CLASSES, (
+    FeatureAttributionStepOutput, GranularFeatureAttributionStepOutput, CoarseFeatureAttributionStepOutput,
+    MultiDimensionalFeatureAttributionStepOutput))}
+
+
+def _class_name(made: FeatureAttributionSequenceOutput | FeatureAttributionStepOutput) -> str:
     """Inseq's class, also of what a user has derived from one."""
-    return next(c.__name__ for c in type(sequence).__mro__ if c.__name__ in _CLASSES)
+    return next(c.__name__ for c in type(made).__mro__ if c.__name__ in _CLASSES or c.__name__ in _STEP_CLASSES)
 
 
-@dataclass
+@dataclass(repr=False)
 class FeatureAttributionOutput:
     """What model.attribute gives: a sequence for each text, and Inseq's info about the run."""
 
@@ -150,11 +241,13 @@ class FeatureAttributionOutput:
 
     @classmethod
     def _of(cls, handle: Handle) -> FeatureAttributionOutput:
-        steps = [FeatureAttributionStepOutput(**values) for _, values in handle.steps()]
+        steps = [_STEP_CLASSES[name.replace("Sequence", "Step")]._of(values) for name, values in handle.steps()]
         return cls([_CLASSES[name](**values) for name, values in handle.sequences()], steps or None, handle.info())
 
-    def _handle(self) -> Handle:
-        return handle_of([(_class_name(s), s._fields()) for s in self.sequence_attributions], self.info)
+    def _handle(self, steps: bool = False) -> Handle:
+        """The library's result. It needs the steps only to save them."""
+        of_steps = [(_class_name(s), s.to_dict()) for s in self.step_attributions or ()] if steps else []
+        return handle_of([(_class_name(s), s._fields()) for s in self.sequence_attributions], self.info, of_steps)
 
     def __len__(self) -> int:
         return len(self.sequence_attributions)
@@ -168,9 +261,67 @@ class FeatureAttributionOutput:
     def __add__(self, other: FeatureAttributionOutput) -> FeatureAttributionOutput:
         return merge_attributions([self, other])
 
+    def __radd__(self, other: Any) -> FeatureAttributionOutput:
+        """sum() begins with 0."""
+        return self if other == 0 else merge_attributions([other, self])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(FeatureAttributionOutput)}
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def decode_tokens(self, tokenizer: Any) -> FeatureAttributionOutput:
+        """In place: tokens as the tokenizer decodes their ids."""
+        for sequence in self.sequence_attributions:
+            sequence.decode_tokens(tokenizer)
+        return self
+
     def aggregate(self, aggregator: Any = None, aggregate_fn: Any = None, **options: Any) -> FeatureAttributionOutput:
-        """Tokens by tokens: Inseq's default for the method, or aggregators by id, one after the other."""
-        return self._of(self._handle().aggregate(_request(aggregator, aggregate_fn, options)))
+        """Tokens by tokens: Inseq's default for the method, or aggregators, one after the other.
+
+        aggregator: an id or a class of aggregators, the id of a function (what "scores" then uses), a list of these or of pairs with their
+        functions, or an AggregatorPipeline. aggregate_fn: functions of the aggregators, one for each. options: those of the aggregators
+        (select_idx, normalize, rescale, source_spans, target_spans, paired_attr, ...)."""
+        stages = stages_of(aggregator, aggregate_fn)
+        made = self
+        waiting: list[Stage] = []
+        given, options = options, dict(options)
+        if any(stage.own for stage in stages or ()):  # whose options the library does not know
+            known = {option["name"] for row in describe("commands") if row["id"] == "show" for option in row["options"]}
+            options = {name: value for name, value in options.items() if name in known}
+        paired = options.pop("paired_attr", None)
+        for stage in stages or ():
+            if not stage.own and stage.aggregator != "pair":
+                waiting.append(stage)
+                continue
+            made = made._by_library(waiting, options) if waiting else made
+            if stage.own:
+                sequences = [stage.aggregator._aggregate(s, aggregate_fn=stage.function, **given) for s in made]
+                made = FeatureAttributionOutput(sequences, made.step_attributions, made.info)
+            else:
+                made = made._paired(paired, waiting, options)
+            waiting = []
+        if waiting or made is self:
+            return made._by_library(None if stages is None else waiting, options)
+        return made
+
+    def _by_library(self, stages: list[Stage] | None, options: dict[str, Any]) -> FeatureAttributionOutput:
+        made = self._of(self._handle().aggregate(_options(stages, options)))
+        made.step_attributions = self.step_attributions
+        return made
+
+    def _paired(self, other: Any, stages: list[Stage], options: dict[str, Any]) -> FeatureAttributionOutput:
+        """other's scores less these. Where it has more dimensions it is aggregated as these were."""
+        if isinstance(other, FeatureAttributionSequenceOutput):
+            other = other._result(self.info)
+        if not isinstance(other, FeatureAttributionOutput):
+            raise TypeError(f"paired_attr: expected what attribute() gives, or one of its sequences, not {type(other).__name__}")
+        if stages and any(a.ndim != b.ndim for mine, theirs in zip(self, other) for a, b in zip(mine._attributions(), theirs._attributions())):
+            other = other._by_library(stages, options)
+        made = self._of(self._handle().pair(other._handle()))
+        made.step_attributions = self.step_attributions
+        return made
 
     def show(self, min_val: float | None = None, max_val: float | None = None, display: bool = True, return_html: bool = False,
              aggregator: Any = None, do_aggregation: bool = True, **options: Any) -> str | None:
@@ -202,7 +353,7 @@ class FeatureAttributionOutput:
         return self.to_html()
 
     def __str__(self) -> str:
-        return self.to_text()
+        return f"{type(self).__name__}({pretty_dict(self.to_dict())})"
 
     def get_scores_dicts(self, aggregator: Any = None, do_aggregation: bool = True, **options: Any) -> list[dict[str, Any]]:
         return [s.get_scores_dicts(aggregator, do_aggregation, **options) for s in self.sequence_attributions]
@@ -212,31 +363,34 @@ class FeatureAttributionOutput:
         for sequence in self.sequence_attributions:
             sequence.weight_attributions(step_score_id)
 
-    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Inseq 0.7's JSON file, whole or not at all."""
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False, compress: bool = False, ndarray_compact: bool = True,
+             use_primitives: bool = False, split_sequences: bool = False, scores_precision: str = "float32") -> None:
+        """Inseq 0.7's JSON file, whole or not at all.
+
+        compress: with gzip. scores_precision: "float32", "float16" or "float8". split_sequences: a file for each sequence, PATH_0.json, ...
+        use_primitives: without the names of classes, which nothing loads. ndarray_compact: arrays of steps in base64 and not as lists."""
         if os.path.exists(path) and not overwrite:
             raise ValueError(f"{os.fspath(path)} exists: overwrite=True replaces it")
-        self._handle().save(os.fspath(path))
+        options = {"compress": compress, "ndarray_compact": ndarray_compact, "use_primitives": use_primitives, "scores_precision": scores_precision}
+        if not split_sequences:
+            self._handle(steps=True).save(os.fspath(path), options)
+            return
+        for index, sequence in enumerate(self):
+            texts = {name: [self.info[name][index]] for name in ("input_texts", "generated_texts") if name in self.info}
+            part = f"{os.fspath(path).split('.json')[0]}_{index}.json{'.gz' if compress else ''}"
+            sequence._result(self.info | texts)._handle().save(part, options)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> FeatureAttributionOutput:
-        """A file of Inseq's or of ours."""
+    def load(cls, path: str | os.PathLike[str], decompress: bool = False) -> FeatureAttributionOutput:
+        """A file of Inseq's, 0.5 to 0.7, or of ours. One that is compressed is known by its first bytes."""
         return cls._of(Handle.load(os.fspath(path)))
 
 
 def merge_attributions(attributions: list[FeatureAttributionOutput]) -> FeatureAttributionOutput:
     """The texts of several results in one. Those must be of one model and method."""
-    first = attributions[0]
-    for name in _SAME:
-        if any(other.info.get(name) != first.info.get(name) for other in attributions):
-            raise ValueError(f"cannot merge results whose info differs in {name}: "
-                             f"{', '.join(repr(other.info.get(name)) for other in attributions)}")
-    info = dict(first.info)
-    for name in ("input_texts", "generated_texts"):
-        if all(isinstance(other.info.get(name), list) for other in attributions):
-            info[name] = [text for other in attributions for text in other.info[name]]
-    steps = [step for other in attributions for step in other.step_attributions or ()]
-    return FeatureAttributionOutput([s for other in attributions for s in other], steps or None, info)
+    info = merged([handle_of([], one.info) for one in attributions]).info()
+    steps = [step for one in attributions for step in one.step_attributions or ()]
+    return FeatureAttributionOutput([copy(s) for one in attributions for s in one], steps or None, info)
 
 
 def show_attributions(attributions: FeatureAttributionOutput, **options: Any) -> str | None:

@@ -151,18 +151,6 @@ class Forwards:
                              [self.tokenizer.convert_ids_to_tokens(row) for row in ids], Array(baseline) if return_baseline else None)
 
 
-def get_batch_from_inputs(attribution_model: Any, inputs: Any, include_eos_baseline: bool = False, as_targets: bool = False,
-                          skip_special_tokens: bool = False) -> Batch:
-    """Texts, or what encode gives, with embeddings."""
-    if isinstance(inputs, Batch):
-        return inputs
-    if not isinstance(inputs, BatchEncoding):
-        inputs = attribution_model.encode(inputs, as_targets, True, include_eos_baseline, not skip_special_tokens)
-    baseline = inputs.baseline_ids
-    return Batch(inputs, BatchEmbedding(attribution_model.embed_ids(inputs.input_ids, as_targets),
-                                        None if baseline is None else attribution_model.embed_ids(baseline, as_targets)))
-
-
 def target_batch(args: Any = None, decoder_input_ids: Any = None, decoder_attention_mask: Any = None, decoder_input_embeds: Any = None,
                  **_: Any) -> DecoderOnlyBatch:
     """The decoder's side of a step function's arguments."""

@@ -1,0 +1,190 @@
+"""Results as Inseq's data classes: slices, differences, merging, aggregation in all its forms, saving in all its forms, printing."""
+import copy
+import json
+import pathlib
+import tempfile
+import unittest
+
+import numpy as np
+
+import cinseq
+from cinseq.data import (
+    AggregatorPipeline,
+    FeatureAttributionOutput,
+    GranularFeatureAttributionStepOutput,
+    PairAggregator,
+    SequenceAttributionAggregator,
+    SubwordAggregator,
+)
+from cinseq.data.aggregator import Aggregator
+from cinseq.utils.typing import TokenWithId
+
+STORY = "Once upon a time there was a cat"
+
+
+class Data(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.both, cls.decoder = cinseq.load_model("zh-en-mini", "saliency"), cinseq.load_model("stories260K", "saliency")
+        cls.out = cls.both.attribute(["我很开心。", "你好。"], step_scores=["probability"], attribute_target=True,
+                                     output_step_attributions=True, show_progress=False)
+        cls.forced = [cls.decoder.attribute("Once upon", text, step_scores=["probability", "entropy"], show_progress=False)
+                      for text in (STORY, STORY.replace("cat", "dog"))]
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def test_tokens(self):
+        token = TokenWithId("a", 3)
+        self.assertTrue(token == "a" and token == 3 and token == TokenWithId("a", 3) and token != "b" and token != 4 and token != TokenWithId("a", 4))
+        self.assertEqual(f"{token}", "a")
+        out = copy.deepcopy(self.out)
+        out[0].source[0].token = "here"
+        self.assertEqual(next(iter(next(iter(out.get_scores_dicts()[0]["source_attributions"].values())))), (0, "here"))
+
+    def test_slices_take_rows(self):
+        sequence = self.forced[0][0]
+        part = sequence[1:3]
+        self.assertEqual([t.id for t in part.target[:2]], [t.id for t in sequence.target[1:3]])
+        np.testing.assert_array_equal(part.target_attributions[:2], sequence.target_attributions[1:3])
+        self.assertEqual(self.out[0][1:3].source, self.out[0].source[1:3])
+        with self.assertRaisesRegex(TypeError, "slice"):
+            sequence[1:]
+
+    def test_differences_and_pairs(self):
+        a, b = (out.aggregate()[0] for out in self.forced)
+        difference = a - b
+        np.testing.assert_allclose(difference.target_attributions, b.target_attributions - a.target_attributions, atol=1e-6)
+        self.assertIn("→", difference.target[-1].token)
+        for paired in (b, self.forced[1][0]):
+            same = self.forced[0][0].aggregate(["vnorm", PairAggregator], paired_attr=paired)
+            np.testing.assert_allclose(same.target_attributions, difference.target_attributions, atol=1e-6)
+        whole = self.forced[0].aggregate("pair", paired_attr=self.forced[1])
+        np.testing.assert_array_equal(whole[0].target_attributions, (self.forced[0][0] - self.forced[1][0]).target_attributions)
+        with self.assertRaisesRegex(TypeError, "paired_attr"):
+            self.forced[0].aggregate("pair")
+        with self.assertRaises(ValueError):
+            a - self.out[0].aggregate()
+
+    def test_merging(self):
+        merged = sum(self.forced)
+        self.assertEqual((len(merged), merged.info["generated_texts"]), (2, [o.info["generated_texts"][0] for o in self.forced]))
+        self.assertEqual(cinseq.merge_attributions(self.forced), merged)
+        with self.assertRaisesRegex(ValueError, "differs from the first"):
+            cinseq.merge_attributions([self.out, self.forced[0]])
+
+    def test_aggregators_by_every_name(self):
+        out = self.forced[0]
+        same = [out.aggregate(), out.aggregate("vnorm"), out.aggregate("scores", "vnorm"), out.aggregate(["vnorm"]), out.aggregate([("scores", "vnorm")]),
+                out.aggregate(SequenceAttributionAggregator, "vnorm"), out.aggregate(AggregatorPipeline([SequenceAttributionAggregator], ["vnorm"])),
+                AggregatorPipeline(["vnorm"]).aggregate(out), out.aggregate(aggregate_fn="vnorm", do_post_aggregation_checks=False)]
+        for other in same[1:]:
+            np.testing.assert_array_equal(other[0].target_attributions, same[0][0].target_attributions)
+        words = out.aggregate(["vnorm", SubwordAggregator])
+        self.assertLess(len(words[0].target), len(out[0].target))
+        raw = np.asarray(out[0].target_attributions)
+        np.testing.assert_array_equal(out.aggregate("scores", select_idx=2, normalize=False)[0].target_attributions, raw[:, :, 2])
+        rescaled = out.aggregate("sum", normalize=False, rescale=True)[0].target_attributions
+        self.assertAlmostEqual(float(np.nanmax(np.abs(rescaled))), 1, 6)
+        np.testing.assert_allclose(out.aggregate("sum", normalize=False)[0].target_attributions, raw.sum(-1), atol=1e-5)
+        heads = self.both.attribute("你好。", method="attention", show_progress=False)
+        np.testing.assert_allclose(heads.aggregate(["max", "mean"], select_idx=[0, 1], normalize=False)[0].source_attributions,
+                                   np.asarray(heads[0].source_attributions)[..., :2].max(-1)[..., :2].mean(-1), atol=1e-6)
+        for wrong in ("vnrom", ["scores", "subword"]):
+            with self.subTest(wrong), self.assertRaisesRegex(ValueError, "vnorm|subwords"):
+                out.aggregate(wrong)
+        with self.assertRaises(TypeError):
+            out.aggregate("scores", aggregate_fn=[max])
+        with self.assertRaisesRegex(ValueError, "2 functions for 1"):
+            out.aggregate("scores", ["mean", "max"])
+
+    def test_an_aggregator_of_ones_own(self):
+        class Doubled(Aggregator):
+            aggregator_name = "doubled"
+
+            @classmethod
+            def _aggregate(cls, attr, aggregate_fn=None, factor=2, **kwargs):
+                made = attr.clone()
+                made.target_attributions = made.target_attributions * factor
+                return made
+
+        made = self.forced[0].aggregate(["vnorm", Doubled, "slices"], factor=3, target_spans=(0, 2))[0]
+        np.testing.assert_allclose(made.target_attributions[:2], 3 * self.forced[0].aggregate()[0].target_attributions[:2], rtol=1e-6)
+
+    def test_weights_and_extremes(self):
+        out = copy.deepcopy(self.forced[0])
+        out.weight_attributions("entropy")
+        plain = self.forced[0].aggregate()[0]
+        np.testing.assert_allclose(out[0].target_attributions, plain.target_attributions * plain.step_scores["entropy"], rtol=1e-6)
+        np.testing.assert_array_equal(out.aggregate()[0].target_attributions, out[0].target_attributions)
+        self.assertEqual((plain.minimum, plain.maximum), (0.0, float(np.nanmax(plain.target_attributions))))
+        with self.assertRaisesRegex(ValueError, "entropy"):
+            copy.deepcopy(self.forced[0]).weight_attributions("entropi")
+
+    def test_tokens_are_decoded(self):
+        out = copy.deepcopy(self.out)
+        self.assertIs(out.decode_tokens(self.both.tokenizer), out)
+        self.assertEqual("".join(t.token for t in out[0].source[:-1]).replace(" ", ""), "我很开心。")
+        self.assertFalse(any("▁" in t.token for t in out[0].target))
+
+    def test_steps_are_inseqs(self):
+        columns = [(s, i) for s in self.out for i in range(s.attr_pos_end - s.attr_pos_start)]
+        self.assertEqual(len(self.out.step_attributions), len(columns))
+        for step, (sequence, column) in zip(self.out.step_attributions, columns):
+            self.assertIs(type(step), GranularFeatureAttributionStepOutput)
+            target = sequence.attr_pos_start + column
+            self.assertEqual((step.source, step.prefix, step.target), ([sequence.source], [sequence.target[:target]], [[sequence.target[target]]]))
+            np.testing.assert_array_equal(step.source_attributions[0], sequence.source_attributions[:, column])
+            np.testing.assert_array_equal(step.target_attributions[0], sequence.target_attributions[:target, column])
+            self.assertEqual(step.step_scores["probability"].tolist(), [sequence.step_scores["probability"][column]])
+
+    def test_saved_in_every_form(self):
+        tolerance = {"float32": 0, "float16": 1e-3, "float8": 0.07}
+        for precision, relative in tolerance.items():
+            for compress in (False, True):
+                path = self.folder / f"{precision}{compress}.json"
+                self.out.save(path, compress=compress, scores_precision=precision, ndarray_compact=compress)
+                loaded = FeatureAttributionOutput.load(path, decompress=compress)
+                for ours, theirs in zip(self.out, loaded):
+                    np.testing.assert_allclose(theirs.target_attributions, ours.target_attributions, rtol=relative, atol=relative / 40)
+                self.assertEqual(loaded.step_attributions, self.out.step_attributions)
+                self.assertEqual(loaded.info, json.loads(json.dumps(self.out.info)))
+        with self.assertRaisesRegex(ValueError, "float8"):
+            self.out.save(self.folder / "none.json", scores_precision="float4")
+        self.assertFalse((self.folder / "none.json").exists())
+
+    def test_saved_apart_and_without_classes(self):
+        self.out.save(self.folder / "part.json", split_sequences=True, compress=True)
+        for index in range(2):
+            part = FeatureAttributionOutput.load(self.folder / f"part_{index}.json.gz")
+            self.assertEqual(part[0], self.out[index])
+            self.assertEqual(part.info["input_texts"], [self.out.info["input_texts"][index]])
+        self.out.save(self.folder / "plain.json", use_primitives=True)
+        plain = json.loads((self.folder / "plain.json").read_text())
+        self.assertEqual(plain["sequence_attributions"][0]["source"][0], {"id": self.out[0].source[0].id, "token": self.out[0].source[0].token})
+        self.assertEqual(np.shape(plain["step_attributions"][0]["source_attributions"]), self.out.step_attributions[0].source_attributions.shape)
+        with self.assertRaises(OSError):
+            FeatureAttributionOutput.load(self.folder / "plain.json")
+
+    def test_printed(self):
+        said = str(self.out)
+        self.assertEqual(said, repr(self.out))
+        for line in ("FeatureAttributionOutput({", "    sequence_attributions: list with 2 elements of type GranularFeatureAttributionSequenceOutput: [",
+                     '            source_attributions: float32 array of shape', '        attribution_method: "saliency",', "probability: float32 array of shape"):
+            self.assertIn(line, said)
+        self.assertIn("'</s>'\n            ],", said)
+        self.assertTrue(str(self.out[0]).startswith("GranularFeatureAttributionSequenceOutput({"))
+
+    def test_equality(self):
+        other = copy.deepcopy(self.out)
+        self.assertEqual(other, self.out)
+        other[0].source_attributions = other[0].source_attributions + 1e-7
+        self.assertEqual(other, self.out)
+        other[0].source_attributions = other[0].source_attributions + 1
+        self.assertNotEqual(other, self.out)
+
+
+if __name__ == "__main__":
+    unittest.main()
