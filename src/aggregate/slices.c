@@ -109,8 +109,7 @@ static ci_status read_spans(const ci_sequence *sequence, const ci_given_spans *o
                    both ? "neither source_spans nor target_spans are given"
                         : "target_spans are needed: there is no other source than the prompt");
   ci_status status = ci_token_spans_read(options->target, "target_spans", sequence->target_count, &given, err);
-  if (!status)
-    status = has_target ? with_generated(sequence, &given, target, err) : whole(sequence->target_count, target, err);
+  if (!status) status = with_generated(sequence, &given, target, err);
   if (!status && !both) status = of_prompt(&given, sequence->attr_pos_start, source, err);
   if (!status && both && has_source)
     status = ci_token_spans_read(options->source, "source_spans", sequence->source_count, source, err);

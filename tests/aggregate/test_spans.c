@@ -185,6 +185,13 @@ static void slices_cut(void **state) {
   expect_tokens(out.target, out.target_count, "\u2581a \u2581c d \u2581e");
   assert_int_equal(out.attr_pos_start, 2);
   ci_sequence_free(&out);
+  run("slices", "{\"source_spans\": [1, 2]}", &out); /* of the target, what is generated */
+  expect_tokens(out.source, out.source_count, "y");
+  expect_tokens(out.target, out.target_count, "d \u2581e");
+  assert_int_equal(out.attr_pos_start, 0);
+  assert_int_equal(out.attr_pos_end, 2);
+  expect(&out.target_attributions, 2, 2, (const float[]){NAN, 13, NAN, NAN});
+  ci_sequence_free(&out);
 }
 
 static void pairs_are_subtracted(void **state) {
