@@ -8,6 +8,7 @@ tests/data/golden/README.md says what the references are. Checks, by name:
   ARCH/CASE                raw scores, step scores, tokens and positions of a case against Inseq's file
   ARCH/generate.RUN        ids against those of transformers
   layers/ARCH/METHOD LAYER scores of a layer, where Inseq's are zero, against hooks in torch
+  zeroing/ARCH             value_zeroing against hooks in torch, in float64
   real/MODEL/sentenceN     ids of ten sentences, and the translations in the model's README
   real/MODEL/CASE          default-aggregated tables of the embedded models; aggregation is done here, from the saved raw scores
   formats/...              other layouts and types of the llama and marian models
@@ -211,7 +212,7 @@ class Program:
         arguments += [f"--{k}" for k in ("attribute_target", "include_eos_baseline") if case.get(k)]
         if "tokenizer_kwargs" in case:
             arguments += ["--tokenizer_kwargs", json.dumps(case["tokenizer_kwargs"])]
-        kwargs = {k: case[k] for k in ("n_steps", "contrast_targets", "step_scores_args") if k in case} | case.get("attribution_kwargs", {})
+        kwargs = {k: case[k] for k in ("n_steps", "contrast_targets", "step_scores_args", "target_layer") if k in case} | case.get("attribution_kwargs", {})
         if kwargs:
             arguments += ["--attribution_kwargs", json.dumps(kwargs)]
         self.run(*arguments, *flags, "--hide_attributions", "--save_path", out)
@@ -310,6 +311,14 @@ def check_layer(program, model, want):
     compare_arrays("length", lengths, (lengths[0], table(want["length"])), as_inseq)
     compare_arrays("sum", reduce_last(got, sum), (lengths[0], table(want["sum"])),
                    lambda y, peak, column: 1e-7 + 1e-3 * abs(y) + 1e-3 * top[column])
+
+
+def check_zeroing(program, model, want):
+    """Scores of value_zeroing against torch in float64 (zeroing_oracle.py)."""
+    shape, values = program.attribute(model, want["case"])[0]["arrays"][f"{want['side']}_attributions"]
+    flat = [float("nan") if v is None else v for row in want["scores"] for cell in row for v in cell]
+    flat += [float("nan")] * ((shape[0] - len(want["scores"])) * math.prod(shape[1:]))  # the last token's row
+    compare_arrays("scores", (shape, values), (shape, flat), lambda y, peak, column: 1e-6 + 1e-4 * abs(y))
 
 
 def check_generation(program, model, text, input_ids, kwargs, output_ids, tokenizer_kwargs, *flags):
@@ -450,6 +459,8 @@ def all_checks(program, unpacked):
         model = unpacked_model if os.path.isdir(unpacked_model) else model_path(want["arch"])
         layer = want["case"]["attribution_kwargs"]["target_layer"]
         yield f"layers/{want['arch']}/{want['case']['method']} {layer}", check_layer, (program, model, want)
+    for want in load("zeroing.json"):
+        yield f"zeroing/{want['arch']}", check_zeroing, (program, model_path(want["arch"]), want)
     for arch, group in load("cases.json").items():
         groups[arch] = model_path(arch), group
         for case in group["cases"]:

@@ -5,8 +5,9 @@ usage: tables.py [--bin build/cinseq] [--golden FOLDER] [--only WORD] [--jobs N]
        tables.py --self-test    spoils tables: each must be caught
 
 tests/data/golden/tables.tar.xz holds ARCH/CASE.tables.json: {"NAME": {"how": arguments of Inseq's aggregate(), "sequences": [...]}}. The
-program attributes and aggregates the same call; tokens, positions, attributions and step scores must be those of the table. Words
-("subwords") are found without Inseq's special_chars, so these tables are there only where Inseq does not lose a last piece.
+program attributes and aggregates the same call; tokens, positions, attributions and step scores must be those of the table. What Inseq
+gets wrong is put right before: it leaves the last piece of a text out of its word, and that is joined to it here. WRONG and ROUNDED
+name the tables that are not Inseq's word, and why.
 --golden takes the tables, cases and models of a folder that has cases/ARCH/CASE.tables.json instead.
 Only Python's standard library. The last line is "N passed, N failed".
 """
@@ -22,7 +23,13 @@ import run
 
 # Inseq's default, by what a method gives: an empty list leaves scores as they are.
 DEFAULTS = {"attention": ["mean", "mean"], "occlusion": [], "value_zeroing": ["mean"]}
-LAST_PIECE_LOST = ("gpt2", "llama", "gemma3", "gpt_neox")
+# Inseq ran with transformers 4.46.3, whose Marian decoder scales no given embeddings, and make_golden.py took a second scaling away that
+# was not there: the same hooks in torch give the table to 3e-5 with embed_scale 1, and the program's scores to 4e-7 with the model's own
+# (zeroing_oracle.py, whose scores tests/golden/run.py compares).
+WRONG = {"marian/value_zeroing": "its decoder's embeddings are not scaled"}
+# 1 - cosine in float32: the same hooks in torch give the table to 6e-8 in float32, and the program's scores to 2e-5 in float64, which are
+# 6e-3 apart.
+ROUNDED = {"gpt2/value_zeroing": 1e-2}
 
 
 def flags_of(how, method):
@@ -55,7 +62,26 @@ def as_array(rows):
     return shape + [width], [float("nan") if v is None else v for v in rows]
 
 
-def compare(got, want):
+def begins_word(token):
+    return token[0] in "\u2581\u0120\u010a" or (token[0] == "<" and token[-1] == ">")
+
+
+def with_last_piece(sequence):
+    """A table of words whose last piece is joined to its word, by sum, as the others are: a decoder-only model's."""
+    s = json.loads(json.dumps(sequence))
+    add = lambda x, y: None if None in (x, y) or x != x or y != y else x + y
+    if not begins_word(s["source"][-1]):
+        s["source"][-2:] = ["".join(s["source"][-2:])]
+    if not begins_word(s["target"][-1]):
+        s["target"][-2:] = ["".join(s["target"][-2:])]
+        rows = [row[:-2] + [add(*row[-2:])] for row in s["target_attributions"]]
+        s["target_attributions"] = rows[:-2] + [[add(x, y) for x, y in zip(*rows[-2:])]]
+        s["step_scores"] = {k: v[:-2] + [add(*v[-2:])] for k, v in s["step_scores"].items()}
+        s["attr_pos_end"] -= 1
+    return s
+
+
+def compare(got, want, tolerance=run.as_inseq):
     if len(got) != len(want):
         raise run.Wrong(f"{len(got)} sequences, reference {len(want)}")
     for g, w in zip(got, want):
@@ -65,14 +91,22 @@ def compare(got, want):
         if g["positions"] != (w["attr_pos_start"], w["attr_pos_end"]):
             raise run.Wrong(f"positions {g['positions']}, reference {w['attr_pos_start']}, {w['attr_pos_end']}")
         for key in run.ATTRIBUTIONS:
-            run.compare_arrays(key, g["arrays"][key], as_array(w[key]), run.as_inseq)
+            run.compare_arrays(key, g["arrays"][key], as_array(w[key]), tolerance)
         for group in ("step_scores", "sequence_scores"):
             for key, values in w[group].items():
                 run.compare_arrays(key, g["arrays"].get(f"{group}.{key}"), as_array(values), run.as_inseq)
 
 
-def check(program, model, case, table):
-    compare(program.attribute(model, case, *flags_of(table["how"], case["method"])), table["sequences"])
+def check(program, model, case, name, table, tolerance):
+    sequences = table["sequences"]
+    if name == "subwords" and all(s["source_attributions"] is None for s in sequences):
+        sequences = [with_last_piece(s) for s in sequences]
+    compare(program.attribute(model, case, *flags_of(table["how"], case["method"])), sequences, tolerance)
+
+
+def tolerance_of(call):
+    relative = ROUNDED.get(call, 0)
+    return lambda y, peak, column: run.as_inseq(y, peak, column) + relative * abs(y)
 
 
 def packed():
@@ -99,9 +133,10 @@ def of_folder(golden):
 
 def all_checks(program, tables):
     for arch, model, case, group in tables:
+        call = f"{arch}/{case['case']}"
         for name, table in group.items():
-            if name != "subwords" or arch not in LAST_PIECE_LOST:
-                yield f"{arch}/{case['case']}/{name}", check, (program, model, case, table)
+            if call not in WRONG:
+                yield f"{call}/{name}", check, (program, model, case, name, table, tolerance_of(call))
 
 
 def self_test():
