@@ -8,11 +8,13 @@ SANITIZE     = build-sanitize
 # Fuzz targets of clang's libFuzzer, each for SECONDS.
 FUZZ         = build-fuzz
 SECONDS     ?= 20
+# Where Inseq's tests come from: a repository, or a folder with its files.
+INSEQ       ?= https://github.com/inseq-team/inseq
 # For what is compared with packages of PyPI.
 PYTHON      ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-notebook test-hub sanitize fuzz docs format install uninstall clean
+.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-notebook test-inseq-suite test-hub sanitize fuzz docs format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
@@ -48,6 +50,10 @@ check-seed: build ## of MODEL=folder: tables of the real opus-mt-zh-en or gpt2-x
 test-notebook: build ## the notebooks of examples/, executed without torch and transformers (packages of PyPI); WRITE=1 writes their output
 	@PYTHON=$(PYTHON) scripts/with_packages.sh $(BUILD)/python-notebook "numpy nbclient ipykernel" \
 	  python scripts/notebook.py --library $(BUILD)/libcinseq.so.0 $(if $(WRITE),,--check) examples/*.ipynb
+
+test-inseq-suite: build ## Inseq's own tests of its public interface against cinseq (fetched; pytest of PyPI); docs/inseq-tests.md; SLOW=1 runs all
+	@PYTHON=$(PYTHON) scripts/with_packages.sh $(BUILD)/python-inseq-suite "numpy pytest" \
+	  python python/tests/inseq_suite/run.py --library $(BUILD)/libcinseq.so.0 --folder $(BUILD)/inseq-suite --source $(INSEQ) $(if $(SLOW),--slow)
 
 test-hub: build ## our cache of the Hugging Face hub against the real huggingface_hub; PYTHON=path-to-python that has it
 	@$(PYTHON) tests/hub/real.py --bin $(CINSEQ)

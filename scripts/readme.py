@@ -20,7 +20,7 @@ import tempfile
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 PAGES = ["README.md", "python/README.md", "examples/README.md", "docs/**/*.md"]
-PYTHON_BLOCK = re.compile(r"^```python(?P<info>[^\n]*)\n(?P<code>.*?)\n```$(?P<output>\n+```text\n(?P<text>.*?)\n?```$)?", re.M | re.S)
+PYTHON_BLOCK = re.compile(r"^```python(?P<info>[^\n]*)\n(?P<code>.*?)\n```$(?P<output>\n+```text\n(?P<text>.*?)\n?```$)?", re.MULTILINE | re.DOTALL)
 FILLED_BY_SITE = "<!-- filled when the site is built -->"
 NEEDS_DOWNLOAD = 'title="needs a download"'
 
@@ -46,7 +46,7 @@ def subprocess_text(arguments, binary, **more):
     env |= {"PATH": folder + os.pathsep + env["PATH"], "CINSEQ_LIBRARY": os.path.join(folder, "libcinseq.so.0"),
             "PYTHONPATH": os.path.join(ROOT, "python", "src")}
     with tempfile.TemporaryDirectory() as work:
-        done = subprocess.run(arguments, capture_output=True, text=True, cwd=work, env=env, timeout=300, **more)
+        done = subprocess.run(arguments, check=False, capture_output=True, text=True, cwd=work, env=env, timeout=300, **more)
     if done.returncode:
         sys.exit(f"readme.py: exit code {done.returncode} of {arguments[-1] if 'input' not in more else more['input']}\n{done.stderr}")
     return done.stdout
@@ -58,7 +58,7 @@ def run(binary, command):
 
 def fill_console(binary, block):
     """A command may go on over lines that end with a backslash."""
-    commands = re.findall(r"^\$ ((?:.*\\\n)*.*)$", block, re.M)
+    commands = re.findall(r"^\$ ((?:.*\\\n)*.*)$", block, re.MULTILINE)
     return "\n".join(f"$ {command}\n{run(binary, command)}".rstrip() for command in commands)
 
 
@@ -91,9 +91,9 @@ def table(binary, kind):
 
 
 def fill(binary, text, python):
-    text = re.sub(r"^```console\n(.*?)\n```$", lambda m: f"```console\n{fill_console(binary, m[1])}\n```", text, flags=re.M | re.S)
+    text = re.sub(r"^```console\n(.*?)\n```$", lambda m: f"```console\n{fill_console(binary, m[1])}\n```", text, flags=re.MULTILINE | re.DOTALL)
     text = fill_python(binary, text) if python else text
-    return re.sub(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}{table(binary, m[2])}\n{m[3]}", text, flags=re.S)
+    return re.sub(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}{table(binary, m[2])}\n{m[3]}", text, flags=re.DOTALL)
 
 
 def is_same(old, new):
@@ -134,7 +134,7 @@ def main():
     parser.add_argument("files", nargs="*")
     arguments = parser.parse_args()
     files = [os.path.abspath(f) for f in arguments.files] or [f for p in PAGES for f in sorted(glob.glob(os.path.join(ROOT, p), recursive=True))]
-    python = not arguments.no_python and subprocess.run([sys.executable, "-c", "import numpy"], capture_output=True).returncode == 0
+    python = not arguments.no_python and subprocess.run([sys.executable, "-c", "import numpy"], check=False, capture_output=True).returncode == 0
     pages, bad = {}, 0
     for path in files:
         with open(path, encoding="utf-8") as file:

@@ -6,7 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import readme  # noqa: E402  beside this file
+import readme
 
 
 def on_page_markdown(markdown, page, config, files):
