@@ -17,7 +17,7 @@
 #include "kernels/gemm.h"
 #include "kernels/amx_tiles.h"
 
-extern const ci_gemm ci_gemm_amx, ci_gemm_onednn;
+extern const ci_gemm ci_gemm_amx, ci_gemm_vector;
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
@@ -112,7 +112,7 @@ static void multiply(bool transposed, size_t m, size_t n, size_t k, const float 
   if (worth_it(m, n, k))
     multiply_all(transposed, m, n, k, &left, b, ldb, c, ldc, beta);
   else
-    ci_gemm_onednn.multiply(transposed, m, n, k, a, lda, b, ldb, c, ldc, beta);
+    ci_gemm_vector.multiply(transposed, m, n, k, a, lda, b, ldb, c, ldc, beta);
 }
 
 static size_t packed_bytes(size_t k) {

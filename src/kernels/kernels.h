@@ -3,6 +3,7 @@
 #ifndef CI_KERNELS_KERNELS_H
 #define CI_KERNELS_KERNELS_H
 #include "formats/blocks.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ typedef struct {
    * as attention has them, where a GEMM library's call would cost more than the work. beta is 0 or 1. */
   void (*matmul)(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b,
                  size_t ldb, float *c, size_t ldc, int beta);
+  /* ci_gemm.multiply (kernels/gemm.h), for matrices of any size. */
+  void (*gemm)(bool transposed, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+               float *c, size_t ldc, int beta);
   /* x[i] = exp(scale x[i] - shift); returns the sum (accumulated in double) */
   double (*exp_sum)(float *x, size_t n, float scale, float shift);
   float (*max)(const float *x, size_t n);

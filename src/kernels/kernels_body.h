@@ -450,6 +450,8 @@ static void matmul(size_t m, size_t n, size_t k, const float *a, size_t a_row, s
   if (j < n) last_columns(m, n - j, k, a, a_row, a_column, b + j, ldb, c + j, ldc, beta);
 }
 
+#include "kernels/gemm_body.h"
+
 #include "kernels/functions_body.h"
 
 static void widen_f16(const uint16_t *x, float *y, size_t n) {
@@ -480,6 +482,7 @@ const ci_kernels KERNELS_TABLE = {
     .axpy_rows_f16 = axpy_rows_f16,
     .axpy_rows_bf16 = axpy_rows_bf16,
     .matmul = matmul,
+    .gemm = gemm,
     .exp_sum = exp_sum,
     .max = maximum,
     .sum = sum,

@@ -1,5 +1,6 @@
 /* Every back end against sums in double: shapes around its blocks, leading dimensions with gaps, added or written. */
 #include "kernels/gemm.h"
+#include "kernels/kernels.h"
 #include "support/random.h"
 #include <setjmp.h>
 #include <signal.h>
@@ -17,22 +18,26 @@ static float *random_array(uint64_t *state, size_t n) {
   return x;
 }
 
-static void check(const ci_gemm *g, bool transposed, size_t m, size_t n, size_t k, int beta) {
+typedef void multiply_function(bool transposed, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                               const float *b, size_t ldb, float *c, size_t ldc, int beta);
+
+static void check_function(const char *id, multiply_function *multiply, bool transposed, size_t m, size_t n, size_t k,
+                           int beta) {
   uint64_t random = m * 1000 + n * 10 + k;
   size_t lda = k + GAP, ldb = (transposed ? k : n) + GAP, ldc = n + GAP, b_rows = transposed ? n : k;
   float *a = random_array(&random, (m - 1) * lda + k),
         *b = random_array(&random, (b_rows - 1) * ldb + (transposed ? k : n));
   float *c = random_array(&random, m * ldc), *old = malloc(m * ldc * sizeof *old);
   memcpy(old, c, m * ldc * sizeof *c);
-  g->multiply(transposed, m, n, k, a, lda, b, ldb, c, ldc, beta);
+  multiply(transposed, m, n, k, a, lda, b, ldb, c, ldc, beta);
   for (size_t i = 0; i < m; i++) {
     for (size_t j = 0; j < n; j++) {
       double expected = beta ? (double)old[i * ldc + j] : 0, found = (double)c[i * ldc + j];
       for (size_t l = 0; l < k; l++)
         expected += (double)a[i * lda + l] * (double)(transposed ? b[j * ldb + l] : b[l * ldb + j]);
       if (!(fabs(found - expected) <= 1e-6 * sqrt((double)k) * (1 + fabs(expected))))
-        fail_msg("%s%s: %zu x %zu x %zu, beta %d, [%zu, %zu]: %.9g, expected %.9g", g->id,
-                 transposed ? " transposed" : "", m, n, k, beta, i, j, found, expected);
+        fail_msg("%s%s: %zu x %zu x %zu, beta %d, [%zu, %zu]: %.9g, expected %.9g", id, transposed ? " transposed" : "",
+                 m, n, k, beta, i, j, found, expected);
     }
     assert_memory_equal(c + i * ldc + n, old + i * ldc + n, GAP * sizeof *c);
   }
@@ -40,6 +45,10 @@ static void check(const ci_gemm *g, bool transposed, size_t m, size_t n, size_t 
   free(b);
   free(c);
   free(old);
+}
+
+static void check(const ci_gemm *g, bool transposed, size_t m, size_t n, size_t k, int beta) {
+  check_function(g->id, g->multiply, transposed, m, n, k, beta);
 }
 
 static void back_ends(void **state) {
@@ -63,6 +72,28 @@ static void back_ends(void **state) {
     }
   }
   assert_true(count >= 2);
+}
+
+/* Our own products in each instruction set that this CPU has: shapes around tiles, strips, copies and their depth. */
+static void instruction_sets(void **state) {
+  (void)state;
+  static const char *const ids[] = {"portable", "avx2", "avx512", "avx512_vnni"};
+  static const size_t rows[] = {1, 4, 5, 8, 9, 11, 12, 16, 17, 25},
+                      columns[] = {1, 3, 5, 11, 12, 13, 23, 25, 47, 49, 111}, depths[] = {1, 3, 5, 15, 17, 31, 70};
+  for (size_t id = 0; id < sizeof ids / sizeof *ids; id++) {
+    const ci_kernels *kernels = ci_kernels_named(ids[id]);
+    if (!kernels) continue;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+      for (size_t j = 0; j < sizeof columns / sizeof *columns; j++)
+        for (size_t l = 0; l < sizeof depths / sizeof *depths; l++)
+          for (int way = 0; way < 4; way++)
+            check_function(ids[id], kernels->gemm, way & 1, rows[i], columns[j], depths[l], way >> 1);
+    for (int way = 0; way < 4; way++) {
+      check_function(ids[id], kernels->gemm, way & 1, 5, 300, 1030, way >> 1);
+      check_function(ids[id], kernels->gemm, way & 1, 30, 290, 257, way >> 1);
+      check_function(ids[id], kernels->gemm, way & 1, 20, 595, 513, way >> 1);
+    }
+  }
 }
 
 /* Parts of a product whose rows are packed once give the bits of the whole product. */
@@ -147,7 +178,8 @@ static void signals(void **state) {
         *calm = malloc(M * N * sizeof *calm);
   struct sigaction action = {.sa_handler = on_signal}, before;
   sigaction(SIGALRM, &action, &before);
-  const ci_gemm *g = ci_gemm_named("auto");
+  const ci_gemm *g = ci_gemm_named("onednn");
+  if (!g) g = ci_gemm_named("auto");
   for (int way = 0; way < 2; way++) {
     const struct itimerval often = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
     g->multiply(way, M, N, K, a, K, b, way ? K : N, calm, N, 0);
@@ -176,7 +208,8 @@ static void names(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(back_ends), cmocka_unit_test(packed), cmocka_unit_test(digits),
-                                     cmocka_unit_test(signals), cmocka_unit_test(names)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(back_ends), cmocka_unit_test(instruction_sets),
+                                     cmocka_unit_test(packed),    cmocka_unit_test(digits),
+                                     cmocka_unit_test(signals),   cmocka_unit_test(names)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
