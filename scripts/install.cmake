@@ -18,7 +18,6 @@ write_by_program(${ZSH_COMPLETION} completion zsh)
 write_by_program(${FISH_COMPLETION} completion fish)
 add_custom_target(cinseq_pages ALL DEPENDS ${MAN_PAGE} ${BASH_COMPLETION} ${ZSH_COMPLETION} ${FISH_COMPLETION})
 
-get_filename_component(GOMP_NAME ${GOMP_LIBRARY} NAME)
 file(RELATIVE_PATH PREFIX_FROM_PKGCONFIG ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" PREFIX_FROM_PKGCONFIG ${PREFIX_FROM_PKGCONFIG})
 configure_file(scripts/cinseq.pc.in ${CMAKE_BINARY_DIR}/cinseq.pc @ONLY)

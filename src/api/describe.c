@@ -15,7 +15,6 @@
 #include "scores/score.h"
 #include "tokenizers/tokenizer.h"
 #include <math.h>
-#include <oneapi/dnnl/dnnl.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <stdlib.h>
@@ -223,11 +222,16 @@ char *cinseq_describe(const char *kind) {
 
 static json_t *describe_libraries(void) {
   json_t *libraries = json_object();
-  const dnnl_version_t *v = dnnl_version();
   char pcre[64] = "";
   pcre2_config(PCRE2_CONFIG_VERSION, pcre);
   pcre[strcspn(pcre, " ")] = 0; /* a date follows */
-  json_object_set_new(libraries, "oneDNN", json_sprintf("%d.%d.%d", v->major, v->minor, v->patch));
+  for (size_t i = 0; ci_gemm_at(i); i++) {
+    const ci_gemm *g = ci_gemm_at(i);
+    char version[32] = "";
+    if (!g->library) continue;
+    g->version(version);
+    json_object_set_new(libraries, g->library, json_string(version));
+  }
   json_object_set_new(libraries, "jansson", json_string(jansson_version_str()));
   json_object_set_new(libraries, "PCRE2", json_string(pcre));
   if (ci_http_version()) json_object_set_new(libraries, "libcurl", json_string(ci_http_version()));

@@ -32,6 +32,9 @@ typedef struct {
  * CI_ECANCEL; what take returned. */
 ci_status ci_http_run(ci_http *http, const ci_http_call *call, ci_answer *answer, ci_error *err);
 
+/* Why nothing can be downloaded here; NULL: it can. */
+const char *ci_http_missing(void);
+
 /* The library's version; NULL: there is none. */
 const char *ci_http_version(void);
 

@@ -17,6 +17,10 @@ ci_status ci_http_run(ci_http *http, const ci_http_call *call, ci_answer *answer
   return ci_fail(err, CI_EINVAL, call->url, "cinseq was built without libcurl: it downloads nothing");
 }
 
+const char *ci_http_missing(void) {
+  return "built without libcurl";
+}
+
 const char *ci_http_version(void) {
   return 0;
 }

@@ -37,7 +37,7 @@ static ci_status fill(ci_hub *hub, ci_error *err) {
     return ci_fail(err, CI_EINVAL, "revision", "\"%s\" is no branch, tag or commit", hub->revision);
   ci_status status = ci_hub_settings_read(hub->request, &hub->settings, err);
   if (status) return status;
-  if (!hub->settings.offline && !ci_http_version()) hub->settings.offline = "built without libcurl";
+  if (!hub->settings.offline) hub->settings.offline = ci_http_missing();
   char *folder = ci_cache_folder_name(name, length);
   hub->repo = ci_duplicate_n(name, length);
   hub->folder = folder ? ci_join_path(hub->settings.cache, folder) : NULL;

@@ -7,6 +7,7 @@
 #include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 
 /* From libgomp's omp.h, which clang does not find: the OpenMP 4.5 API is a stable ABI. */
 extern int omp_get_max_threads(void);
@@ -14,6 +15,11 @@ extern void omp_set_num_threads(int threads);
 
 static bool available(void) {
   return true;
+}
+
+static void version(char text[32]) {
+  const dnnl_version_t *v = dnnl_version();
+  snprintf(text, 32, "%d.%d.%d", v->major, v->minor, v->patch);
 }
 
 extern const ci_gemm ci_gemm_naive;
@@ -94,5 +100,9 @@ static void multiply(bool transposed, size_t m, size_t n, size_t k, const float 
 }
 
 extern const ci_gemm ci_gemm_onednn;
-const ci_gemm ci_gemm_onednn = {
-    .id = "onednn", .help = "oneDNN's sgemm, one thread a call", .available = available, .multiply = multiply};
+const ci_gemm ci_gemm_onednn = {.id = "onednn",
+                                .help = "oneDNN's sgemm, one thread a call",
+                                .available = available,
+                                .library = "oneDNN",
+                                .version = version,
+                                .multiply = multiply};
