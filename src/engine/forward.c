@@ -54,7 +54,8 @@ static void intervene_row(const ci_run *run, const ci_intervention *v, size_t po
     memset(x, 0, width * sizeof(float));
     break;
   case CI_INTERPOLATE:
-    for (size_t i = 0; i < width; i++) x[i] = values[i] + v->alpha * (x[i] - values[i]);
+    for (size_t i = 0; v->alpha != 1 && i < width; i++) /* 1 is the text itself, to the bit */
+      x[i] = values[i] + v->alpha * (x[i] - values[i]);
     break;
   case CI_NOISE:
     ci_add_noise(v, position, x, width);
