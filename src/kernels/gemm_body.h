@@ -1,27 +1,20 @@
 /* Matrix products of any size on one thread, part of kernels_body.h.
  *
- * Outer: a tile of c, TILE_ROWS rows by VECTORS vectors, stays in registers while the depth goes by; a step takes one
- * number of each row of a and a few vectors of a row of b. Once there are many rows, b comes out of a copy in the order
- * in which it is read, which stays in the second-level cache (Goto, van de Geijn, "Anatomy of High-Performance Matrix
- * Multiplication", 2008).
- * Inner: for few rows and b transposed, where the copy would cost more than the product. A tile has LANES sums, each a
- * vector along the depth; in the end their lanes are added up, all at once. */
+ * A tile of c, TILE_ROWS rows by VECTORS vectors, stays in registers while the depth goes by; a step takes one number
+ * of each row of a and a few vectors of a row of b. Once there are many rows, and always for b transposed, b comes out
+ * of a copy in the order in which it is read, which stays in the second-level cache (Goto, van de Geijn, "Anatomy of
+ * High-Performance Matrix Multiplication", 2008). */
 
 enum {
   TILE_ROWS = LANES > 8 ? 8 : 4,
   VECTORS = 3,
   TILE_COLUMNS = VECTORS * LANES,
   HALF_ROWS = TILE_ROWS / 2, /* a tile of so few rows is twice as wide */
-  FETCH_ROWS = 16,
-  COPY_DEPTH = 256,
-  COPY_COLUMNS = 288, /* whole tiles */
-  DIRECT_DEPTH = 256,
-  SMALL = 16 * 1024, /* numbers in b that are all in the first-level cache */
-  INNER_ROWS = LANES / 4,
-  INNER_COLUMNS = 4,
-  INNER_DEPTH = 1024,
-  MANY_ROWS = 17,            /* from where on a copy of b pays */
-  MANY_ROWS_TRANSPOSED = 12, /* the same where b is turned over */
+  FETCH_ROWS = 16,           /* of b, ahead */
+  DEPTH = 256,
+  COPY_COLUMNS = 288, /* whole tiles; DEPTH times as many floats are the copy */
+  MANY_ROWS = 17,     /* from where on a copy of b pays, if it is not */
+  SMALL = 16 * 1024,  /* floats, which all are in the first-level cache */
 };
 
 /* c[rows, vectors LANES] (+)= a b; rows and vectors are constants. */
@@ -122,32 +115,27 @@ static void outer_rest(size_t first, size_t count, size_t rows, size_t k, const 
     for (size_t j = 0; j < count; j++) c[i * ldc + j] = (add ? c[i * ldc + j] : 0) + sums[i * LANES + first + j];
 }
 
-/* b's columns [0, n) in strips of [k, TILE_COLUMNS], one after another; 0 beside the last. Row by row, as b lies. */
+/* b's columns [0, n) in strips of [k, TILE_COLUMNS], one after another; 0 beside the last, to a whole vector. Row by
+ * row, as b lies. */
 static void copy_columns(size_t n, size_t k, const float *b, size_t ldb, float *to) {
   for (size_t l = 0; l < k; l++, b += ldb, to += TILE_COLUMNS) {
     float *strip = to;
     size_t j = 0;
     for (; j + TILE_COLUMNS <= n; j += TILE_COLUMNS, strip += k * TILE_COLUMNS)
       for (size_t q = 0; q < TILE_COLUMNS; q += LANES) store(strip + q, load(b + j + q));
-    for (size_t q = 0; j < n && q < TILE_COLUMNS; q++) strip[q] = j + q < n ? b[j + q] : 0;
+    for (size_t q = 0; j + q / LANES * LANES < n; q++) strip[q] = j + q < n ? b[j + q] : 0;
   }
 }
 
 #if KERNELS_LANES == 16
 #define ZIP_LOW  0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#define EVEN     0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define ODD      1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
 #elif KERNELS_LANES == 8
 #define ZIP_LOW  0, 8, 1, 9, 2, 10, 3, 11
 #define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
-#define EVEN     0, 2, 4, 6, 8, 10, 12, 14
-#define ODD      1, 3, 5, 7, 9, 11, 13, 15
 #else
 #define ZIP_LOW  0, 4, 1, 5
 #define ZIP_HIGH 2, 6, 3, 7
-#define EVEN     0, 2, 4, 6
-#define ODD      1, 3, 5, 7
 #endif
 
 /* to[LANES, ldt] = from[LANES, ldf]^T: rows i and i + LANES/2 are zipped, as often as halving goes. */
@@ -172,7 +160,7 @@ static void turn_square(const float *from, size_t ldf, float *to, size_t ldt) {
 /* The same of b transposed: its rows [0, n). */
 static void turn_columns(size_t n, size_t k, const float *b, size_t ldb, float *to) {
   for (size_t j = 0; j < n; j += TILE_COLUMNS, to += k * TILE_COLUMNS)
-    for (size_t q = j; q < j + TILE_COLUMNS; q += LANES) {
+    for (size_t q = j; q < j + TILE_COLUMNS && q < n; q += LANES) {
       bool whole = q + LANES <= n && k >= LANES;
       for (size_t l = 0; whole && l < k; l += LANES) { /* the last square begins in the one before it */
         size_t at = l + LANES <= k ? l : k - LANES;
@@ -185,11 +173,11 @@ static void turn_columns(size_t n, size_t k, const float *b, size_t ldb, float *
 
 static void outer_copied(bool transposed, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
                          size_t ldb, float *c, size_t ldc, int beta) {
-  _Alignas(64) float copy[COPY_DEPTH * COPY_COLUMNS];
+  _Alignas(64) float copy[DEPTH * COPY_COLUMNS];
   size_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
   for (size_t j = 0; j < n; j += COPY_COLUMNS)
-    for (size_t l = 0; l < k || l == 0; l += COPY_DEPTH) {
-      size_t columns = n - j < COPY_COLUMNS ? n - j : COPY_COLUMNS, depth = k - l < COPY_DEPTH ? k - l : COPY_DEPTH;
+    for (size_t l = 0; l < k || l == 0; l += DEPTH) {
+      size_t columns = n - j < COPY_COLUMNS ? n - j : COPY_COLUMNS, depth = k - l < DEPTH ? k - l : DEPTH;
       if (transposed)
         turn_columns(columns, depth, b + j * ldb + l, ldb, copy);
       else
@@ -228,96 +216,12 @@ static void outer_direct(size_t m, size_t n, size_t k, const float *a, size_t ld
   }
 }
 
-/* n numbers, then zeros */
-static inline vf inner_load(const float *p, size_t n) {
-  vf v = {0};
-  if (n >= LANES) return load(p);
-  memcpy(&v, p, n * sizeof *p);
-  return v;
-}
-
-/* The last n lanes, zeros before them */
-static inline vf last_lanes(const float *p, size_t n) {
-  static const int32_t lanes[2 * LANES] = {[LANES... 2 * LANES - 1] = -1};
-  vi mask;
-  memcpy(&mask, lanes + n, sizeof mask);
-  return (vf)((vi)load(p) & mask);
-}
-
-/* Sums of c[rows, INNER_COLUMNS], rows <= INNER_ROWS, in the order of the tile; b's columns by b[]. */
-INLINE vf inner_tile(size_t rows, size_t k, const float *a, size_t lda, const float *const b[INNER_COLUMNS]) {
-  vf s[LANES], x[INNER_ROWS], y[INNER_COLUMNS];
-#pragma GCC unroll 16
-  for (size_t i = 0; i < LANES; i++) s[i] = (vf){0};
-  for (size_t l = 0; l < k; l += LANES) {
-    if (l + LANES <= k || k < LANES) {
-#pragma GCC unroll 4
-      for (size_t i = 0; i < rows; i++) x[i] = inner_load(a + i * lda + l, k - l);
-#pragma GCC unroll 4
-      for (size_t j = 0; j < INNER_COLUMNS; j++) y[j] = inner_load(b[j] + l, k - l);
-    } else { /* the last vectors, without what the ones before them had */
-#pragma GCC unroll 4
-      for (size_t i = 0; i < rows; i++) x[i] = last_lanes(a + i * lda + k - LANES, k - l);
-#pragma GCC unroll 4
-      for (size_t j = 0; j < INNER_COLUMNS; j++) y[j] = last_lanes(b[j] + k - LANES, k - l);
-    }
-#pragma GCC unroll 16
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 16
-      for (size_t j = 0; j < INNER_COLUMNS; j++) s[i * INNER_COLUMNS + j] += x[i] * y[j];
-  }
-#pragma GCC unroll 4
-  for (size_t n = LANES / 2; n > 0; n /= 2)
-#pragma GCC unroll 8
-    for (size_t i = 0; i < n; i++)
-      s[i] =
-          __builtin_shufflevector(s[2 * i], s[2 * i + 1], EVEN) + __builtin_shufflevector(s[2 * i], s[2 * i + 1], ODD);
-  return s[0];
-}
-
-/* c's columns [0, n), n <= INNER_COLUMNS; rows, at most INNER_ROWS, is a constant. */
-INLINE void inner_rows(size_t rows, size_t n, size_t k, const float *a, size_t lda, const float *const b[INNER_COLUMNS],
-                       float *c, size_t ldc, int add) {
-  float sums[LANES];
-  store(sums, inner_tile(rows, k, a, lda, b));
-  for (size_t i = 0; i < rows; i++)
-    for (size_t j = 0; j < n; j++) c[i * ldc + j] = (add ? c[i * ldc + j] : 0) + sums[i * INNER_COLUMNS + j];
-}
-
-static void inner(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb, float *c,
-                  size_t ldc, int beta) {
-  size_t tiles = (m + INNER_ROWS - 1) / INNER_ROWS;
-  for (size_t l = 0; l < k || l == 0; l += INNER_DEPTH) {
-    size_t depth = k - l < INNER_DEPTH ? k - l : INNER_DEPTH;
-    for (size_t j = 0; j < n; j += INNER_COLUMNS) {
-      size_t columns = n - j < INNER_COLUMNS ? n - j : INNER_COLUMNS;
-      const float *rows_of_b[INNER_COLUMNS];
-      for (size_t q = 0; q < INNER_COLUMNS; q++) rows_of_b[q] = b + (j + (q < columns ? q : 0)) * ldb + l;
-      for (size_t t = 0, i = 0, rows; t < tiles; t++, i += rows) {
-        rows = even_share(m, tiles, t);
-        const float *x = a + i * lda + l;
-        float *out = c + i * ldc + j;
-        if (rows == 1) inner_rows(1, columns, depth, x, lda, rows_of_b, out, ldc, beta || l > 0);
-#if KERNELS_LANES > 4
-        if (rows == 2) inner_rows(2, columns, depth, x, lda, rows_of_b, out, ldc, beta || l > 0);
-#endif
-#if KERNELS_LANES > 8
-        if (rows == 3) inner_rows(3, columns, depth, x, lda, rows_of_b, out, ldc, beta || l > 0);
-        if (rows == 4) inner_rows(4, columns, depth, x, lda, rows_of_b, out, ldc, beta || l > 0);
-#endif
-      }
-    }
-  }
-}
-
+/* The sums of an element are the same for any m: in order over the depth, DEPTH at a time. */
 static void gemm(bool transposed, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
                  float *c, size_t ldc, int beta) {
-  if (transposed && m < MANY_ROWS_TRANSPOSED)
-    inner(m, n, k, a, lda, b, ldb, c, ldc, beta);
-  else if (transposed || n < LANES || (m >= MANY_ROWS && n * k > SMALL))
+  if (transposed || n < LANES || (m >= MANY_ROWS && n * k > SMALL))
     outer_copied(transposed, m, n, k, a, lda, b, ldb, c, ldc, beta);
   else
-    for (size_t l = 0; l < k || l == 0; l += DIRECT_DEPTH)
-      outer_direct(m, n, k - l < DIRECT_DEPTH ? k - l : DIRECT_DEPTH, a + l, lda, b + l * ldb, ldb, c, ldc,
-                   beta || l > 0);
+    for (size_t l = 0; l < k || l == 0; l += DEPTH)
+      outer_direct(m, n, k - l < DEPTH ? k - l : DEPTH, a + l, lda, b + l * ldb, ldb, c, ldc, beta || l > 0);
 }

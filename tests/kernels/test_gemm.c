@@ -161,6 +161,27 @@ static void digits(void **state) {
   free(c);
 }
 
+/* Our own sums are in the same order for any number of rows. */
+static void any_rows(void **state) {
+  (void)state;
+  enum { M = 30, N = 111, K = 300 };
+  uint64_t random = 11;
+  float *a = random_array(&random, M * K), *b = random_array(&random, N * K), *all = malloc(M * N * sizeof *all),
+        *some = malloc(M * N * sizeof *some);
+  const ci_gemm *g = ci_gemm_named("vector");
+  for (int way = 0; way < 2; way++) {
+    g->multiply(way, M, N, K, a, K, b, way ? K : N, all, N, 0);
+    for (size_t m = 1; m < M; m++) {
+      g->multiply(way, m, N, K, a, K, b, way ? K : N, some, N, 0);
+      assert_memory_equal(all, some, m * N * sizeof *all);
+    }
+  }
+  free(a);
+  free(b);
+  free(all);
+  free(some);
+}
+
 static volatile sig_atomic_t signals_seen;
 
 static void on_signal(int number) {
@@ -209,7 +230,8 @@ static void names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(back_ends), cmocka_unit_test(instruction_sets),
-                                     cmocka_unit_test(packed),    cmocka_unit_test(digits),
-                                     cmocka_unit_test(signals),   cmocka_unit_test(names)};
+                                     cmocka_unit_test(any_rows),  cmocka_unit_test(packed),
+                                     cmocka_unit_test(digits),    cmocka_unit_test(signals),
+                                     cmocka_unit_test(names)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
