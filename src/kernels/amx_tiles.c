@@ -7,7 +7,7 @@
 enum { LANES = 16, STEP = CI_AMX_STEP, PARTS = 3, TILE = LANES * STEP, STEP_VALUES = CI_AMX_STEP_VALUES };
 
 static __mmask16 first_lanes(size_t count) {
-  return count >= LANES ? 0xffff : (__mmask16)((1u << count) - 1);
+  return (__mmask16)(count >= LANES ? 0xffffu : (1u << count) - 1);
 }
 
 /* Takes the high 8 bits of each number away from it. */
