@@ -168,6 +168,14 @@ class Data(unittest.TestCase):
         with self.assertRaises(OSError):
             FeatureAttributionOutput.load(self.folder / "plain.json")
 
+    def test_files_of_older_inseqs(self):
+        results = pathlib.Path(__file__).parents[2] / "tests" / "data" / "results"
+        plain, lists = (FeatureAttributionOutput.load(results / name) for name in ("inseq_0.5.json", "inseq_0.6_lists.json.gz"))
+        self.assertEqual(plain, lists)
+        self.assertEqual([t.token for t in plain[0].source], ["▁x", "y", "</s>"])
+        self.assertEqual(plain[0].step_scores["top_p_size"].tolist(), [3, 1, 2])
+        np.testing.assert_array_equal(np.isnan(plain[0].target_attributions[..., 0]), np.tri(4, 3, -1, dtype=bool))
+
     def test_printed(self):
         said = str(self.out)
         self.assertEqual(said, repr(self.out))

@@ -154,11 +154,39 @@ static void pythons_numbers_are_read(void **state) {
   assert_int_equal(ci_python_json_parse("x", "[NaN", 4, &value, &err), CI_EFILE);
 }
 
+/* The same result, by two versions of Inseq and in two encodings. */
+static void files_of_older_inseqs_are_loaded(void **state) {
+  (void)state;
+  ci_result *plain = load(TEST_DATA "/results/inseq_0.5.json"),
+            *lists = load(TEST_DATA "/results/inseq_0.6_lists.json.gz");
+  assert_int_equal(plain->count, 2);
+  assert_int_equal(plain->step_count, 1);
+  assert_true(json_is_null(json_object_get(json_object_get(plain->info, "attribution_args"), "n")));
+  for (size_t i = 0; i < plain->count; i++) {
+    const ci_array *a = &plain->sequences[i].target_attributions, *b = &lists->sequences[i].target_attributions;
+    assert_true(ci_array_size(a) == ci_array_size(b) && a->rank == b->rank);
+    for (size_t k = 0; k < ci_array_size(a); k++)
+      assert_true(isnan(a->data[k]) ? isnan(b->data[k]) : a->data[k] == b->data[k]);
+  }
+  const ci_sequence *s = &plain->sequences[0];
+  assert_true(s->kind == CI_GRANULAR && s->attr_pos_start == 1 && s->attr_pos_end == 4);
+  assert_true(isnan(s->target_attributions.data[(3 * 3 + 1) * 2]) && !isnan(s->target_attributions.data[0]));
+  for (size_t i = 0; i < 2; i++) {
+    const ci_array *score = &s->step_scores[i].values;
+    assert_true(score->integers == (strcmp(s->step_scores[i].name, "top_p_size") == 0));
+    assert_true(score->data[0] == (score->integers ? 3 : 0.5f));
+  }
+  assert_int_equal(plain->sequences[1].sequence_scores[0].values.rank, 4);
+  ci_result_close(lists);
+  ci_result_close(plain);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(compressed_files_are_loaded),     cmocka_unit_test(gzip_there_and_back),
-      cmocka_unit_test(precision_is_what_was_asked_for), cmocka_unit_test(primitives_have_no_classes),
-      cmocka_unit_test(wrong_choices_are_refused),       cmocka_unit_test(pythons_numbers_are_read),
+      cmocka_unit_test(compressed_files_are_loaded),      cmocka_unit_test(gzip_there_and_back),
+      cmocka_unit_test(precision_is_what_was_asked_for),  cmocka_unit_test(primitives_have_no_classes),
+      cmocka_unit_test(wrong_choices_are_refused),        cmocka_unit_test(pythons_numbers_are_read),
+      cmocka_unit_test(files_of_older_inseqs_are_loaded),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
