@@ -14,7 +14,7 @@ INSEQ       ?= https://github.com/inseq-team/inseq
 PYTHON      ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-notebook test-inseq-suite test-hub sanitize fuzz docs format install uninstall clean
+.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-notebook test-inseq test-inseq-suite test-hub sanitize fuzz docs format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
@@ -57,6 +57,11 @@ test-inseq-suite: build ## Inseq's own tests of its public interface against cin
 
 test-hub: build ## our cache of the Hugging Face hub against the real huggingface_hub; PYTHON=path-to-python that has it
 	@$(PYTHON) tests/hub/real.py --bin $(CINSEQ)
+
+test-inseq: build ## files, printing and numbers against the real Inseq: that of PYTHON, or one from PyPI (with the CPU's torch, where that is to be had)
+	@if $(PYTHON) -c "import inseq, torch" 2>/dev/null; then $(PYTHON) tests/inseq/interchange.py --library $(BUILD)/libcinseq.so.0; \
+	else PYTHON=$(PYTHON) scripts/with_packages.sh $(BUILD)/python-inseq "torch==2.13.0+cpu inseq==0.7.1" \
+	  python tests/inseq/interchange.py --library $(BUILD)/libcinseq.so.0; fi
 
 sanitize: ## all tests with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory test BUILD=$(SANITIZE) CMAKE_FLAGS="-DCINSEQ_SANITIZE=address,undefined $(CMAKE_FLAGS)"

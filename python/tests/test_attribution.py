@@ -127,6 +127,39 @@ class Attribution(unittest.TestCase):
         for out in made:
             np.testing.assert_array_equal(out[0].source_attributions, self.out[0].source_attributions)
 
+    def test_threads_have_models_of_their_own(self):
+        made = {}
+
+        def work(name, text):
+            made[name] = cinseq.load_model(name, "saliency").attribute(text, threads=1, show_progress=False)
+
+        texts = {"zh-en-mini": TEXT, "stories260K": "Once upon"}
+        threads = [threading.Thread(target=work, args=item) for item in texts.items()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for name, text in texts.items():
+            alone = cinseq.load_model(name, "saliency").attribute(text, threads=1, show_progress=False)
+            self.assertEqual(made[name][0], alone[0])
+
+    def test_step_functions_of_two_threads(self):
+        """Callbacks of both come from the library's threads at the same time."""
+        made = []
+
+        def work(factor):
+            made.append((factor, self.model.attribute(TEXT, attributed_fn=lambda args: factor * args.forward_output.logits[0, 0, int(args.target_ids[0])],
+                                                      show_progress=False)))
+
+        threads = [threading.Thread(target=work, args=(factor,)) for factor in (1, 2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        plain = self.model.attribute(TEXT, attributed_fn="logit", show_progress=False)[0].source_attributions
+        for factor, out in made:
+            np.testing.assert_allclose(out[0].source_attributions, factor * np.asarray(plain), atol=1e-5 * float(plain.max()))
+
     @unittest.skipUnless(hasattr(os, "fork"), "no fork here")
     def test_a_fork_computes_too(self):
         child = os.fork()

@@ -285,15 +285,15 @@ class Array(np.ndarray[Any, np.dtype[Any]]):
         """(sum |x|^p)^(1/p) along dim, or of all."""
         return (abs(self) ** p).sum(dim=dim, keepdim=keepdim) ** (1 / p)
 
-    def argsort(self, axis: Any = -1, kind: Any = None, order: Any = None, *, dim: Any = None, descending: Any = False) -> Any:  # type: ignore[override]
+    def argsort(self, axis: Any = -1, kind: Any = None, order: Any = None, *, dim: Any = None, descending: Any = False, **kwargs: Any) -> Any:
         plain = self.view(np.ndarray)
-        places = np.argsort(-plain if descending else plain, axis=axis if dim is None else dim, kind="stable" if descending else kind)
+        places = np.argsort(-plain if descending else plain, axis=axis if dim is None else dim, kind="stable" if descending else kind, **kwargs)
         return Array(places)
 
-    def sort(self, axis: Any = -1, kind: Any = None, order: Any = None, *, dim: Any = None, descending: Any = None) -> Any:  # type: ignore[override]
+    def sort(self, axis: Any = -1, kind: Any = None, order: Any = None, *, dim: Any = None, descending: Any = None, **kwargs: Any) -> Any:
         """With dim or descending torch's, which gives values and indices; otherwise numpy's, in place."""
         if dim is None and descending is None:
-            return super().sort(axis=axis, kind=kind, order=order)
+            return super().sort(axis=axis, kind=kind, order=order, **kwargs)
         along = axis if dim is None else dim
         places = self.argsort(dim=along, descending=bool(descending))
         return Extremes(self.gather(along, places), places)

@@ -10,9 +10,10 @@ import os
 import sys
 import types
 
+import numpy as np
+
 import cinseq
 import cinseq.transformers
-import numpy as np
 from cinseq.arrays import Array
 
 # By module: names that test files import.
