@@ -12,11 +12,14 @@
 
 typedef struct {
   const char *highlight;
+  json_t *wrap;
 } tokens_options;
 
 const ci_option ci_tokens_view_options[] = {
     {"step_score_highlight", NULL, CI_WORD, offsetof(tokens_options, highlight), "null", 0, 0, NULL,
      "View \"tokens\": a step score that underlines the generated tokens in green, the more the larger."},
+    {"wrap_after", NULL, CI_JSON, offsetof(tokens_options, wrap), "null", 0, 0, NULL,
+     "View \"tokens\": a line ends after every so many tokens (a number), or after this token or these."},
     CI_OPTIONS_END};
 
 /* Where rows of scores lie: source, then target. */
@@ -25,7 +28,21 @@ typedef struct {
   const ci_named_array *highlight;
   size_t source_rows, target_rows;
   double largest; /* of the highlighted scores */
+  const json_t *wrap;
 } job;
+
+/* Whether a line ends after token `at`, which is shown as `label`. */
+static bool ends_line(const job *j, const char *token, const char *label, size_t at) {
+  int64_t every;
+  size_t i;
+  const json_t *word;
+  if (strchr(token, '\n') || strstr(token, "Ċ")) return true;
+  if (ci_json_as_int(j->wrap, &every)) return every > 0 && (int64_t)(at + 1) % every == 0;
+  if (json_is_string(j->wrap)) return strcmp(json_string_value(j->wrap), label) == 0;
+  json_array_foreach((json_t *)j->wrap, i,
+                     word) if (json_is_string(word) && strcmp(json_string_value(word), label) == 0) return true;
+  return false;
+}
 
 static void add_underline(ci_page *p, const job *j, size_t column) {
   double score = j->highlight ? fabs(j->highlight->values.data[column]) : 0;
@@ -42,10 +59,14 @@ static void add_token(ci_page *p, const job *j, const ci_token *tokens, size_t a
   if (column >= 0) ci_text_add_format(p->out, " type=\"button\" data-column=\"%ld\"", column);
   if (row >= 0) ci_text_add_format(p->out, " data-row=\"%ld\"", row);
   if (column >= 0) add_underline(p, j, (size_t)column);
+  ci_text label = {0};
+  ci_token_label_add(&label, tokens[at].token, true, 0);
+  if (label.failed) p->out->failed = true;
   ci_text_add(p->out, "><bdi>");
-  ci_html_foreign(p->out, tokens[at].token, true);
+  ci_html_escaped(p->out, label.data ? label.data : "");
   ci_text_add_format(p->out, "</bdi></%s>", tag);
-  if (strchr(tokens[at].token, '\n') || strstr(tokens[at].token, "Ċ")) ci_text_add(p->out, "<br>");
+  if (ends_line(j, tokens[at].token, label.data ? label.data : "", at)) ci_text_add(p->out, "<br>");
+  ci_text_free(&label);
 }
 
 static void add_source(ci_page *p, const job *j) {
@@ -130,8 +151,9 @@ ci_status ci_tokens_view_html(ci_page *p, const ci_sequence *s, ci_error *err) {
            .source_rows = s->source_attributions.data ? s->source_attributions.shape[0] : 0,
            .target_rows = s->target_attributions.data ? s->target_attributions.shape[0] : 0};
   ci_status status = ci_view_options_read(ci_tokens_view_options, p->options, &options, &keep, err);
+  j.wrap = options.wrap;
   if (!status) status = find_highlight(&j, options.highlight, err);
-  json_decref(keep);
   if (!status) status = add_texts(p, &j, err);
+  json_decref(keep);
   return status ? status : ci_html_plain(p, s, err);
 }

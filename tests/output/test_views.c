@@ -339,6 +339,13 @@ static void tokens_are_text_and_buttons(void **state) {
             "<button type=\"button\" data-column=\"0\" data-row=\"3\" style=\"box-shadow:inset 0 -3px #006d2c80\">"
             "<bdi>c</bdi></button> <button type=\"button\" data-column=\"1\" data-row=\"4\" "
             "style=\"box-shadow:inset 0 -3px #006d2cff\"><bdi>d</bdi></button></p>\n"));
+  char *wrapped = page_of(result, "{\"view\": \"tokens\", \"wrap_after\": [\"a\", \"c\"]}");
+  assert_int_equal(count_of(wrapped, "<br>"), 2);
+  assert_non_null(strstr(wrapped, "<bdi>c</bdi></button><br>"));
+  free(wrapped);
+  wrapped = page_of(result, "{\"view\": \"tokens\", \"wrap_after\": 2}");
+  assert_non_null(strstr(wrapped, "<bdi>b&lt;</bdi></span><br>"));
+  free(wrapped);
   assert_non_null(strstr(page, "<details class=\"ci-plain\"")); /* the numbers, also without scripts */
   float *scores;
   size_t count;

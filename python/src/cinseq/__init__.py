@@ -13,7 +13,13 @@ from typing import Any
 from . import attr, data, utils
 from ._library import library, take
 from .attr import list_feature_attribution_methods, list_step_functions, register_step_function
-from .data import FeatureAttributionOutput, merge_attributions, show_attributions
+from .data import (
+    FeatureAttributionOutput,
+    merge_attributions,
+    show_attributions,
+    show_granular_attributions,
+    show_token_attributions,
+)
 from .data.aggregator import list_aggregation_functions, list_aggregators
 from .models import AttributionModel, list_supported_frameworks, load_model, register_model_config
 from .utils.id_utils import explain
@@ -64,5 +70,7 @@ __all__ = [
     "register_model_config",
     "register_step_function",
     "show_attributions",
+    "show_granular_attributions",
+    "show_token_attributions",
     "utils",
 ]

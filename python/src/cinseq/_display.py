@@ -1,6 +1,8 @@
 """Where drawings go."""
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from typing import Any
 
@@ -12,11 +14,21 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
-def display_html(page: str | None) -> None:
-    """Into the cell that is running, at once."""
-    from IPython.display import HTML, display  # type: ignore[import-not-found,unused-ignore]
+def terminal_options() -> dict[str, Any]:
+    """Colours and width of stdout, as the program finds them: none where it is no terminal."""
+    if not sys.stdout.isatty():
+        return {}
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    deep = os.environ.get("COLORTERM") in ("truecolor", "24bit")
+    return {"color": "none" if plain else "truecolor" if deep else "256", "width": shutil.get_terminal_size().columns}
 
-    display(HTML(page))
+
+def display_html(page: str) -> None:
+    """Into the cell that is running, at once."""
+    import importlib
+
+    shown: Any = importlib.import_module("IPython.display")
+    shown.display(shown.HTML(page))
 
 
 def progress_bar(description: str) -> Any:

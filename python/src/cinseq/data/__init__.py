@@ -24,9 +24,9 @@ from .attribution import (
     MultiDimensionalFeatureAttributionSequenceOutput,
     MultiDimensionalFeatureAttributionStepOutput,
     merge_attributions,
-    show_attributions,
 )
 from .batch import Batch, BatchEmbedding, BatchEncoding, DecoderOnlyBatch, EncoderDecoderBatch
+from .viz import show_attributions, show_granular_attributions, show_token_attributions
 
 
 def get_batch_from_inputs(attribution_model: Any, inputs: Any, include_eos_baseline: bool = False, as_targets: bool = False,
@@ -67,4 +67,6 @@ __all__ = [
     "list_aggregators",
     "merge_attributions",
     "show_attributions",
+    "show_granular_attributions",
+    "show_token_attributions",
 ]

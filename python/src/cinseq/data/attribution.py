@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from .._display import display_html, in_notebook
 from .._library import describe
 from .._pretty import pretty_dict
 from ..arrays import Array
 from ..attr.step_functions import span_functions
 from ..utils.typing import TokenWithId
+from . import _figure
 from ._handle import Handle, handle_of, merged
 from .aggregator import Stage, options_of, stages_of
+from .viz import Views
 
 
 def _options(stages: list[Stage] | None, options: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def _request(aggregator: Any, aggregate_fn: Any, options: dict[str, Any]) -> dic
 
 
 @dataclass(eq=False, repr=False)
-class FeatureAttributionSequenceOutput:
+class FeatureAttributionSequenceOutput(Views):
     """One text: how much each row's token mattered for each generated token, a column each. Fields as Inseq's."""
 
     source: list[TokenWithId]
@@ -96,10 +97,18 @@ class FeatureAttributionSequenceOutput:
                 token.token = tokenizer.decode([token.id])
         return self
 
-    def show(self, min_val: float | None = None, max_val: float | None = None, display: bool = True, return_html: bool = False,
-             aggregator: Any = None, do_aggregation: bool = True, **options: Any) -> str | None:
-        """See FeatureAttributionOutput.show."""
-        return self._result().show(min_val, max_val, display, return_html, aggregator, do_aggregation, **options)
+    def _handle(self) -> Handle:
+        return self._result()._handle()
+
+    def _sequences(self) -> list[FeatureAttributionSequenceOutput]:
+        return [self]
+
+    def _figures(self, **options: Any) -> Any:
+        return self.to_figure(**options)
+
+    def to_figure(self, min_val: float | None = None, max_val: float | None = None) -> Any:
+        """A matplotlib Figure of the heat tables."""
+        return _figure.figure(self.aggregate(), min_val, max_val)
 
     def get_scores_dicts(self, aggregator: Any = None, do_aggregation: bool = True, **options: Any) -> dict[str, Any]:
         """{"source_attributions": {(target index, token): {(source index, token): score}}, "target_attributions": ..,
@@ -127,9 +136,6 @@ class FeatureAttributionSequenceOutput:
         return f"{type(self).__name__}({pretty_dict(self.to_dict())})"
 
     __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self._result()._repr_html_()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FeatureAttributionSequenceOutput) or type(self) is not type(other):
@@ -232,7 +238,7 @@ def _class_name(made: FeatureAttributionSequenceOutput | FeatureAttributionStepO
 
 
 @dataclass(repr=False)
-class FeatureAttributionOutput:
+class FeatureAttributionOutput(Views):
     """What model.attribute gives: a sequence for each text, and Inseq's info about the run."""
 
     sequence_attributions: list[FeatureAttributionSequenceOutput]
@@ -323,34 +329,8 @@ class FeatureAttributionOutput:
         made.step_attributions = self.step_attributions
         return made
 
-    def show(self, min_val: float | None = None, max_val: float | None = None, display: bool = True, return_html: bool = False,
-             aggregator: Any = None, do_aggregation: bool = True, **options: Any) -> str | None:
-        """Heat tables: HTML in a notebook, text in a terminal. return_html: the page's text, with display=False only that."""
-        drawn = _request(aggregator if do_aggregation else [], None, options)
-        drawn |= {name: value for name, value in (("min_val", min_val), ("max_val", max_val)) if value is not None}
-        html = self.to_html(**drawn) if return_html or (display and in_notebook()) else None
-        if display and in_notebook():
-            display_html(html)
-        elif display:
-            print(self.to_text(**drawn))
-        return html if return_html else None
-
-    def to_html(self, **options: Any) -> str:
-        """One page that needs no other file, no network and no script."""
-        return self._handle().render("html", options)
-
-    def to_text(self, **options: Any) -> str:
-        """The tables of a terminal."""
-        return self._handle().render("terminal", options)
-
-    def to_csv(self, **options: Any) -> str:
-        return self._handle().render("csv", options)
-
-    def to_latex(self, **options: Any) -> str:
-        return self._handle().render("latex", options)
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
+    def _sequences(self) -> list[FeatureAttributionSequenceOutput]:
+        return self.sequence_attributions
 
     def __str__(self) -> str:
         return f"{type(self).__name__}({pretty_dict(self.to_dict())})"
@@ -391,8 +371,3 @@ def merge_attributions(attributions: list[FeatureAttributionOutput]) -> FeatureA
     info = merged([handle_of([], one.info) for one in attributions]).info()
     steps = [step for one in attributions for step in one.step_attributions or ()]
     return FeatureAttributionOutput([copy(s) for one in attributions for s in one], steps or None, info)
-
-
-def show_attributions(attributions: FeatureAttributionOutput, **options: Any) -> str | None:
-    """Inseq's name for attributions.show()."""
-    return attributions.show(**options)

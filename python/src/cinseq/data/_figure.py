@@ -1,0 +1,101 @@
+"""Heat tables by matplotlib, for those who have it: figures for papers and slides."""
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+# Behind the default font, for what it has no letters for.
+_FURTHER_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
+                  "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Arial Unicode MS", "Noto Sans", "Noto Sans Arabic",
+                  "Noto Sans Hebrew", "Noto Sans Devanagari")
+_MOST_NUMBERS = 1500  # cells that have their score written into them
+
+
+def _matplotlib() -> Any:
+    try:
+        import matplotlib  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        import matplotlib.colors  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        import matplotlib.figure  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        import matplotlib.font_manager  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    except ImportError as problem:
+        raise ImportError("figures are drawn by matplotlib, which is not installed: pip install matplotlib") from problem
+    return matplotlib
+
+
+def _fonts(matplotlib: Any) -> list[str]:
+    there = {font.name for font in matplotlib.font_manager.fontManager.ttflist}
+    wide = sorted((name for name in there if "CJK" in name), key=lambda name: ("Sans" not in name, "Mono" in name, name))
+    return [*matplotlib.rcParams["font.sans-serif"][:1], *(name for name in _FURTHER_FONTS if name in there), *wide[:1]]
+
+
+def _label(token: str) -> str:
+    """Without dollars, which begin formulas."""
+    return token.replace("$", r"\$").replace("\n", r"\\n")
+
+
+def figure(sequence: Any, min_val: float | None = None, max_val: float | None = None) -> Any:
+    """A matplotlib Figure of an aggregated sequence: a map for source and target, in Inseq's colours, step scores below."""
+    matplotlib = _matplotlib()
+    end = len(sequence.target) if sequence.attr_pos_end is None else sequence.attr_pos_end
+    columns = [token.token for token in sequence.target[sequence.attr_pos_start:end]]
+    sides = [(title, np.asarray(scores), [token.token for token in tokens]) for title, scores, tokens in (
+        ("Source attributions", sequence.source_attributions, sequence.source),
+        ("Target attributions", sequence.target_attributions, sequence.target)) if scores is not None]
+    limit = max([1e-12, *(float(np.nanmax(np.abs(np.where(np.isfinite(scores), scores, 0)), initial=0)) for _, scores, _ in sides)])
+    high = max_val if max_val else limit
+    low = min_val if min_val else -high
+    with matplotlib.rc_context({"font.sans-serif": _fonts(matplotlib), "font.family": "sans-serif", "font.size": 8, "svg.fonttype": "none",
+                                "pdf.fonttype": 42}):
+        rows = [max(1, len(scores)) + len(sequence.step_scores) for _, scores, _ in sides]
+        made = matplotlib.figure.Figure(figsize=(1.6 + 0.42 * max(3, len(columns)), sum(1.1 + 0.24 * n for n in rows) or 1), layout="constrained")
+        axes = made.subplots(len(sides) or 1, 1, squeeze=False, gridspec_kw={"height_ratios": rows or [1]})
+        colors = matplotlib.colors.LinearSegmentedColormap.from_list("cinseq", [(33 / 255, 102 / 255, 172 / 255), (1, 1, 1), (178 / 255, 24 / 255, 43 / 255)])
+        norm = matplotlib.colors.TwoSlopeNorm(0, low, high)
+        for axis, (title, scores, tokens) in zip(axes[:, 0], sides):
+            _draw(axis, title, scores, tokens[:len(scores)], columns, sequence.step_scores, colors, norm)
+        for axis in made.axes[len(sides):]:
+            axis.set_axis_off()
+        # The fonts are of the figure, not of the moment in which it is saved.
+        for text in made.findobj(matplotlib.text.Text):
+            text.set_fontfamily(_fonts(matplotlib))
+    return made
+
+
+def _draw(axis: Any, title: str, scores: Any, rows: list[str], columns: list[str], steps: dict[str, Any], colors: Any, norm: Any) -> None:
+    count = len(rows)
+    axis.imshow(np.ma.masked_invalid(scores), cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
+    axis.set_title(title, loc="left", fontweight="bold")
+    axis.set_xticks(range(len(columns)), [_label(token) for token in columns], rotation=45 if len(columns) > 6 else 0, ha="left" if len(columns) > 6 else "center")
+    axis.xaxis.tick_top()
+    axis.set_yticks(range(count + len(steps)), [_label(token) for token in [*rows, *steps]])
+    axis.set_ylim(count + len(steps) - 0.5, -0.5)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    if steps:
+        axis.axhline(count - 0.5, color="0.6", linewidth=0.6)
+    if scores.size <= _MOST_NUMBERS:
+        for (row, column), score in np.ndenumerate(scores):
+            if np.isfinite(score):
+                red, green, blue, _ = colors(norm(score))
+                dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.45
+                axis.text(column, row, f"{score:.3f}", ha="center", va="center", fontsize=6.5, color="white" if dark else "black")
+        for row, values in enumerate(steps.values(), count):
+            for column, value in enumerate(np.asarray(values)):
+                axis.text(column, row, f"{value:.3f}", ha="center", va="center", fontsize=6.5)
+
+
+def save(figures: list[Any], path: str) -> None:
+    matplotlib = _matplotlib()
+    stem, ending = os.path.splitext(path)
+    if len(figures) > 1 and ending.lower() == ".pdf":
+        from matplotlib.backends.backend_pdf import PdfPages  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+        with PdfPages(path) as pages:
+            for made in figures:
+                pages.savefig(made)
+        return
+    for number, made in enumerate(figures):
+        with matplotlib.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}):
+            made.savefig(path if len(figures) == 1 else f"{stem}_{number}{ending}", dpi=200)
