@@ -48,7 +48,8 @@ static size_t print_lines(const char *lines, bool as_json) {
 
 static int run(const cli_command *command, const json_t *values) {
   const json_t *given = json_object_get(values, "generate");
-  if (!json_object_get(given, "input_texts")) return cli_usage_error(command, "--input_texts (-i) is needed");
+  if (!json_object_get(given, "input_texts") && !json_object_get(given, "input_ids"))
+    return cli_usage_error(command, "--input_texts (-i) is needed");
   int code = cli_check_requests(command, values);
   if (code) return code;
   cli_progress progress;

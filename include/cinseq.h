@@ -225,7 +225,7 @@ CINSEQ_API int cinseq_attribute_with(const cinseq_model *model, const char *requ
  * same array); NULL: not wanted. CINSEQ_EINVAL: no such function or option, no gradient, no contrast. */
 CINSEQ_API int cinseq_score_value(const char *id, const char *options_json, const cinseq_prediction *prediction, double *value,
                                   float *slope, cinseq_error *error);
-/* Generates text. request_json: the keys of "generate"; only "input_texts" is needed. hooks may be NULL. *lines: one
+/* Generates text. request_json: the keys of "generate"; only "input_texts" (or "input_ids") is needed. hooks may be NULL. *lines: one
  * JSON object a line for each input: input_ids, output_ids, text (output_ids of a decoder-only model start with the
  * prompt, those of an encoder-decoder with the decoder start token). Free with cinseq_free. */
 CINSEQ_API int cinseq_generate(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,

@@ -94,6 +94,8 @@ const ci_option ci_generate_options[] = {
      "One or more texts: the source of an encoder-decoder, the prompt of a decoder-only model. On the command line "
      "@FILE "
      "stands for the lines of a file and - for those of stdin, @@ for an @ that begins a text."},
+    {"input_ids", NULL, CI_JSON, AT(input_ids), "null", 0, 0, NULL,
+     "Inputs as token ids instead of texts: one array, or an array of arrays."},
     {"generation_kwargs", NULL, CI_TABLE, AT(generation_kwargs), "{}", 0, 0, NULL,
      "Arguments of generation by their transformers names: max_new_tokens, num_beams, ..."},
     {"chat", NULL, CI_BOOL, AT(chat), "false", 0, 0, NULL,
@@ -152,21 +154,33 @@ static ci_status check_inputs(const json_t *texts, ci_error *err) {
   return ci_fail(err, CI_EINVAL, "input_texts", "no text is given, expected one or more");
 }
 
-/* One row of ids: token ids that fit a model's int32. */
-static ci_status check_ids(const json_t *ids, ci_error *err) {
+/* One row of ids: token ids that fit a model's int32. where: the key. */
+static ci_status check_ids(const char *where, const json_t *ids, ci_error *err) {
   if (json_array_size(ids) == 0)
-    return ci_fail(err, CI_EINVAL, "generated_ids", "expected an array of token ids, or an array of such arrays");
+    return ci_fail(err, CI_EINVAL, where, "expected an array of token ids, or an array of such arrays");
   size_t i;
   const json_t *id;
   json_array_foreach(ids, i, id) {
     int64_t value;
     if (!ci_json_as_int(id, &value) || value < 0 || value > INT32_MAX)
-      return ci_fail(err, CI_EINVAL, "generated_ids", "member %zu is not a token id", i);
+      return ci_fail(err, CI_EINVAL, where, "member %zu is not a token id", i);
   }
   return CI_OK;
 }
 
-/* Makes an array of arrays of one array, and checks that there is one for each input. */
+/* Makes an array of arrays of one array, which is owner's, and checks all of them. */
+static ci_status check_rows(const char *where, json_t **ids, json_t *owner, ci_error *err) {
+  if (!json_is_array(json_array_get(*ids, 0))) {
+    json_t *rows = json_pack("[O]", *ids);
+    if (!rows || json_array_append_new(owner, rows)) return ci_fail_memory(err);
+    *ids = rows;
+  }
+  ci_status status = CI_OK;
+  for (size_t i = 0; i < json_array_size(*ids) && !status; i++) status = check_ids(where, json_array_get(*ids, i), err);
+  return status;
+}
+
+/* Forced outputs: texts or ids, one for each input. */
 static ci_status check_forced(ci_attribute_request *request, json_t *owner, ci_error *err) {
   size_t inputs = json_array_size(request->input_texts), forced = json_array_size(request->generated_texts);
   if (request->generated_texts && request->generated_ids)
@@ -174,16 +188,10 @@ static ci_status check_forced(ci_attribute_request *request, json_t *owner, ci_e
   if (request->generated_texts && forced != inputs)
     return ci_fail(err, CI_EINVAL, "generated_texts", "%zu for %zu input_texts, expected one for each", forced, inputs);
   if (!request->generated_ids) return CI_OK;
-  if (!json_is_array(json_array_get(request->generated_ids, 0))) {
-    json_t *rows = json_pack("[O]", request->generated_ids);
-    if (!rows || json_array_append_new(owner, rows)) return ci_fail_memory(err);
-    request->generated_ids = rows;
-  }
-  if (json_array_size(request->generated_ids) != inputs)
-    return ci_fail(err, CI_EINVAL, "generated_ids", "%zu for %zu input_texts, expected one for each",
-                   json_array_size(request->generated_ids), inputs);
-  ci_status status = CI_OK;
-  for (size_t i = 0; i < inputs && !status; i++) status = check_ids(json_array_get(request->generated_ids, i), err);
+  ci_status status = check_rows("generated_ids", &request->generated_ids, owner, err);
+  if (!status && json_array_size(request->generated_ids) != inputs)
+    status = ci_fail(err, CI_EINVAL, "generated_ids", "%zu for %zu input_texts, expected one for each",
+                     json_array_size(request->generated_ids), inputs);
   return status;
 }
 
@@ -230,7 +238,8 @@ static ci_status take_hub_kwargs(ci_open_request *request, json_t *owner, ci_err
   hub_kwargs kwargs = {0};
   json_t *others = json_array(), *rest = json_copy(request->model_kwargs);
   ci_status status = others && rest ? CI_OK : ci_fail_memory(err);
-  if (!status) status = ci_options_parse(hub_kwargs_table, "model_kwargs", request->model_kwargs, &kwargs, owner, others, err);
+  if (!status)
+    status = ci_options_parse(hub_kwargs_table, "model_kwargs", request->model_kwargs, &kwargs, owner, others, err);
   json_decref(others);
   for (const ci_option *o = hub_kwargs_table; o->name && rest; o++) json_object_del(rest, o->name);
   if (!rest || json_array_append_new(owner, rest)) return status ? status : ci_fail_memory(err);
@@ -253,7 +262,8 @@ ci_status ci_open_request_read(const char *request_json, ci_open_request *reques
   return finish(status, owner);
 }
 
-ci_status ci_download_request_read(const char *request_json, ci_download_request *request, json_t **owner, ci_error *err) {
+ci_status ci_download_request_read(const char *request_json, ci_download_request *request, json_t **owner,
+                                   ci_error *err) {
   json_t *object;
   memset(request, 0, sizeof *request);
   ci_status status = read_request(ci_download_options, request_json, request, &object, owner, err);
@@ -286,6 +296,12 @@ ci_status ci_generate_request_read(const char *request_json, ci_generate_request
   memset(request, 0, sizeof *request);
   ci_status status = read_request(ci_generate_options, request_json, request, &object, owner, err);
   if (!status) status = check_run(&request->run, err);
-  if (!status) status = check_inputs(request->input_texts, err);
+  if (!status && request->input_ids && request->input_texts)
+    status = ci_fail(err, CI_EINVAL, "input_ids", "is given together with input_texts, expected one of them");
+  if (!status && request->input_ids && request->chat)
+    status = ci_fail(err, CI_EINVAL, "input_ids", "is given together with chat, which is for texts");
+  if (!status)
+    status = request->input_ids ? check_rows("input_ids", &request->input_ids, *owner, err)
+                                : check_inputs(request->input_texts, err);
   return finish(status, owner);
 }

@@ -38,6 +38,7 @@ typedef struct {
   const char *attribution_method;   /* id of a method; not checked here */
   const char *attributed_fn;        /* id of a score; NULL: probability. Not checked here */
   json_t *input_texts;              /* array of 1 or more strings */
+  json_t *input_ids;                /* of ci_generate_request */
   json_t *generated_texts;          /* array of as many strings as input_texts: forced outputs; NULL: generate */
   json_t *generated_ids;            /* array of as many arrays of int32 >= 0: the same as ids; NULL: none. Not both */
   json_t *step_scores;              /* array of score ids, may be empty; not checked here */
@@ -58,7 +59,8 @@ typedef struct {
 } ci_attribute_request;
 
 typedef struct {
-  json_t *input_texts;       /* array of 1 or more strings */
+  json_t *input_texts;       /* array of 1 or more strings, or NULL */
+  json_t *input_ids;         /* array of 1 or more arrays of ids, or NULL: one of both */
   json_t *generation_kwargs; /* object, read by ci_generation_read */
   bool skip_special_tokens;  /* special tokens are cut from texts and not added */
   bool chat;                 /* input_texts are what the user says */

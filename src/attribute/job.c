@@ -171,6 +171,7 @@ static ci_status read_generate(opened *o, const char *json, ci_error *err) {
   ci_status status = ci_generate_request_read(json, &request, &o->owner, err);
   if (status) return status;
   o->request = (ci_attribute_request){.input_texts = request.input_texts,
+                                      .input_ids = request.input_ids,
                                       .generation_kwargs = request.generation_kwargs,
                                       .skip_special_tokens = request.skip_special_tokens,
                                       .chat = request.chat,
@@ -232,7 +233,7 @@ ci_status ci_job_open(const ci_model *model, const char *request_json, bool attr
   job->news.stage = attribute && (o->request.generated_texts || o->request.generated_ids) ? "attributing" : "generating";
   if (!status) status = read_generation(job, err);
   job->budget = o->request.run.memory_bytes ? o->request.run.memory_bytes : default_budget();
-  job->text_count = json_array_size(o->request.input_texts);
+  job->text_count = json_array_size(o->request.input_ids ? o->request.input_ids : o->request.input_texts);
   if (!status && o->request.chat && model) status = into_template(job, &o->request, err);
   if (!status && attribute) status = read_attribution(job, err);
   return status;

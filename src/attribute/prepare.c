@@ -72,7 +72,8 @@ static ci_status parted(const char *prompt, const char *text, ci_error *err) {
                  text + at, prompt + at);
 }
 
-static ci_status add_forced_ids(ci_attribution *a, const json_t *ids, ci_error *err) {
+/* where: the key that they came with. */
+static ci_status add_ids(const ci_attribution *a, const json_t *ids, const char *where, ci_ids *to, ci_error *err) {
   size_t i;
   json_t *member;
   ci_status status = CI_OK;
@@ -80,17 +81,23 @@ static ci_status add_forced_ids(ci_attribution *a, const json_t *ids, ci_error *
     int64_t id = 0;
     ci_json_as_int(member, &id);
     if (!status && (id < 0 || (size_t)id >= a->job->model->vocabulary))
-      status = ci_fail(err, CI_EINVAL, "generated_ids", "id %lld does not exist: the model has %zu", (long long)id, a->job->model->vocabulary);
-    if (!status) status = ci_ids_add(&a->target, (int32_t)id, err);
+      status = ci_fail(err, CI_EINVAL, where, "id %lld does not exist: the model has %zu", (long long)id, a->job->model->vocabulary);
+    if (!status) status = ci_ids_add(to, (int32_t)id, err);
   }
   return status;
+}
+
+/* The input's ids: given, or those of its text. */
+static ci_status add_input(const ci_attribution *a, const char *input, ci_ids *ids, ci_error *err) {
+  const json_t *given = json_array_get(a->job->request->input_ids, a->job->text_index);
+  return given ? add_ids(a, given, "input_ids", ids, err) : ci_attribution_encode(a, input, false, ids, err);
 }
 
 /* The prompt's ids, then those of the forced text, which must be how the prompt goes on. */
 static ci_status decoder_only(ci_attribution *a, const char *input, const char *forced, const json_t *forced_ids, ci_error *err) {
   const ci_model *model = a->job->model;
   ci_ids prompt = {0};
-  ci_status status = ci_attribution_encode(a, input, false, &prompt, err);
+  ci_status status = add_input(a, input, &prompt, err);
   if (!status && !prompt.count) { /* Inseq: an empty prompt is the beginning of a sentence */
     if (model->bos < 0)
       status = ci_fail(err, CI_EINVAL, "input_texts", "text %zu has no tokens and the model has no bos token to start from", a->job->text_index + 1);
@@ -102,7 +109,7 @@ static ci_status decoder_only(ci_attribution *a, const char *input, const char *
     for (size_t i = 0; !*input && i < prompt.count && !status; i++) status = ci_ids_add(&a->target, prompt.items[i], err);
     if (!status) status = ci_attribution_encode(a, forced, true, &a->target, err);
   } else if (!status && forced_ids) {
-    status = add_forced_ids(a, forced_ids, err);
+    status = add_ids(a, forced_ids, "generated_ids", &a->target, err);
     for (size_t i = 0; i < prompt.count && !status; i++)
       if (i >= a->target.count || a->target.items[i] != prompt.items[i])
         status = ci_fail(err, CI_EINVAL, "generated_ids", "must start with the %zu ids of the input text: they part at %zu", prompt.count, i);
@@ -116,8 +123,8 @@ static ci_status decoder_only(ci_attribution *a, const char *input, const char *
 static ci_status encoder_decoder(ci_attribution *a, const char *input, const char *forced, const json_t *forced_ids, ci_error *err) {
   const ci_model *model = a->job->model;
   bool prefix_only = a->job->request->generate_from_target_prefix;
-  if (!*input) return ci_fail(err, CI_EINVAL, "input_texts", "text %zu is empty", a->job->text_index + 1);
-  ci_status status = ci_attribution_encode(a, input, false, &a->source, err);
+  if (input && !*input) return ci_fail(err, CI_EINVAL, "input_texts", "text %zu is empty", a->job->text_index + 1);
+  ci_status status = add_input(a, input, &a->source, err);
   if (!status && !a->source.count) status = ci_fail(err, CI_EINVAL, "input_texts", "text %zu has no tokens", a->job->text_index + 1);
   if (!status) status = ci_ids_add(&a->target, (int32_t)model->decoder_start, err);
   if (!status && forced) status = encode(a, forced, CI_ENCODE_TARGET | (prefix_only ? 0 : CI_ENCODE_SPECIAL), &a->target, err);
@@ -125,7 +132,7 @@ static ci_status encoder_decoder(ci_attribution *a, const char *input, const cha
     int64_t first = -1;
     ci_json_as_int(json_array_get(forced_ids, 0), &first);
     if (first == model->decoder_start || first == a->job->generation.decoder_start_token_id) a->target.count = 0; /* ids as generate gives them begin with it */
-    status = add_forced_ids(a, forced_ids, err);
+    status = add_ids(a, forced_ids, "generated_ids", &a->target, err);
   }
   a->prefix = prefix_only ? a->target.count : 1;
   return status;

@@ -93,6 +93,20 @@ static void wrong_requests_are_refused(void **state) {
   assert_string_equal(err.where, "gemm");
   assert_non_null(strstr(err.message, "naive"));
   assert_int_equal(ci_generate_request_read("{\"input_texts\": ", &g, &owner, &err), CI_EINVAL);
+  static const char *const ids[][2] = {{"{\"input_ids\": []}", "expected an array of token ids"},
+                                       {"{\"input_ids\": 3}", "expected an array of token ids"},
+                                       {"{\"input_ids\": [[1], []]}", "expected an array of token ids"},
+                                       {"{\"input_ids\": [\"a\"]}", "member 0 is not a token id"},
+                                       {"{\"input_ids\": [1], \"input_texts\": \"a\"}", "together with input_texts"},
+                                       {"{\"input_ids\": [1], \"chat\": true}", "together with chat"}};
+  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+    assert_int_equal(ci_generate_request_read(ids[i][0], &g, &owner, &err), CI_EINVAL);
+    assert_string_equal(err.where, "input_ids");
+    if (!strstr(err.message, ids[i][1])) fail_msg("%s: %s", ids[i][0], err.message);
+  }
+  assert_int_equal(ci_generate_request_read("{\"input_ids\": [4, 5]}", &g, &owner, &err), CI_OK);
+  assert_int_equal(json_array_size(g.input_ids), 1);
+  json_decref(owner);
 }
 
 static void memory_sizes(void **state) {

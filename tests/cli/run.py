@@ -197,6 +197,9 @@ def test_generate():
     assert len(lines) == 2 and all(set(line) == {"input_ids", "output_ids", "text"} for line in lines)
     assert re.search(r"tokens generated in", done.stderr.decode())
     assert works("generate", "-m", "zh-en-mini", "-i", "我很开心。").stdout.decode() == lines[0]["text"] + "\n"
+    made = json.loads(works("generate", "-m", "stories260K", "--json", "--input_ids", "[1,403,407]", "--generation_kwargs",
+                            '{"max_new_tokens": 2}').stdout)
+    assert made["output_ids"][:3] == [1, 403, 407] and made["text"].startswith("Once upon"), made
 
 
 def with_template(template):
