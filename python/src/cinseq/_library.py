@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import signal
@@ -61,6 +62,13 @@ class CScore(ctypes.Structure):
                 ("contrastive", ctypes.c_int)]
 
 
+class CTensor(ctypes.Structure):
+    """cinseq_tensor"""
+
+    _fields_ = [("name", ctypes.c_char_p), ("dtype", ctypes.c_char_p), ("rank", ctypes.c_size_t), ("shape", ctypes.c_size_t * MOST_DIMENSIONS),
+                ("data", ctypes.c_void_p)]
+
+
 class CInput(ctypes.Structure):
     """cinseq_input"""
 
@@ -76,10 +84,16 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "describe": (_HANDLE, [_TEXT]),
     "free": (None, [_HANDLE]),
     "model_open": (ctypes.c_int, [_TEXT, _TEXT, _HOOKS, _OUT, _ERROR]),
+    "model_open_tensors": (ctypes.c_int, [_TEXT, _TEXT, ctypes.POINTER(CTensor), _SIZE, _TEXT, _HOOKS, _OUT, _ERROR]),
+    "model_locate": (ctypes.c_int, [_TEXT, _TEXT, _HOOKS, _OUT, _ERROR]),
     "model_info": (_HANDLE, [_HANDLE]),
+    "model_modules": (_HANDLE, [_HANDLE]),
+    "model_files": (_HANDLE, [_HANDLE]),
     "model_close": (None, [_HANDLE]),
     "encode": (ctypes.c_int, [_HANDLE, _TEXT, _TEXT, _OUT, _ERROR]),
     "decode": (ctypes.c_int, [_HANDLE, ctypes.POINTER(ctypes.c_int32), _SIZE, ctypes.c_int, _OUT, _ERROR]),
+    "tokenizer_info": (_HANDLE, [_HANDLE]),
+    "chat": (ctypes.c_int, [_HANDLE, _TEXT, _TEXT, _OUT, _ERROR]),
     "token": (_TEXT, [_HANDLE, ctypes.c_int32]),
     "token_id": (ctypes.c_int32, [_HANDLE, _TEXT]),
     "token_text": (_HANDLE, [_HANDLE, _TEXT]),
@@ -171,7 +185,11 @@ def text(request: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """What json does not know: numpy's numbers and arrays, sets, the attributes of configuration objects."""
+    """What json does not know: modules, numpy's numbers and arrays, sets, paths, the attributes of configuration objects."""
+    if hasattr(type(value), "_cinseq_path"):
+        return value._cinseq_path()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     for name in ("tolist", "to_dict"):
         if hasattr(value, name):
             return getattr(value, name)()
@@ -230,6 +248,18 @@ def run(function: Callable[..., int], *arguments: Any, progress: Progress | None
     check(code, error)
     assert out.value is not None
     return out.value
+
+
+@functools.cache
+def options(command: str) -> frozenset[str]:
+    """The keys of a command's request."""
+    return frozenset(option["name"] for row in describe("commands") if row["id"] == command for option in row["options"])
+
+
+@functools.cache
+def options_of(kind: str, identifier: str) -> frozenset[str]:
+    """The arguments of a method, a step function, ..."""
+    return frozenset(option["name"] for row in describe(kind) if row["id"] == identifier for option in row["options"])
 
 
 def describe(kind: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._library import GRADIENT, VALUE, CPrediction, CScore, describe, library, run
+from .._library import GRADIENT, VALUE, CPrediction, CScore, library, options_of, run
 from .._trace import HOW, Traced
 from ..arrays import Array
 from .step_functions import STEP_SCORES_MAP, BuiltIn, StepFunction, StepFunctionDecoderOnlyArgs, StepFunctionEncoderDecoderArgs
@@ -175,11 +175,9 @@ def _number(score: Custom, made: Any) -> float:
 
 
 def _contrast_names() -> set[str]:
-    return {option["name"] for row in describe("scores") if row["id"] == "contrast_logits" for option in row["options"]}
+    return set(options_of("scores", "contrast_logits"))
 
 
 def known_arguments(method: str, scores: Iterable[str]) -> set[str]:
     """Names that the library takes for this method and these step functions."""
-    rows = [row for row in describe("methods") if row["id"] == method]
-    rows += [row for row in describe("scores") if row["id"] in set(scores)]
-    return {option["name"] for row in rows for option in row["options"]}
+    return set(options_of("methods", method).union(*(options_of("scores", score) for score in scores)))

@@ -35,7 +35,7 @@ def get_batch_from_inputs(attribution_model: Any, inputs: Any, include_eos_basel
     if isinstance(inputs, Batch):
         return inputs
     if not isinstance(inputs, BatchEncoding):
-        inputs = attribution_model.encode(inputs, as_targets, True, include_eos_baseline, not skip_special_tokens)
+        inputs = attribution_model.encode(inputs, as_targets, True, include_eos_baseline, add_special_tokens=not skip_special_tokens)
     baseline = inputs.baseline_ids
     return Batch(inputs, BatchEmbedding(attribution_model.embed_ids(inputs.input_ids, as_targets),
                                         None if baseline is None else attribution_model.embed_ids(baseline, as_targets)))

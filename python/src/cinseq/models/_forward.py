@@ -10,6 +10,7 @@ import numpy.typing as npt
 from .._library import SOURCE, TARGET, CError, CInput, check, library
 from ..arrays import Array
 from ..data.batch import Batch, BatchEmbedding, BatchEncoding, DecoderOnlyBatch, EncoderDecoderBatch
+from ._modules import RootModule
 
 
 class ModelOutput:
@@ -52,11 +53,8 @@ class _Side:
         return CInput(ids.ctypes.data if ids is not None else None, embeds.ctypes.data if embeds is not None else None, len(kept)), (ids, embeds)
 
 
-class Module:
+class Module(RootModule):
     """model.model: called with transformers' arguments it is a forward. logits_to_keep: of the last positions alone."""
-
-    def __init__(self, owner: Any):
-        self._owner = owner
 
     def __call__(self, input_ids: Any = None, attention_mask: Any = None, decoder_input_ids: Any = None, decoder_attention_mask: Any = None,
                  inputs_embeds: Any = None, decoder_inputs_embeds: Any = None, logits_to_keep: int = 0,
@@ -88,9 +86,8 @@ class Module:
 class Forwards:
     """The part of an AttributionModel that step functions call, with Inseq's names."""
 
-    device = "cpu"
     _handle: Any
-    _facts: dict[str, Any]
+    _facts: Any
     tokenizer: Any
     is_encoder_decoder: Any
 
@@ -127,15 +124,15 @@ class Forwards:
         return self.embed_ids(inputs, as_targets)
 
     def encode(self, texts: str | list[str], as_targets: bool = False, return_baseline: bool = False,
-               include_eos_baseline: bool = False, add_special_tokens: bool = True) -> BatchEncoding:
+               include_eos_baseline: bool = False, add_bos_token: bool = True, add_special_tokens: bool = True) -> BatchEncoding:
         """Ids and masks [texts, tokens], and tokens. Shorter texts are padded: those of an encoder-decoder behind, of others before.
-        Targets of an encoder-decoder begin with the decoder's start token."""
+        Targets of an encoder-decoder begin with the decoder's start token, unless add_bos_token says otherwise."""
         special = self._facts["special_ids"]
         if as_targets and not self.is_encoder_decoder:
             raise ValueError("as_targets is for encoder-decoder models: others have one side")
         rows = [self.tokenizer.encode(one, add_special_tokens=add_special_tokens, as_targets=as_targets)
                 for one in ([texts] if isinstance(texts, str) else texts)]
-        rows = [[special["decoder_start"], *row] for row in rows] if as_targets else rows
+        rows = [[special["decoder_start"], *row] for row in rows] if as_targets and add_bos_token else rows
         longest = max(map(len, rows), default=0)
         pads = [[special["pad"]] * (longest - len(row)) for row in rows]
         masks = [[0] * len(pad) for pad in pads]
@@ -145,7 +142,7 @@ class Forwards:
             ids, mask = [p + r for r, p in zip(rows, pads)], [m + [1] * len(r) for r, m in zip(rows, masks)]
         made = np.asarray(ids, dtype=np.int64).reshape(len(rows), longest)
         baseline = np.where((made == special["eos"]) & (not include_eos_baseline), made, special["unk"])
-        if as_targets and longest:
+        if as_targets and add_bos_token and longest:
             baseline[:, 0] = made[:, 0]
         return BatchEncoding(Array(made), Array(np.asarray(mask, dtype=np.int64).reshape(made.shape)),
                              [self.tokenizer.convert_ids_to_tokens(row) for row in ids], Array(baseline) if return_baseline else None)
