@@ -200,6 +200,33 @@ const json_t *cli_find_option(const json_t *options, const char *flag, size_t n,
   return NULL;
 }
 
+static bool has_option(const char *kind, const char *name) {
+  char *text = cinseq_describe(kind);
+  json_t *rows = text ? json_loads(text, 0, NULL) : NULL, *row, *option;
+  bool found = false;
+  size_t i, k;
+  json_array_foreach(rows, i, row) json_array_foreach(json_object_get(row, "options"), k, option) found =
+      found || strcmp(text_of(option, "name"), name) == 0;
+  json_decref(rows);
+  cinseq_free(text);
+  return found;
+}
+
+/* The flag that takes what is no flag of its own: an option of a method, a score or of generation; NULL: none. */
+static const char *home_of(const line *l, const char *name) {
+  int sign;
+  if (cli_find_option(l->options, "--attribution_kwargs", 20, &sign) &&
+      (has_option("methods", name) || has_option("scores", name)))
+    return "--attribution_kwargs";
+  if (!cli_find_option(l->options, "--generation_kwargs", 19, &sign)) return NULL;
+  json_t *request = json_pack("{s:[s], s:{s:n}}", "input_texts", "x", "generation_kwargs", name);
+  char *text = request ? json_dumps(request, 0) : NULL;
+  bool known = text && cinseq_request_check("generate", text, NULL) == CINSEQ_OK;
+  free(text);
+  json_decref(request);
+  return known ? "--generation_kwargs" : NULL;
+}
+
 static int unknown_flag(const line *l, const char *flag, size_t n) {
   json_t *names = json_array(), *word = json_stringn(flag, n);
   size_t i, k;
@@ -209,8 +236,10 @@ static int unknown_flag(const line *l, const char *flag, size_t n) {
     json_array_foreach(json_object_get(option, "flags"), k, short_flag) json_array_append(names, short_flag);
   }
   const char *given = word ? json_string_value(word) : "?", *nearest = cli_nearest(given, names);
-  int code = nearest ? cli_usage_error(l->command, "no flag %s: did you mean %s?", given, nearest)
-                     : cli_usage_error(l->command, "no flag %s", given);
+  const char *name = given + strspn(given, "-"), *home = home_of(l, name);
+  int code = home      ? cli_usage_error(l->command, "no flag %s: give it as %s '{\"%s\": ...}'", given, home, name)
+             : nearest ? cli_usage_error(l->command, "no flag %s: did you mean %s?", given, nearest)
+                       : cli_usage_error(l->command, "no flag %s", given);
   json_decref(names);
   json_decref(word);
   return code;

@@ -7,19 +7,24 @@ typedef struct {
   const char *score;
 } weight_options;
 
-const ci_option ci_weight_options[] = {
-    {"weight_by", NULL, CI_WORD, offsetof(weight_options, score), "null", 0, 0, NULL,
-     "Step score that the columns are multiplied with."},
-    CI_OPTIONS_END};
+const ci_option ci_weight_options[] = {{"weight_by", NULL, CI_WORD, offsetof(weight_options, score), "null", 0, 0, NULL,
+                                        "Step score that the columns are multiplied with."},
+                                       CI_OPTIONS_END};
 
 /* The step score of that name; without a name the only one. */
 static ci_status find_score(const ci_sequence *s, const char *name, const ci_array **score, ci_error *err) {
   for (size_t i = 0; i < s->step_scores_count; i++)
-    if (name ? strcmp(s->step_scores[i].name, name) == 0 : s->step_scores_count == 1) return *score = &s->step_scores[i].values, CI_OK;
+    if (name ? strcmp(s->step_scores[i].name, name) == 0 : s->step_scores_count == 1)
+      return *score = &s->step_scores[i].values, CI_OK;
+  if (!name && !s->step_scores_count)
+    return ci_fail(err, CI_EINVAL, "weight_by", "this result has no step scores: ask for one with step_scores");
+  if (!name)
+    return ci_fail(err, CI_EINVAL, "weight_by", "is needed: this result has %zu step scores", s->step_scores_count);
   const char *names[16];
   size_t count = 0;
-  for (size_t i = 0; i < s->step_scores_count && count < sizeof names / sizeof *names; i++) names[count++] = s->step_scores[i].name;
-  return ci_fail_unknown(err, "weight_by", "step score of this result", name ? name : "", names, count);
+  for (size_t i = 0; i < s->step_scores_count && count < sizeof names / sizeof *names; i++)
+    names[count++] = s->step_scores[i].name;
+  return ci_fail_unknown(err, "weight_by", "step score of this result", name, names, count);
 }
 
 static ci_status multiply(const ci_array *in, const ci_array *score, ci_array *out, ci_error *err) {
@@ -33,8 +38,8 @@ static ci_status multiply(const ci_array *in, const ci_array *score, ci_array *o
   return CI_OK;
 }
 
-ci_status ci_weight_aggregate(const ci_sequence *sequence, const ci_sequence *paired, const char *function, const json_t *arguments,
-                              ci_sequence *out, ci_error *err) {
+ci_status ci_weight_aggregate(const ci_sequence *sequence, const ci_sequence *paired, const char *function,
+                              const json_t *arguments, ci_sequence *out, ci_error *err) {
   (void)paired, (void)function;
   weight_options options;
   json_t *keep;

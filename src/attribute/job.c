@@ -1,6 +1,6 @@
-/* See job.h. Arguments travel as in Inseq (spec 1.5): attribution_kwargs holds arguments of attribute() itself, of the method,
- * of the attributed function and of step scores; names tell where they go, one may go to several. attribution_args,
- * attributed_fn_args and step_scores_args say it outright. */
+/* See job.h. Arguments travel as in Inseq (spec 1.5): attribution_kwargs holds arguments of attribute() itself, of the
+ * method, of the attributed function and of step scores; names tell where they go, one may go to several.
+ * attribution_args, attributed_fn_args and step_scores_args say it outright. */
 #include "attribute/job.h"
 #include "tokenizers/chat.h"
 #include <string.h>
@@ -42,20 +42,42 @@ static ci_status lift(const char *request_json, char **lifted, ci_error *err) {
 }
 
 /* Puts key: value among the arguments of one kind if its table has the key, and says so. */
-static ci_status offer(const ci_option *table, json_t *arguments, const char *key, json_t *value, bool *known, ci_error *err) {
+static ci_status offer(const ci_option *table, json_t *arguments, const char *key, json_t *value, bool *known,
+                       ci_error *err) {
   if (!table || !ci_options_find(table, key)) return CI_OK;
   *known = true;
   return json_object_set(arguments, key, value) ? ci_fail_memory(err) : CI_OK;
+}
+
+/* An option of other methods or scores than those asked for: says of which. CI_OK: of none. */
+static ci_status of_others(const ci_job *job, const char *key, ci_error *err) {
+  ci_text owners = {0};
+  for (size_t i = 0; ci_method_at(i); i++)
+    if (ci_method_at(i)->options && ci_options_find(ci_method_at(i)->options, key))
+      ci_text_add_format(&owners, "%s%s", owners.length ? ", " : "", ci_method_at(i)->id);
+  for (size_t i = 0; ci_score_at(i); i++)
+    if (ci_score_at(i)->options && ci_options_find(ci_score_at(i)->options, key))
+      ci_text_add_format(&owners, "%s%s", owners.length ? ", " : "", ci_score_at(i)->id);
+  ci_status status = CI_OK;
+  if (owners.length && !owners.failed)
+    status = ci_fail(err, CI_EINVAL, "attribution_kwargs",
+                     "\"%s\" is an option of %s: neither %s nor the scores of this request have it", key, owners.data,
+                     job->method->id);
+  ci_text_free(&owners);
+  return status;
 }
 
 static ci_status unknown_argument(const ci_job *job, const char *key, ci_error *err) {
   enum { MOST = 32 };
   const ci_option *tables[MOST] = {job->method->options, job->objective.score->options, ci_attribute_options};
   size_t count = 3;
-  for (size_t i = 0; i < job->step_score_count && count < MOST; i++) tables[count++] = job->step_scores[i].score->options;
+  for (size_t i = 0; i < job->step_score_count && count < MOST; i++)
+    tables[count++] = job->step_scores[i].score->options;
   if (ci_options_find(ci_attribute_options, key)) /* lift has left it where it was */
-    return ci_fail(err, CI_EINVAL, "attribution_kwargs", "\"%s\" is given a second time: it is an argument of its own", key);
-  return ci_options_unknown(tables, count, "attribution_kwargs", key, err);
+    return ci_fail(err, CI_EINVAL, "attribution_kwargs", "\"%s\" is given a second time: it is an argument of its own",
+                   key);
+  ci_status status = of_others(job, key, err);
+  return status ? status : ci_options_unknown(tables, count, "attribution_kwargs", key, err);
 }
 
 static ci_status route(ci_job *job, ci_error *err) {
@@ -64,7 +86,8 @@ static ci_status route(ci_job *job, ci_error *err) {
   const char *key;
   for (size_t i = 0; i < 3; i++) {
     json_t *given = kwargs ? json_object_get(kwargs, explicit_keys[i]) : NULL;
-    if (given && !json_is_object(given)) return ci_fail(err, CI_EINVAL, "attribution_kwargs", "\"%s\" is not an object", explicit_keys[i]);
+    if (given && !json_is_object(given))
+      return ci_fail(err, CI_EINVAL, "attribution_kwargs", "\"%s\" is not an object", explicit_keys[i]);
     *groups[i] = given ? json_copy(given) : json_object();
     if (!*groups[i]) return ci_fail_memory(err);
   }
@@ -81,8 +104,8 @@ static ci_status route(ci_job *job, ci_error *err) {
   return CI_OK;
 }
 
-static ci_status bind_options(ci_job *job, const ci_option *table, size_t size, const void *preset, const json_t *arguments, const char *where,
-                              bool shared, void **options, ci_error *err) {
+static ci_status bind_options(ci_job *job, const ci_option *table, size_t size, const void *preset,
+                              const json_t *arguments, const char *where, bool shared, void **options, ci_error *err) {
   *options = ci_alloc_zeroed(1, size ? size : 1);
   if (!*options) return ci_fail_memory(err);
   if (preset) memcpy(*options, preset, size);
@@ -99,14 +122,17 @@ static ci_status bind_options(ci_job *job, const ci_option *table, size_t size, 
 }
 
 /* Binds a score's options and has the score look at them. */
-static ci_status bind_score(ci_job *job, ci_bound_score *bound, const json_t *arguments, const char *where, bool attributed, ci_error *err) {
+static ci_status bind_score(ci_job *job, ci_bound_score *bound, const json_t *arguments, const char *where,
+                            bool attributed, ci_error *err) {
   const ci_score *score = bound->score;
-  ci_status status = bind_options(job, score->options, score->options_size, score->preset, arguments, where, !attributed, &bound->options, err);
+  ci_status status = bind_options(job, score->options, score->options_size, score->preset, arguments, where,
+                                  !attributed, &bound->options, err);
   return !status && score->check ? score->check(bound->options, attributed, where, err) : status;
 }
 
 /* One of the caller's, or of the table. */
-static ci_status find_score(const ci_job *job, const char *id, const char *where, const ci_score **score, ci_error *err) {
+static ci_status find_score(const ci_job *job, const char *id, const char *where, const ci_score **score,
+                            ci_error *err) {
   for (size_t i = 0; i < job->custom_count; i++)
     if (strcmp(job->custom[i].score.id, id) == 0) return *score = &job->custom[i].score, CI_OK;
   return ci_score_named(id, where, score, err);
@@ -114,7 +140,8 @@ static ci_status find_score(const ci_job *job, const char *id, const char *where
 
 static ci_status find_scores(ci_job *job, ci_error *err) {
   const ci_attribute_request *r = job->request;
-  ci_status status = find_score(job, r->attributed_fn ? r->attributed_fn : "probability", "attributed_fn", &job->objective.score, err);
+  ci_status status =
+      find_score(job, r->attributed_fn ? r->attributed_fn : "probability", "attributed_fn", &job->objective.score, err);
   if (!status && !job->objective.score->gradient && job->method->kind == CI_GRANULAR && !job->method->forward_only)
     status = ci_fail(err, CI_EINVAL, "attributed_fn", "\"%s\" has no gradient", job->objective.score->id);
   job->step_score_count = 0;
@@ -149,14 +176,14 @@ static ci_status read_attribution(ci_job *job, ci_error *err) {
   if (!status) status = find_scores(job, err);
   if (!status) status = route(job, err);
   if (!status)
-    status = bind_options(job, job->method->options, job->method->options_size, NULL, job->attribution_args, "attribution_kwargs", false,
-                          &job->method_options, err);
-  if (!status)
-    status = bind_score(job, &job->objective, job->attributed_fn_args, "attributed_fn_args", true, err);
+    status = bind_options(job, job->method->options, job->method->options_size, NULL, job->attribution_args,
+                          "attribution_kwargs", false, &job->method_options, err);
+  if (!status) status = bind_score(job, &job->objective, job->attributed_fn_args, "attributed_fn_args", true, err);
   for (size_t i = 0; i < job->step_score_count && !status; i++)
     status = bind_score(job, &job->step_scores[i], job->step_scores_args, "step_scores_args", false, err);
   if (!status && job->model && job->request->attribute_target && !job->model->graph.encoder_decoder)
-    ci_job_warn(job, "attribute_target is for encoder-decoder models: the prefix of a decoder-only model is always attributed");
+    ci_job_warn(
+        job, "attribute_target is for encoder-decoder models: the prefix of a decoder-only model is always attributed");
   return status;
 }
 
@@ -185,13 +212,17 @@ static ci_status read_generate(opened *o, const char *json, ci_error *err) {
 static ci_status into_template(ci_job *job, ci_attribute_request *request, ci_error *err) {
   json_t *prompts = json_array(), *whole = request->generated_texts ? json_array() : NULL;
   ci_status status = prompts && (whole || !request->generated_texts) ? CI_OK : ci_fail_memory(err);
-  if (request->skip_special_tokens) status = ci_fail(err, CI_EINVAL, "chat", "is given together with skip_special_tokens, which would cut the template's own");
+  if (request->skip_special_tokens)
+    status = ci_fail(err, CI_EINVAL, "chat",
+                     "is given together with skip_special_tokens, which would cut the template's own");
   for (size_t i = 0; i < json_array_size(request->input_texts) && !status; i++) {
     char *prompt;
-    status = ci_tokenizer_chat(job->model->tokenizer, json_string_value(json_array_get(request->input_texts, i)), &prompt, err);
+    status = ci_tokenizer_chat(job->model->tokenizer, json_string_value(json_array_get(request->input_texts, i)),
+                               &prompt, err);
     if (status) break;
     const char *answer = json_string_value(json_array_get(request->generated_texts, i));
-    if (json_array_append_new(prompts, json_string(prompt)) || (whole && json_array_append_new(whole, json_sprintf("%s%s", prompt, answer))))
+    if (json_array_append_new(prompts, json_string(prompt)) ||
+        (whole && json_array_append_new(whole, json_sprintf("%s%s", prompt, answer))))
       status = ci_fail_memory(err);
     ci_free(prompt);
   }
@@ -202,20 +233,20 @@ static ci_status into_template(ci_job *job, ci_attribute_request *request, ci_er
   return status;
 }
 
-/* As Inseq's command line has it: a target language is the first token that is generated, unless the request says which. */
+/* As Inseq's command line has it: a target language is the first token that is generated, unless the request says
+ * which. */
 static ci_status read_generation(ci_job *job, ci_error *err) {
   const ci_model *model = job->model; /* NULL: only the request is checked */
   const json_t *kwargs = job->request->generation_kwargs;
-  ci_status status = ci_generation_read(model ? model->generation_config : NULL, model ? model->config : NULL, kwargs, "generation_kwargs",
-                                        &job->generation, err);
+  ci_status status = ci_generation_read(model ? model->generation_config : NULL, model ? model->config : NULL, kwargs,
+                                        "generation_kwargs", &job->generation, err);
   if (!status && model && model->target_language >= 0 && !json_object_get(kwargs, "forced_bos_token_id"))
     job->generation.forced_bos_token_id = model->target_language;
   return status;
 }
 
-ci_status ci_job_open(const ci_model *model, const char *request_json, bool attribute, const cinseq_score *scores, size_t score_count,
-                      const cinseq_hooks *hooks, ci_job **out,
-                      ci_error *err) {
+ci_status ci_job_open(const ci_model *model, const char *request_json, bool attribute, const cinseq_score *scores,
+                      size_t score_count, const cinseq_hooks *hooks, ci_job **out, ci_error *err) {
   opened *o = ci_alloc_zeroed(1, sizeof *o);
   if (!o) return ci_fail_memory(err);
   ci_job *job = *out = &o->job;
@@ -227,10 +258,12 @@ ci_status ci_job_open(const ci_model *model, const char *request_json, bool attr
   if (!status && attribute) status = ci_attribute_request_read(lifted, &o->request, &o->owner, err);
   if (!status && !attribute) status = read_generate(o, request_json, err);
   ci_free(lifted);
-  if (!status && model) status = ci_compute_open(&o->compute, (int)o->request.run.threads, o->request.run.gemm, NULL, err);
+  if (!status && model)
+    status = ci_compute_open(&o->compute, (int)o->request.run.threads, o->request.run.gemm, NULL, err);
   o->compute.tick = report_again;
   o->compute.tick_context = job;
-  job->news.stage = attribute && (o->request.generated_texts || o->request.generated_ids) ? "attributing" : "generating";
+  job->news.stage =
+      attribute && (o->request.generated_texts || o->request.generated_ids) ? "attributing" : "generating";
   if (!status) status = read_generation(job, err);
   job->budget = o->request.run.memory_bytes ? o->request.run.memory_bytes : default_budget();
   job->text_count = json_array_size(o->request.input_ids ? o->request.input_ids : o->request.input_texts);

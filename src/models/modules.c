@@ -161,17 +161,40 @@ static char *normalise(const char *name) {
   return path;
 }
 
+/* The module that a tensor belongs to, `up` levels above its name; NULL: none, or memory is out. */
+static char *module_of(const ci_tensor *tensor, int up) {
+  char *name = ci_duplicate(tensor->name), *dot = NULL;
+  for (; name && up > 0; up--) {
+    dot = strrchr(name, '.');
+    if (!dot) break;
+    *dot = 0;
+  }
+  if (dot || !name) return name;
+  ci_free(name);
+  return NULL;
+}
+
 static ci_status unknown(const ci_model *model, const char *where, const char *name, ci_error *err) {
+  enum { LEVELS = 3 };
   const ci_graph *graph = &model->graph;
-  const char **names = ci_alloc((size_t)graph->count, sizeof *names);
-  if (!names) return ci_fail_memory(err);
+  size_t count = (size_t)graph->count, tensors = ci_tensors_count(model->tensors), cells;
+  if (__builtin_mul_overflow(tensors, (size_t)LEVELS, &cells) || __builtin_add_overflow(cells, count, &cells))
+    return ci_fail_memory(err);
+  const char **names = ci_alloc(cells, sizeof *names);
+  char *path = normalise(name);
+  if (!names || !path) return ci_free(names), ci_free(path), ci_fail_memory(err);
   for (int i = 0; i < graph->count; i++) names[i] = graph->nodes[i].name;
-  const char *nearest = ci_nearest(name, names, (size_t)graph->count);
+  for (size_t i = 0; i < tensors; i++)
+    for (int up = 1; up <= LEVELS; up++)
+      if ((names[count] = module_of(ci_tensors_at(model->tensors, i), up))) count++;
+  const char *nearest = ci_nearest(path, names, count);
   ci_status status =
       ci_fail(err, CI_EINVAL, where, "\"%.100s\" is no node or module of the model%s%s%s (nodes are \"%s\" to \"%s\")",
               name, nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", names[0],
               names[graph->count - 1]);
+  while (count > (size_t)graph->count) ci_free((char *)names[--count]);
   ci_free(names);
+  ci_free(path);
   return status;
 }
 

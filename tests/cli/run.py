@@ -103,6 +103,11 @@ def test_planned_commands():
     fails(2, 'did you mean "attribute-context"', "atribute-context")
 
 
+def test_what_a_model_or_result_lacks():
+    fails(2, 'did you mean "model.encoder.layers.0.fc1"', *ZH, "-a", "layer_deeplift", "--attribution_kwargs", '{"target_layer": "model.encoder.layers[0].fc"}')
+    fails(2, "--weight_by: this result has no step scores", *ZH, "--attribution_aggregators", "scores", "weight")
+
+
 def test_wrong_names_are_found_before_a_model_is_opened():
     def wrong(pattern, *flags, command="attribute"):
         fails(2, pattern, command, "-m", "no-such-model", "-i", "a", *flags)
@@ -113,6 +118,10 @@ def test_wrong_names_are_found_before_a_model_is_opened():
     wrong('did you mean "max_new_tokens"', "--generation_kwargs", '{"max_new_token": 3}')
     wrong('did you mean "max_new_tokens"', "--generation_kwargs", '{"max_new_token": 3}', command="generate")
     wrong('--attribution_aggregators: .*did you mean "vnorm"', "--attribution_aggregators", "vnrm")
+    wrong('no flag --n_steps: give it as --attribution_kwargs', "--n_steps", "5")
+    wrong('no flag --max_new_tokens: give it as --generation_kwargs', "--max_new_tokens", "5")
+    wrong('"n_steps" is an option of integrated_gradients, .*: neither saliency', "--attribution_kwargs", '{"n_steps": 5}')
+    wrong("--aggregate_fn: is given without attribution_aggregators", "--aggregate_fn", "sum")
     wrong('--color: .*did you mean "always"', "--color", "alwys")
     wrong("--viz_path", "--viz_path", "x.doc")
     wrong("--generated_texts: 2 for 1", "-g", "b", "c")
