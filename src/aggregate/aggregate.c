@@ -156,24 +156,12 @@ static ci_status read_stages(const json_t *names, const json_t *arguments, ci_ag
   return status;
 }
 
-/* What belongs to named aggregators would be passed over without them. */
-static ci_status check_alone(const json_t *arguments, ci_error *err) {
-  static const char *const keys[] = {"aggregate_fn", "attribution_selectors"};
-  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-    const json_t *value = json_object_get(arguments, keys[i]);
-    if (value && !json_is_null(value) && !(json_is_array(value) && !json_array_size(value)))
-      return ci_fail(err, CI_EINVAL, keys[i],
-                     "is given without attribution_aggregators: name one for each, as \"scores\"");
-  }
-  return CI_OK;
-}
-
 ci_status ci_aggregators_check(const json_t *names, const json_t *arguments, ci_error *err) {
   ci_aggregate_stage *stages = ci_alloc_zeroed(json_array_size(names), sizeof *stages);
   json_t *keep = NULL;
   ci_status status = CI_OK;
   if (!stages) return ci_fail_memory(err);
-  status = names ? read_stages(names, arguments, stages, &keep, err) : check_alone(arguments, err);
+  if (names) status = read_stages(names, arguments, stages, &keep, err);
   if (!status) status = check_score_functions(arguments, err);
   json_decref(keep);
   ci_free(stages);

@@ -48,9 +48,7 @@ ci_status ci_leaves_values(ci_attribution *a, const int *nodes, size_t count, bo
   aside.run = NULL;
   aside.target_count = 0;
   if (!status) status = ci_subject_forward(&aside, CI_KEEP_BOUNDARIES, err);
-  for (size_t i = 0; i < count && !status; i++) {
-    status = ci_subject_node(&aside, nodes[i], &values[i], err);
-  }
+  for (size_t i = 0; i < count && !status; i++) { status = ci_subject_node(&aside, nodes[i], &values[i], err); }
   ci_run_close(aside.run);
   ci_free(ids[CI_ENCODER]);
   ci_free(ids[CI_DECODER]);
@@ -73,14 +71,12 @@ ci_status ci_leaf_values(ci_attribution *a, int node, bool baseline, float **val
 }
 
 /* In place: gradients[row, target, :] reduced; rows that a target cannot see, and the last token's, are NaN. */
-static ci_status finish(ci_attribution *a, int node, const ci_gradient_request *q, const float *baseline,
-                        float *gradients, ci_error *err) {
+static void finish(const ci_attribution *a, int node, const ci_gradient_request *q, const float *x,
+                   const float *baseline, float *gradients) {
   ci_space_id space = a->subject.graph->nodes[node].space;
   size_t width = a->subject.graph->nodes[node].width, rows = ci_subject_rows(&a->subject, space);
   size_t targets = a->subject.target_count;
-  float *x = NULL;
-  ci_status status = ci_leaf_values(a, node, false, &x, err);
-  for (size_t r = 0; r < rows && !status; r++)
+  for (size_t r = 0; r < rows; r++)
     for (size_t t = 0; t < targets; t++) {
       float *g = gradients + (r * targets + t) * width;
       if (q->skip && q->skip[t]) continue;
@@ -89,8 +85,6 @@ static ci_status finish(ci_attribution *a, int node, const ci_gradient_request *
       else
         for (size_t i = 0; i < width; i++) g[i] = NAN;
     }
-  ci_free(x);
-  return status;
 }
 
 ci_status ci_open_scores(ci_attribution *a, int node, float **data, ci_error *err) {
@@ -117,7 +111,7 @@ ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_gradient_request 
                   .point_count = q->point_count,
                   .rescale = q->rescale,
                   .skip = q->skip};
-  float *gradients[CI_SPACES] = {0}, *baseline[CI_SPACES] = {0};
+  float *gradients[CI_SPACES] = {0}, *baseline[CI_SPACES] = {0}, *x[CI_SPACES] = {0};
   ci_status status = CI_OK;
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++) {
     if (q->rescale && a->wants[space]) status = ci_attribution_baseline(a, space, &path.reference[space], err);
@@ -125,13 +119,16 @@ ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_gradient_request 
     path.wanted[space] = true;
     status = ci_open_scores(a, leaves.nodes[space], &gradients[space], err);
     if (!status && needs_baseline) status = ci_leaf_values(a, leaves.nodes[space], true, &baseline[space], err);
+    if (!status) status = ci_leaf_values(a, leaves.nodes[space], false, &x[space], err);
     path.baseline[space] = baseline[space];
+    if (q->layer >= 0) path.origin[space] = x[space]; /* below the input there is nothing to save */
   }
   if (!status) status = ci_subject_gradients(&a->subject, &path, &a->objective, gradients, err);
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {
     if (!status && leaves.nodes[space] >= 0)
-      status = finish(a, leaves.nodes[space], q, baseline[space], gradients[space], err);
+      finish(a, leaves.nodes[space], q, x[space], baseline[space], gradients[space]);
     ci_free(baseline[space]);
+    ci_free(x[space]);
   }
   return status;
 }

@@ -74,17 +74,26 @@ static ci_status automatic(ci_attribution *a, const ci_integrated_options *o, in
   return status;
 }
 
-ci_status ci_attribute_integrated(ci_attribution *a, const ci_integrated_options *o, int layer, ci_error *err) {
-  int64_t steps = 0;
+ci_status ci_integrated_steps(const ci_integrated_options *o, size_t *steps, ci_error *err) {
+  int64_t number = 0;
   bool is_auto = json_is_string(o->n_steps) && !strcmp(json_string_value(o->n_steps), "auto");
-  if (!is_auto && (!ci_json_as_int(o->n_steps, &steps) || steps < 1 || steps > MOST_STEPS))
+  if (!is_auto && (!ci_json_as_int(o->n_steps, &number) || number < 1 || number > MOST_STEPS))
     return ci_fail(err, CI_EINVAL, "n_steps", "expected an integer from 1 to %d, or \"auto\"", MOST_STEPS);
+  *steps = (size_t)number;
+  return CI_OK;
+}
+
+ci_status ci_attribute_integrated(ci_attribution *a, const ci_integrated_options *o, int layer, ci_error *err) {
+  size_t steps;
+  ci_status status = ci_integrated_steps(o, &steps, err);
+  if (status) return status;
+  bool is_auto = !steps;
   if (is_auto && !o->multiply_by_inputs)
     return ci_fail(err, CI_EINVAL, "n_steps",
                    "\"auto\" goes by the sum of the scores, which need multiply_by_inputs for it");
   ci_leaves leaves;
   ci_leaves_of(a, layer, &leaves);
-  ci_status status = is_auto ? automatic(a, o, layer, &leaves, err) : integrate(a, o, layer, (size_t)steps, NULL, err);
+  status = is_auto ? automatic(a, o, layer, &leaves, err) : integrate(a, o, layer, steps, NULL, err);
   if (!status && o->return_convergence_delta) status = ci_add_deltas(a, &leaves, err);
   return status;
 }

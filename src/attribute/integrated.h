@@ -49,6 +49,8 @@ typedef struct {
         "Completeness error that n_steps \"auto\" allows, as a part of the difference to the baseline."                \
   }
 
+/* How many points n_steps asks for; 0: "auto". */
+ci_status ci_integrated_steps(const ci_integrated_options *options, size_t *steps, ci_error *err);
 /* layer: a node, or -1 for the input. */
 ci_status ci_attribute_integrated(ci_attribution *a, const ci_integrated_options *options, int layer, ci_error *err);
 

@@ -35,9 +35,16 @@ bool ci_layer_is_all(const ci_layer_options *options);
 /* layer: the node, -1 for the input embeddings. */
 ci_status ci_layer_find(ci_attribution *a, const ci_layer_options *options, int *layer, ci_error *err);
 
+/* What layer_integrated_gradients does of all blocks: each by itself, on a line of its own. */
+typedef struct {
+  const ci_point *points; /* NULL: the text itself, and all blocks from one pass */
+  size_t count;
+} ci_layer_line;
+
 /* Scores of the outputs of all blocks of the sides that are attributed: [tokens, steps, layers], what becomes of the
- * gradients in one pass reduced over the width by "vnorm" (their length) or "sum". */
+ * gradients reduced over the width by "vnorm" (their length) or "sum". */
 ci_status ci_attribute_all_layers(ci_attribution *a, const ci_layer_options *options, bool rescale,
-                                  ci_reduction *reduce, const char *over_width, ci_error *err);
+                                  const ci_layer_line *line, ci_reduction *reduce, const char *over_width,
+                                  ci_error *err);
 
 #endif

@@ -22,8 +22,10 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   ci_gradient_request request = {.rescale = true,
                                  .reduce = arg->multiply_by_inputs ? ci_times_difference : ci_as_it_is};
   ci_leaves leaves;
+  if (ci_layer_is_all(&arg->layer) && arg->return_convergence_delta)
+    return ci_fail(err, CI_EINVAL, "return_convergence_delta", "is for one target_layer, not for \"all\"");
   if (ci_layer_is_all(&arg->layer))
-    return ci_attribute_all_layers(a, &arg->layer, true, request.reduce, arg->reduce, err);
+    return ci_attribute_all_layers(a, &arg->layer, true, NULL, request.reduce, arg->reduce, err);
   ci_status status = ci_layer_find(a, &arg->layer, &request.layer, err);
   if (!status) status = ci_attribute_by_gradient(a, &request, err);
   if (status || !arg->return_convergence_delta) return status;

@@ -54,6 +54,7 @@ static void intervene_row(const ci_run *run, const ci_intervention *v, size_t po
     memset(x, 0, width * sizeof(float));
     break;
   case CI_INTERPOLATE:
+    if (v->origin) memcpy(x, v->origin + (position - v->first) * width, width * sizeof(float));
     for (size_t i = 0; v->alpha != 1 && i < width; i++) /* 1 is the text itself, to the bit */
       x[i] = values[i] + v->alpha * (x[i] - values[i]);
     break;
@@ -97,11 +98,23 @@ ci_status ci_run_compute_node(ci_run *run, int number, size_t first, size_t coun
 }
 
 ci_status ci_run_forward(ci_run *run, ci_error *err) {
+  static const int none[CI_SPACES] = {-1, -1, -1};
+  return ci_run_forward_given(run, none, err);
+}
+
+ci_status ci_run_forward_given(ci_run *run, const int given[CI_SPACES], ci_error *err) {
   run->loaded_section = -1;
   for (int i = 0; i < run->graph->count; i++) {
-    const ci_space *space = &run->spaces[run->graph->nodes[i].space];
-    if (space->rows == space->computed) continue;
-    ci_status status = ci_run_compute_node(run, i, space->computed, space->rows - space->computed, err);
+    ci_space_id id = run->graph->nodes[i].space;
+    const ci_space *space = &run->spaces[id];
+    size_t first = space->computed, count = space->rows - first;
+    if (!count || i < given[id]) continue;
+    ci_status status = CI_OK;
+    if (i > given[id])
+      status = ci_run_compute_node(run, i, first, count, err);
+    else
+      status = ci_run_place(run, i, first, count, err);
+    if (!status && i == given[id]) intervene(run, i, first, count);
     if (status) return status;
   }
   for (int s = 0; s < CI_SPACES; s++) run->spaces[s].computed = run->spaces[s].rows;

@@ -32,6 +32,7 @@ static size_t move(void *context, size_t point, ci_intervention *moves) {
                                        .node = j->nodes[leaf],
                                        .count = ci_subject_rows(j->subject, j->spaces[leaf]),
                                        .values = j->path->baseline[j->spaces[leaf]],
+                                       .origin = j->path->origin[j->spaces[leaf]],
                                        .alpha = (float)j->path->points[point].alpha};
   return count;
 }

@@ -49,6 +49,7 @@ typedef struct {
   size_t first, count;     /* positions */
   size_t column, columns;  /* of the row; columns 0: the whole row (heads are ranges of columns) */
   const float *values;     /* [count, columns], the caller's; lives as long as the intervention */
+  const float *origin;     /* CI_INTERPOLATE: [count, columns] what to start from instead of the computed value, or NULL */
   float alpha;
   uint64_t seed, stream;
 } ci_intervention;
@@ -105,6 +106,9 @@ void ci_run_truncate(ci_run *run, const ci_run_mark *mark);
 
 /* Computes all new rows. */
 ci_status ci_run_forward(ci_run *run, ci_error *err);
+/* The same from given[space] on (-1: all nodes), a node whose new rows interventions give whole. What lies below it in its space
+ * has no values there, and must not be read: it is the last node of its section, or all that do are above it. */
+ci_status ci_run_forward_given(ci_run *run, const int given[CI_SPACES], ci_error *err);
 /* For computations that begin in the middle of a graph (zeroing.c): makes room for rows [first, first + count) of a node; and
  * computes them from its inputs' rows. */
 ci_status ci_run_place(ci_run *run, int node, size_t first, size_t count, ci_error *err);

@@ -50,6 +50,7 @@ typedef struct {
   bool wanted[CI_SPACES];            /* whose gradients are wanted; these also move */
   const int *nodes;                  /* [CI_SPACES] which node; NULL: the input nodes */
   const float *baseline[CI_SPACES];  /* [rows, width] of the node */
+  const float *origin[CI_SPACES];    /* the same of the text, if known: what lies below the node is then not computed again */
   const ci_point *points;            /* NULL: the text itself, once, with weight 1 */
   size_t point_count;
   const float *reference[CI_SPACES]; /* [rows, width] of the input nodes where wanted: the rule is rescale, against these */

@@ -18,7 +18,8 @@ typedef struct {
   int text, text_source;    /* branches of the text itself in the run that others share rows of; -1: not there */
   ci_adjoint_group *groups; /* of the block */
   size_t group_count, group_capacity;
-  size_t done, total; /* (point, target) pairs */
+  size_t leaf, leaf_count; /* of the walk's nodes: those that the block is about */
+  size_t done, total;      /* (point, target) pairs */
 } job;
 
 static bool is_wanted(const job *j, size_t target) {
@@ -122,11 +123,11 @@ static void take(void *context, const float *rows, size_t floats) {
 static ci_status backward(job *j, const ci_adjoint *adjoint, float *seeds, taker *takers, ci_leaf *leaves,
                           ci_error *err) {
   seed_job seeding = {j, adjoint->groups, seeds, j->run->graph->nodes[j->run->graph->logits].width};
-  size_t count = j->walk->node_count;
+  size_t count = j->leaf_count;
   bool broken = false;
   for (size_t i = 0; i < count; i++) {
-    takers[i] = (taker){j, adjoint, i, false};
-    leaves[i] = (ci_leaf){j->walk->nodes[i], take, &takers[i]};
+    takers[i] = (taker){j, adjoint, j->leaf + i, false};
+    leaves[i] = (ci_leaf){j->walk->nodes[j->leaf + i], take, &takers[i]};
   }
   ci_pool_run(j->run->compute->pool, adjoint->count, seed_part, &seeding);
   ci_status status = ci_run_backward(j->run, adjoint, seeds, leaves, count, err);
@@ -268,6 +269,7 @@ static size_t points_at_once(const job *j, size_t first, bool *shares_rows) {
   *shares_rows = false;
   for (; first + n < j->walk->points; n++) {
     bool shares = *shares_rows;
+    if (j->walk->about && j->walk->about(j->walk->context, first + n) != j->walk->about(j->walk->context, first)) break;
     rows += cost_of(j, first + n, &bytes, &shares);
     if (n && (rows > MOST_FORWARD_ROWS || bytes > j->subject->budget / 4)) break;
     *shares_rows = shares;
@@ -275,10 +277,37 @@ static size_t points_at_once(const job *j, size_t first, bool *shares_rows) {
   return n;
 }
 
+/* Whether a node's rows in a branch can stand for all that lies below them: nothing of its section comes after it. */
+static bool can_be_given(const ci_graph *graph, int node) {
+  return node + 1 < graph->count && graph->nodes[node + 1].section != graph->nodes[node].section;
+}
+
+/* The node whose rows a point gives whole in a space, -1: none. */
+static int given_by(const job *j, size_t point, ci_space_id space) {
+  ci_intervention moves[CI_MOST_MOVES];
+  size_t count = j->walk->move(j->walk->context, point, moves);
+  for (size_t i = 0; i < count; i++) {
+    bool whole = moves[i].origin && !moves[i].first && moves[i].count == ci_subject_rows(j->subject, space);
+    if (whole && j->run->graph->nodes[moves[i].node].space == space && can_be_given(j->run->graph, moves[i].node))
+      return moves[i].node;
+  }
+  return -1;
+}
+
+/* The same for all points of a block, as ci_run_forward_given has it. */
+static void find_given(const job *j, size_t first, size_t count, int given[CI_SPACES]) {
+  for (ci_space_id space = CI_ENCODER; space < CI_SPACES; space++) {
+    given[space] = j->walk->reference ? -1 : given_by(j, first, space);
+    for (size_t i = 1; i < count && given[space] >= 0; i++)
+      if (given_by(j, first + i, space) != given[space]) given[space] = -1;
+  }
+}
+
 /* Calls use(job) for each block of points, which are then forward. */
 static ci_status along_points(job *j, ci_keep keep, ci_status (*use)(job *j, ci_error *err), ci_error *err) {
   ci_subject *s = j->subject;
   bool shares_rows;
+  int given[CI_SPACES];
   ci_status status = ci_run_open(s->graph, s->compute, keep, &j->run, err);
   ci_run_mark mark = {0};
   for (size_t first = 0; first < j->walk->points && !status;) {
@@ -289,8 +318,10 @@ static ci_status along_points(job *j, ci_keep keep, ci_status (*use)(job *j, ci_
     }
     ci_run_truncate(j->run, &mark);
     j->group_count = 0;
+    if (j->walk->about) j->leaf = j->walk->about(j->walk->context, first), j->leaf_count = 1;
     for (size_t i = 0; i < n && !status; i++) status = add_point(j, first + i, err);
-    if (!status) status = ci_run_forward(j->run, err);
+    find_given(j, first, n, given);
+    if (!status) status = ci_run_forward_given(j->run, given, err);
     if (!status) status = use(j, err);
     first += n;
   }
@@ -299,7 +330,12 @@ static ci_status along_points(job *j, ci_keep keep, ci_status (*use)(job *j, ci_
 }
 
 ci_status ci_subject_walk(ci_subject *s, const ci_walk *walk, const ci_objective *objective, ci_error *err) {
-  job j = {.subject = s, .walk = walk, .objective = objective, .text = -1, .text_source = -1};
+  job j = {.subject = s,
+           .walk = walk,
+           .objective = objective,
+           .text = -1,
+           .text_source = -1,
+           .leaf_count = walk->node_count};
   j.total = s->target_count * (walk->points ? walk->points : 1);
   ci_keep keep = ci_subject_plan(s, MOST_FORWARD_ROWS / (s->row_count + s->source_count) + 1, CI_KEEP_ALL);
   ci_status status = walk->points ? along_points(&j, keep, run_groups, err) : at_text(&j, err);

@@ -22,6 +22,8 @@ typedef struct {
   /* What point number `point` changes in the text: at most CI_MOST_MOVES interventions, whose branch is the engine's to
    * fill in; their number. Decoder rows before the first that is moved are the text's, shared, and have no gradient. */
   size_t (*move)(void *context, size_t point, ci_intervention *moves);
+  /* Which of the nodes a point is about, whose gradient alone is taken there; ascending by point. NULL: all of them. */
+  size_t (*about)(void *context, size_t point);
   /* The same for the reference of the rescale rule; NULL: the rule is the gradient. */
   size_t (*reference)(void *context, size_t point, ci_intervention *moves);
   /* Called from one thread, by ascending block; a target of a point comes once for each node. */

@@ -31,7 +31,8 @@ const ci_option ci_show_option_table[] = {
     {"attribution_selectors", NULL, CI_INTS, AT(selectors), "null", 0, 0, NULL,
      "One index for each aggregator: the member of the last dimension that is taken, and not reduced."},
     {"step_score_functions", NULL, CI_TABLE, AT(score_functions), "{}", 0, 0, NULL,
-     "Functions that step scores of a span are reduced with, by the step score's name; those of cinseq have their own."},
+     "Functions that step scores of a span are reduced with, by the step score's name; those of cinseq have their "
+     "own."},
     CI_OPTIONS_END,
 };
 #undef AT
@@ -93,6 +94,9 @@ ci_status ci_show_options_read(const char *json, ci_show_options *options, ci_er
   if (!status) status = check_arguments(options, unknown, err);
   const ci_view *view;
   if (!status) status = ci_view_named(options->view, &view, err);
+  if (!status && !options->aggregators && !options->view && json_array_size(options->functions))
+    status = ci_fail(err, CI_EINVAL, "aggregate_fn",
+                     "is given without attribution_aggregators: name one for each, as \"scores\"");
   if (!status) status = ci_aggregators_check(options->aggregators, options->arguments, err);
   json_decref(unknown);
   if (status && err && err->code == CI_EFILE) err->code = status = CI_EINVAL; /* the text is the caller's, no file's */

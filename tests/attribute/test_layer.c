@@ -73,40 +73,61 @@ static void blocks_are_complete(void **state) {
   cinseq_model_close(model);
 }
 
+/* A layer of x, reduced by sum, is y summed over its width. */
+static void assert_layer(const ci_array *x, size_t layer, const ci_array *y) {
+  double length = 0;
+  size_t layers = x->shape[2], width = y->shape[2], cells = x->shape[0] * x->shape[1];
+  for (size_t i = 0; i < cells * width; i++)
+    if (!isnan(y->data[i])) length = fmax(length, fabs((double)y->data[i]));
+  for (size_t c = 0; c < cells; c++) {
+    double sum = 0;
+    for (size_t k = 0; k < width; k++) sum += (double)y->data[c * width + k];
+    assert_int_equal(isnan(sum), isnan(x->data[c * layers + layer]));
+    if (!isnan(sum)) assert_true(fabs(sum - (double)x->data[c * layers + layer]) <= 1e-4 * length);
+  }
+}
+
+static double flop(const cinseq_result *result) {
+  return json_real_value(json_object_get(result->statistics, "gemm_flop"));
+}
+
+/* Of one backward pass; layers that have paths of their own compute nothing again that lies below them. */
 static void all_layers_are_each_layer(void **state) {
   (void)state;
-  static const char *const methods[] = {"layer_gradient_x_activation", "layer_deeplift"};
-  cinseq_model *model = attributed_model("stories260K");
-  for (size_t m = 0; m < 2; m++) {
-    cinseq_result *all =
-        attributed_by(model, methods[m], TEXT, "{\"target_layer\": \"all\", \"all_layers_reduce\": \"sum\"}");
-    const ci_array *x = attributed_array(all, CINSEQ_TARGET);
+  static const struct {
+    const char *model, *module, *text, *method, *more;
+    cinseq_side side;
+    size_t layers;
+    double most; /* products, over those of the layer that has most */
+  } cases[] = {
+      {"stories260K", "model.layers[%zu]", TEXT, "layer_gradient_x_activation", "", CINSEQ_TARGET, LAYERS, 1.5},
+      {"stories260K", "model.layers[%zu]", TEXT, "layer_deeplift", "", CINSEQ_TARGET, LAYERS, 1.5},
+      {"stories260K", "model.layers[%zu]", TEXT, "layer_integrated_gradients", ", \"n_steps\": 6", CINSEQ_TARGET,
+       LAYERS, 3.2},
+      {"zh-en-mini", "model.encoder.layers[%zu]", SENTENCE, "layer_integrated_gradients", ", \"n_steps\": 6",
+       CINSEQ_SOURCE, 0, 3.2}};
+  for (size_t m = 0; m < sizeof cases / sizeof *cases; m++) {
+    cinseq_model *model = attributed_model(cases[m].model);
+    char kwargs[200], module[64];
+    snprintf(kwargs, sizeof kwargs, "{\"target_layer\": \"all\", \"all_layers_reduce\": \"sum\"%s}", cases[m].more);
+    cinseq_result *all = attributed_by(model, cases[m].method, cases[m].text, kwargs);
+    const ci_array *x = attributed_array(all, cases[m].side);
+    double most = 0;
     assert_int_equal(x->rank, 3);
-    assert_int_equal(x->shape[2], LAYERS);
-    for (size_t layer = 0; layer < LAYERS; layer++) {
-      char name[32];
-      snprintf(name, sizeof name, "model.layers[%zu]", layer);
-      cinseq_result *one = at_layer(model, methods[m], TEXT, name);
-      const ci_array *y = attributed_array(one, CINSEQ_TARGET);
-      double length = 0;
-      for (size_t c = 0; c < x->shape[0] * x->shape[1]; c++) {
-        double sum = 0;
-        for (size_t k = 0; k < y->shape[2]; k++) {
-          sum += (double)y->data[c * y->shape[2] + k];
-          if (!isnan(sum)) length = fmax(length, fabs((double)y->data[c * y->shape[2] + k]));
-        }
-        assert_int_equal(isnan(sum), isnan(x->data[c * LAYERS + layer]));
-        if (!isnan(sum)) assert_true(fabs(sum - (double)x->data[c * LAYERS + layer]) <= 1e-4 * length);
-      }
-      double flop = json_real_value(json_object_get(all->statistics, "gemm_flop"));
-      double of_one = json_real_value(json_object_get(one->statistics, "gemm_flop"));
-      if (!layer && !(flop > 0 && flop < 1.5 * of_one))
-        fail_msg("%s: %g flop, of one layer %g", methods[m], flop, of_one);
+    assert_true(cases[m].layers ? x->shape[2] == cases[m].layers : x->shape[2] > 1);
+    for (size_t layer = 0; layer < x->shape[2]; layer++) {
+      snprintf(module, sizeof module, cases[m].module, layer);
+      snprintf(kwargs, sizeof kwargs, "{\"target_layer\": \"%s\"%s}", module, cases[m].more);
+      cinseq_result *one = attributed_by(model, cases[m].method, cases[m].text, kwargs);
+      assert_layer(x, layer, attributed_array(one, cases[m].side));
+      most = fmax(most, flop(one));
       cinseq_result_close(one);
     }
+    if (!(flop(all) > 0 && flop(all) < cases[m].most * most))
+      fail_msg("%s: %g flop, of one layer %g", cases[m].method, flop(all), most);
     cinseq_result_close(all);
+    cinseq_model_close(model);
   }
-  cinseq_model_close(model);
 }
 
 static void wrong_layers_are_explained(void **state) {
@@ -124,8 +145,10 @@ static void wrong_layers_are_explained(void **state) {
     snprintf(arguments, sizeof arguments, "{\"target_layer\": \"%s\"}", cases[i].layer);
     attributed_fails(model, "layer_gradient_x_activation", TEXT, arguments, "target_layer", cases[i].message);
   }
-  attributed_fails(model, "layer_integrated_gradients", TEXT, "{\"target_layer\": \"all\"}", "target_layer",
-                   "layer_deeplift");
+  attributed_fails(model, "layer_integrated_gradients", TEXT, "{\"target_layer\": \"all\", \"n_steps\": \"auto\"}",
+                   "n_steps", "one target_layer");
+  attributed_fails(model, "layer_deeplift", TEXT, "{\"target_layer\": \"all\", \"return_convergence_delta\": true}",
+                   "return_convergence_delta", "one target_layer");
   attributed_fails(model, "layer_deeplift", TEXT,
                    "{\"target_layer\": \"decoder.embedding.tokens\", \"attribute_to_layer_input\": true}",
                    "target_layer", "token ids");
