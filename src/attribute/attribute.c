@@ -1,6 +1,7 @@
 /* A request from its JSON to its result. See attribution.h. */
 #include "attribute/job.h"
 #include "attribute/words.h"
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -163,6 +164,26 @@ static ci_status decode(const ci_attribution *a, json_t *texts, ci_error *err) {
   return status;
 }
 
+/* Scores that overflowed after their gradients were looked at (a square, a product, a difference) are not drawn. What a
+ * step does not see is NaN; infinite nothing may be, and of the source, which all steps see, nothing NaN. */
+static ci_status check_scores(const ci_attribution *a, ci_error *err) {
+  const ci_array *arrays[] = {&a->out->source_attributions, &a->out->target_attributions};
+  size_t targets = a->subject.target_count;
+  for (size_t i = 0; i < 2; i++) {
+    size_t cells = arrays[i]->data ? ci_array_size(arrays[i]) : 0;
+    size_t inner = cells ? cells / arrays[i]->shape[0] / targets : 1;
+    for (size_t c = 0; c < cells; c++) {
+      float x = arrays[i]->data[c];
+      size_t row = c / inner / targets, step = c / inner % targets;
+      bool seen = i == 0 || row < a->start + step;
+      if (isinf(x) || (isnan(x) && seen && a->job->method->kind == CI_GRANULAR))
+        return ci_fail(err, CI_EMODEL, a->job->method->id, "step %zu: the score of %s token %zu is not finite",
+                       step + 1, i ? "target" : "source", row);
+    }
+  }
+  return CI_OK;
+}
+
 /* One text of the request, into out. */
 static ci_status attribute_text(ci_job *job, size_t index, ci_sequence *out, json_t *generated, ci_error *err) {
   ci_attribution a = {.job = job, .out = out};
@@ -176,6 +197,7 @@ static ci_status attribute_text(ci_job *job, size_t index, ci_sequence *out, jso
   if (!status) status = score(&a, err);
   if (!status) status = label(&a, err);
   if (!status) status = job->method->attribute(&a, job->method_options, err);
+  if (!status) status = check_scores(&a, err);
   if (!status) status = decode(&a, generated, err);
   ci_attribution_free(&a);
   return status;

@@ -4,6 +4,7 @@ that names what is wrong, or it works; it never hangs, dies of a signal, runs wh
 
 usage: hostile.py [--bin build/cinseq] [--only WORD] [-v]
 """
+import array
 import io
 import json
 import os
@@ -248,6 +249,30 @@ def test_numbers_that_are_none():
         with open(os.path.join(folder, "config.json")) as file:
             assert value in file.read()
         assert not ends_well(folder, "config.json")
+
+
+def test_numbers_that_overflow_on_the_way_back():
+    """The model's values are finite: what overflows are gradients, or squares of gradients. An error by step and node, no table."""
+    def steep(header, body):
+        def multiply(name, factor):
+            begin, end = header[name]["data_offsets"]
+            body[begin:end] = array.array("f", [factor * v for v in array.array("f", bytes(body[begin:end]))]).tobytes()
+        begin, end = header["lm_head.weight"]["data_offsets"]
+        factor = 3e38 / max(map(abs, array.array("f", bytes(body[begin:end]))))
+        multiply("lm_head.weight", factor)
+        multiply("model.norm.weight", 1 / factor)
+
+    def large(header, body):
+        begin, end = header["lm_head.weight"]["data_offsets"]
+        body[begin:end] = array.array("f", [1e30 * v for v in array.array("f", bytes(body[begin:end]))]).tobytes()
+    text = ("-i", "He's going", "-g", "He's going to learn")
+    folder = spoilt(edit_tensors(steep))
+    assert works("attribute", "-m", folder, *text, "--step_scores", "probability").stdout
+    for method in ("saliency", "integrated_gradients", "deeplift", "layer_gradient_x_activation", "sequential_integrated_gradients"):
+        fails(1, "output.norm: step 1: the gradient by this node is not finite", "attribute", "-m", folder, *text, "-a", method, "-fn", "perplexity")
+    folder = spoilt(edit_tensors(large))
+    assert works("attribute", "-m", folder, *text, "-fn", "logit").stdout
+    fails(1, "squaregrad: step 1: the score of target token 0 is not finite", "attribute", "-m", folder, *text, "-a", "squaregrad", "-fn", "logit")
 
 
 def test_keys_that_are_there_twice():
