@@ -187,6 +187,10 @@ static int best_first(const void *a, const void *b) {
   return (x->left > y->left) - (x->left < y->left);
 }
 
+/* Bytes of a token that merges make. SentencePiece's are of 16 characters, Gemma's of 48 bytes; merges are written for
+ * each cut of a token, so that the work grows with the square of this. */
+enum { LONGEST = 128 };
+
 /* SentencePiece's BPE joins the neighbours whose whole has the best score: a merge for each way to cut a token in two.
  */
 static ci_status find_merges(const writing *w, const ci_vocabulary *vocabulary, merge **merges, size_t *count) {
@@ -197,7 +201,7 @@ static ci_status find_merges(const writing *w, const ci_vocabulary *vocabulary, 
     if (kind == CONTROL || kind == BYTE || kind == UNKNOWN ||
         ci_vocabulary_id(vocabulary, t->bytes, t->length) != (int32_t)id)
       continue;
-    if (t->length > 512) continue; /* no SentencePiece is */
+    if (t->length > LONGEST) continue;
     for (size_t cut = 1; cut < t->length; cut++) {
       if (((unsigned char)t->bytes[cut] & 0xc0) == 0x80) continue; /* within a character */
       int32_t left = ci_vocabulary_id(vocabulary, t->bytes, cut),

@@ -1,8 +1,10 @@
-/* Any bytes as a GGUF file: header, configuration, and every tensor that is accepted is read whole. */
+/* Any bytes as a GGUF file: header, configuration, every tensor that is accepted is read whole, and the tokenizer
+ * inside. */
 #include "base/memory.h"
 #include "formats/format.h"
 #include "formats/gguf.h"
-#include "fuzz/fuzz.h"
+#include "fuzz/tokenizer.h"
+#include <stdio.h>
 
 static void read_all(const ci_tensors *tensors) {
   for (size_t i = 0; i < ci_tensors_count(tensors); i++) {
@@ -11,6 +13,13 @@ static void read_all(const ci_tensors *tensors) {
     if (values) ci_tensor_widen(tensor, 0, tensor->count, values);
     ci_free(values);
   }
+}
+
+static void tokenize(const uint8_t *bytes, size_t length) {
+  char path[256];
+  snprintf(path, sizeof path, "%s/t.gguf", fuzz_folder());
+  fuzz_file("t.gguf", bytes, length);
+  fuzz_tokenizer_at(path);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
@@ -22,8 +31,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   ci_status status = ci_gguf_parse(&gguf, "fuzz", bytes, length, &err);
   if (!status) status = ci_gguf_config_of(&gguf, &config, &err);
   if (!status) status = ci_gguf_add(&gguf, &gguf, tensors, &err);
-  if (status) fuzz_check(err.code && err.message[0], "an error says nothing");
-  else read_all(tensors);
+  if (status)
+    fuzz_check(err.code && err.message[0], "an error says nothing");
+  else
+    read_all(tensors);
+  if (ci_gguf_find(&gguf, "tokenizer.ggml.model")) tokenize(bytes, length);
   json_decref(config);
   ci_gguf_close(&gguf);
   ci_tensors_close(tensors);

@@ -3,7 +3,7 @@
 parser knows. The other files there are inputs that once broke something. SentencePiece models are trained with the
 sentencepiece package, everything else comes from the fixtures of the tests.
 
-usage: tests/fuzz/make_corpus.py --bin build/cinseq"""
+usage: tests/fuzz/make_corpus.py --bin build/cinseq [--gguf FILE...]"""
 import argparse
 import json
 import os
@@ -155,6 +155,57 @@ def hubs():
     seed("hub", "headers", "HTTP/1.1 302 Found\r\n" + "".join(f"{n}: {v}\r\n" for n, v in head.items()) + "\r\nHTTP/2 206\r\n")
 
 
+def gguf_file(keys):
+    """No tensors. A list is an array of strings, of bytes, or of 32-bit numbers."""
+    text = lambda t: struct.pack("<Q", len(t.encode())) + t.encode()
+
+    def value(v):
+        if isinstance(v, str):
+            return struct.pack("<I", 8) + text(v)
+        if isinstance(v, bool):
+            return struct.pack("<IB", 7, v)
+        if isinstance(v, int):
+            return struct.pack("<II", 4, v)
+        if isinstance(v, bytes):
+            return struct.pack("<IIQ", 9, 0, len(v)) + v
+        kind, form = (8, None) if isinstance(v[0], str) else (6, "<f") if isinstance(v[0], float) else (5, "<i")
+        return struct.pack("<IIQ", 9, kind, len(v)) + b"".join(struct.pack(form, x) if form else text(x) for x in v)
+    return b"GGUF" + struct.pack("<IQQ", 3, 0, len(keys)) + b"".join(text(k) + value(v) for k, v in keys.items())
+
+
+def real_gguf_tokenizers(files):
+    """Of .gguf files that people have: keys of the tokenizer, the first tokens, bytes, and the merges among them."""
+    import gguf
+    for path in files:
+        fields = gguf.GGUFReader(path).fields
+        keys = {k: fields[k].contents() for k in fields if k.startswith("tokenizer.ggml.")}
+        tokens, kinds = keys["tokenizer.ggml.tokens"], keys["tokenizer.ggml.token_type"]
+        kept = [i for i, t in enumerate(tokens) if i < 420 or kinds[i] == gguf.TokenType.BYTE or t in ("H", "e", "l", "o", "He", "ll", "\u2581w")]
+        there = {tokens[i] for i in kept}
+        for name in ("tokens", "token_type", "scores"):
+            if "tokenizer.ggml." + name in keys:
+                keys["tokenizer.ggml." + name] = [keys["tokenizer.ggml." + name][i] for i in kept]
+        if "tokenizer.ggml.merges" in keys:
+            keys["tokenizer.ggml.merges"] = [m for m in keys["tokenizer.ggml.merges"] if there.issuperset(m.split(" ")) and m.replace(" ", "") in there]
+        seed("gguf", "real-" + os.path.basename(path).split(".")[0].split("-")[0].lower(), gguf_file({"general.architecture": "llama", **keys}))
+
+
+def gguf_tokenizers():
+    letters = list("Helowrd12'nt") + ["<0x%02X>" % i for i in range(256)] + ["ll", "He", "Hell", "\u2581", "\u2581w", "\u2581H", "12", "\u4eca"]
+    pieces = ["<unk>", "<s>", "</s>"] + letters
+    kinds = [2, 3, 3] + [6 if p.startswith("<0x") else 4 if p == "12" else 1 for p in letters]
+    common = {"general.architecture": "llama", "tokenizer.ggml.tokens": pieces, "tokenizer.ggml.token_type": kinds,
+              "tokenizer.ggml.scores": [-float(i) for i in range(len(pieces))], "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2,
+              "tokenizer.ggml.unknown_token_id": 0}
+    seed("gguf", "tokenizer-llama", gguf_file({**common, "tokenizer.ggml.model": "llama", "tokenizer.ggml.add_space_prefix": True}))
+    seed("gguf", "tokenizer-t5", gguf_file({**common, "tokenizer.ggml.model": "t5", "tokenizer.ggml.add_eos_token": True,
+                                            "tokenizer.ggml.precompiled_charsmap": b"\4\0\0\0\1\0\0\0a\0"}))
+    merges = ["l l", "H e", "He ll"]
+    for pre in ("default", "llama-bpe", "qwen2", "smollm", "starcoder", "gpt-2"):
+        seed("gguf", "tokenizer-" + pre, gguf_file({**common, "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": pre, "tokenizer.ggml.merges": merges,
+                                                    "tokenizer.ggml.add_bos_token": False}))
+
+
 def results(program):
     requests = {"decoder": ["-m", "stories260K", "-i", "One", "-a", "saliency"],
                 "pair": ["-m", "zh-en-mini", "-i", "\u4f60\u597d", "-a", "occlusion", "--attribute_target", "--step_scores", "entropy"],
@@ -173,7 +224,11 @@ def results(program):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
-    program = parser.parse_args().bin
+    parser.add_argument("--gguf", nargs="*", default=[], help="real .gguf files: their tokenizers, cut short, become seeds (needs the gguf package)")
+    arguments = parser.parse_args()
+    program = arguments.bin
+    real_gguf_tokenizers(arguments.gguf)
+    gguf_tokenizers()
     checkpoints()
     tokenizer_files()
     sentencepiece_models()

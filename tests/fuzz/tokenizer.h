@@ -1,14 +1,14 @@
-/* A tokenizer of the fuzz folder that may open or not; what opens tokenizes a text and reads the ids back. */
+/* A tokenizer of a folder or file that may open or not; what opens tokenizes a text and reads the ids back. */
 #ifndef CI_TESTS_FUZZ_TOKENIZER_H
 #define CI_TESTS_FUZZ_TOKENIZER_H
 #include "fuzz/fuzz.h"
 #include "tokenizers/tokenizer.h"
 
-static inline void fuzz_tokenizer(void) {
+static inline void fuzz_tokenizer_at(const char *path) {
   static const char text[] = "Hello <s> w\xC3\xB6rld, 12 \xE4\xBB\x8A\xE5\xA4\xA9 <|endoftext|>  don't\n\xFF  end ";
   ci_tokenizer *tokenizer;
   ci_error err = {0};
-  if (ci_tokenizer_open(fuzz_folder(), NULL, NULL, &tokenizer, &err)) {
+  if (ci_tokenizer_open(path, NULL, NULL, &tokenizer, &err)) {
     fuzz_check(err.code && err.message[0] && !tokenizer, "an error says nothing");
     return;
   }
@@ -25,6 +25,10 @@ static inline void fuzz_tokenizer(void) {
   if (token) (void)ci_tokenizer_token_to_text(tokenizer, token, &shown, &err);
   ci_text_free(&shown);
   ci_tokenizer_close(tokenizer);
+}
+
+static inline void fuzz_tokenizer(void) {
+  fuzz_tokenizer_at(fuzz_folder());
 }
 
 #endif
