@@ -222,7 +222,8 @@ CINSEQ_API int cinseq_attribute_with(const cinseq_model *model, const char *requ
 /* A step function of the library's, on logits of the caller. id: of cinseq_describe("scores"), whose options options_json
  * holds (NULL: none). prediction: logits, vocabulary and target are read, of a contrastive function contrast_logits and
  * contrast_target too. slope: [vocabulary], gets d *value / d logits (contrast_logits are constants, unless they are the
- * same array); NULL: not wanted. CINSEQ_EINVAL: no such function or option, no gradient, no contrast. */
+ * same array); NULL: not wanted. CINSEQ_EINVAL: no such function or option, no gradient, no contrast;
+ * mc_dropout_prob_avg, which is of several passes over a text. */
 CINSEQ_API int cinseq_score_value(const char *id, const char *options_json, const cinseq_prediction *prediction, double *value,
                                   float *slope, cinseq_error *error);
 /* Generates text. request_json: the keys of "generate"; only "input_texts" (or "input_ids") is needed. hooks may be NULL. *lines: one

@@ -43,6 +43,8 @@ static ci_status check(const ci_score *score, const cinseq_prediction *p, bool s
   ci_status status = check_prediction(p->logits, p->target, p->vocabulary, "prediction", err);
   if (status) return status;
   if (slope && !score->gradient) return ci_fail(err, CI_EINVAL, "id", "\"%s\" has no gradient", score->id);
+  if (score->passes)
+    return ci_fail(err, CI_EINVAL, "id", "\"%s\" is of several passes over a text, not of one prediction", score->id);
   return score->contrastive ? check_prediction(p->contrast_logits, p->contrast_target, p->vocabulary, "contrast", err)
                             : CI_OK;
 }

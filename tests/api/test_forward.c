@@ -211,6 +211,7 @@ static void wrong_scores_are_refused(void **state) {
     const char *where, *message;
   } cases[] = {
       {"probabilty", NULL, &p, false, "id", "probability"},
+      {"mc_dropout_prob_avg", NULL, &p, false, "id", "several passes"},
       {"logit", NULL, &none, false, "prediction", "no logits"},
       {"logit", NULL, &past, false, "prediction", "2"},
       {"contrast_prob", NULL, &p, false, "contrast", "no logits"},
