@@ -62,7 +62,7 @@ test-hub: build ## our cache of the Hugging Face hub against the real huggingfac
 
 test-inseq: build ## files, printing and numbers against the real Inseq: that of PYTHON, or one from PyPI (with the CPU's torch, where that is to be had)
 	@if $(PYTHON) -c "import inseq, torch" 2>/dev/null; then $(PYTHON) tests/inseq/interchange.py --library $(BUILD)/libcinseq.so.0; \
-	else PYTHON=$(PYTHON) scripts/with_packages.sh $(BUILD)/python-inseq "torch==2.13.0+cpu inseq==0.7.1" \
+	else PYTHON=$(PYTHON) scripts/with_packages.sh $(BUILD)/python-inseq "torch==2.13.0+cpu transformers==4.57.6 inseq==0.7.1" \
 	  python tests/inseq/interchange.py --library $(BUILD)/libcinseq.so.0; fi
 
 sanitize: ## all tests with AddressSanitizer and UBSan
