@@ -16,7 +16,8 @@ static ci_status read_pair(const json_t *given, size_t number, size_t length, si
   if (text < 0 || (size_t)text >= length)
     return ci_fail(err, CI_EINVAL, where, "pair %zu begins with position %lld: the text has positions 0 to %zu", number,
                    (long long)text, length - 1);
-  if (contrast < 1 || (size_t)contrast >= contrast_length)
+  /* Inseq's examples begin with (0, 0), the two first tokens, which nothing predicts */
+  if (contrast < (text > 0) || (size_t)contrast >= contrast_length)
     return ci_fail(err, CI_EINVAL, where, "pair %zu ends with position %lld: of the contrast, 1 to %zu are predicted",
                    number, (long long)contrast, contrast_length - 1);
   *pair = (ci_aligned_pair){(size_t)text, (size_t)contrast};
