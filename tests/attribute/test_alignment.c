@@ -32,7 +32,7 @@ static void pairs_are_taken_and_gaps_filled_from_the_right(void **state) {
       {"[[6, 2], [6, 1], [5, 1]]", 0, 1, 5, 9, {1, 2, 5, 6}, 0}, /* 1 is taken: 6 gets its other partner */
       {"[[6, 1], [5, 1]]", 0, 1, 5, 9, {1, 1, 5, 6}, 0},
       {"[[0, 3]]", 0, 1, 7, 9, {5, 6}, 0},         /* of the prompt: no token is attributed there */
-      {"[[0, 0], [1, 2]]", 0, 1, 1, 3, {2, 5}, 0}, /* the first tokens of both */
+      {"[[0, 0], [1, 2]]", 0, 1, 1, 3, {2, 6}, 0}, /* the first tokens of both */
       {"[[[5, 1]], [[5, 2]]]", 1, 2, 5, 6, {2}, 0},
       {"[[], [[5, 2]]]", 0, 2, 5, 6, {6}, 0},
       {"[[[5, 1]]]", 0, 1, 5, 6, {1}, 0},
