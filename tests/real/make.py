@@ -2,8 +2,8 @@
 """Makes tests/data/real: what Inseq 0.7.1 and transformers 4.57.6 say of GGUF files that people have, dequantised to float32 by
 transformers' own reader.
 
-What transformers' reader makes of the files' settings was compared with the files and with the models' own config.json. Gemma 3: rope_theta 1e6,
-sliding_window 512, head_dim, norms (less 1) from the file; what the file does not say are the class's defaults, which are the model's too
+What transformers' reader makes of the files' settings was compared with the files. Gemma 3: rope_theta 1e6,
+sliding_window 512, head_dim, norms (less 1) from the file; what the file does not say are the class's defaults
 (rope_local_base_freq 1e4, every sixth layer full, query_pre_attn_scalar 256). So nothing is put right here but the tokenizers.
 
 usage: make.py smollm2=FILE.gguf gemma3=FILE.gguf        needs inseq, transformers, torch, accelerate, gguf
