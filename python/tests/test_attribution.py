@@ -202,6 +202,17 @@ class Transformers(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "load_in_4bit"):
             BitsAndBytesConfig(load_in_4bit=True)
 
+    def test_modules_of_a_handle(self):
+        """As Inseq's tutorial names layers: target_layer=model.transformer.h[layer].mlp."""
+        from cinseq.transformers import AutoModelForCausalLM
+
+        handle = AutoModelForCausalLM.from_pretrained("stories260K", load_in_8bit=True)
+        scores = [cinseq.load_model(handle, "layer_gradient_x_activation", target_layer=layer).attribute(
+            "Once upon a time", "Once upon a time there", show_progress=False) for layer in (handle.model.layers[1].mlp, "model.layers.1.mlp")]
+        self.assertEqual(scores[0][0], scores[1][0])
+        with self.assertRaisesRegex(AttributeError, "transformer"):
+            _ = handle.transformer
+
 
 if __name__ == "__main__":
     unittest.main()

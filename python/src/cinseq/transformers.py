@@ -61,13 +61,22 @@ class Pretrained:
         return f"{type(self).__name__}({self.name_or_path!r})"
 
 
-class AutoModelForCausalLM(Pretrained):
+class PretrainedModel(Pretrained):
+    """A model, which is opened when one of its modules is asked for: model.transformer.h[3].mlp is what target_layer takes."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in ("name_or_path", "model_kwargs", "tokenizer_kwargs"):
+            raise AttributeError(name)
+        return getattr(self._opened().model, name)
+
+
+class AutoModelForCausalLM(PretrainedModel):
     """A decoder-only model."""
 
     _encoder_decoder = False
 
 
-class AutoModelForSeq2SeqLM(Pretrained):
+class AutoModelForSeq2SeqLM(PretrainedModel):
     """An encoder-decoder model."""
 
     _encoder_decoder = True
