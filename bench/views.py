@@ -68,7 +68,7 @@ def measure(page, folder):
                                 f"--user-data-dir={folder}/profile", "--window-size=1400,900", f"http://127.0.0.1:{server.server_port}/"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        assert answered.wait(120), "the browser did not answer"
+        assert answered.wait(400), "the browser did not answer"
     finally:
         os.killpg(browser.pid, 15)
         browser.wait()

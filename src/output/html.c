@@ -143,7 +143,7 @@ static ci_status add_sections(ci_page *p, ci_error *err) {
 
 /* Whether tables are so large that a browser would take long to lay them out. */
 static bool is_large(const ci_result *result) {
-  enum { MOST_CELLS = 20000 };
+  enum { MOST_CELLS = 5000 };
   size_t cells = 0;
   for (size_t i = 0; i < result->count; i++)
     cells += ci_array_size(&result->sequences[i].source_attributions) +

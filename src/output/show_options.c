@@ -14,7 +14,7 @@ const ci_option ci_show_option_table[] = {
     {"width", NULL, CI_INT, AT(width), "0", 0, 1000000, NULL,
      "Columns of the terminal: wider tables are split; 0: no limit."},
     {"view", NULL, CI_WORD, AT(view), "null", 0, 0, "@views",
-     "What is shown (cinseq list views); without it the table, in a page a grid where it has more than 20,000 cells."},
+     "What is shown (cinseq list views); without it the table, in a page a grid where it has more than 5,000 cells."},
     {"fragment", NULL, CI_BOOL, AT(fragment), "false", 0, 0, NULL,
      "Of a page only the part that another page takes in, as a notebook's cell does."},
     {"clean_tokens", NULL, CI_BOOL, AT(clean_tokens), "false", 0, 0, NULL,
