@@ -68,7 +68,7 @@ static const narrow_type narrow_types[] = {[CI_SAVE_FLOAT16] = {"F16", 2, 10, 15
 /* value = n 2^(exponent - fraction), with n a whole number: n has fraction + 1 bits, or fewer at the least exponent.
  * What rounding carries over makes the next exponent by itself. */
 static uint16_t narrow(const narrow_type *t, float value) {
-  uint16_t sign = signbit(value) ? (uint16_t)(1u << (8 * t->size - 1)) : 0;
+  uint16_t sign = (uint16_t)(signbit(value) ? 1u << (8 * t->size - 1) : 0u);
   int exponent, least = 1 - t->bias;
   if (isnan(value)) return t->nan;
   if (isinf(value)) return (uint16_t)(sign | t->past);
