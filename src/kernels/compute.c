@@ -15,9 +15,8 @@ ci_status ci_compute_open(ci_compute *c, int threads, const char *gemm, const ch
   size_t count = (size_t)ci_pool_threads(c->pool);
   c->panels = ci_alloc_zeroed(count, sizeof *c->panels);
   c->scratch = ci_alloc_zeroed(count, sizeof *c->scratch);
-  c->scratch_size = ci_alloc_zeroed(count, sizeof *c->scratch_size);
   c->int8_rows = ci_alloc_zeroed(count + 1, sizeof *c->int8_rows);
-  bool whole = c->panels && c->scratch && c->scratch_size && c->int8_rows;
+  bool whole = c->panels && c->scratch && c->int8_rows;
   for (size_t i = 0; whole && i < count; i++) whole = (c->panels[i] = ci_alloc(CI_PANEL_FLOATS, sizeof(float))) != NULL;
   if (whole) return CI_OK;
   ci_compute_close(c);
@@ -28,27 +27,30 @@ void ci_compute_close(ci_compute *c) {
   size_t count = c->pool ? (size_t)ci_pool_threads(c->pool) : 0;
   for (size_t i = 0; i < count; i++) {
     if (c->panels) ci_free(c->panels[i]);
-    if (c->scratch) ci_free(c->scratch[i]);
+    if (c->scratch) ci_free(c->scratch[i].data);
   }
   for (size_t i = 0; c->int8_rows && i <= count; i++) ci_int8_rows_free(c->int8_rows[i]);
   ci_free(c->int8_rows);
   ci_free(c->panels);
   ci_free(c->scratch);
-  ci_free(c->scratch_size);
-  ci_free(c->partial);
-  ci_free(c->packed);
+  ci_free(c->partial.data);
+  ci_free(c->packed.data);
   ci_pool_close(c->pool);
   *c = (ci_compute){0};
 }
 
-float *ci_compute_scratch(ci_compute *c, int thread, size_t floats) {
-  if (c->scratch_size[thread] < floats) {
-    ci_free(c->scratch[thread]);
-    c->scratch[thread] = ci_alloc(floats, sizeof(float));
-    c->scratch_size[thread] = c->scratch[thread] ? floats : 0;
-    if (!c->scratch[thread]) atomic_store(&c->no_memory, true);
+void *ci_compute_room(ci_compute *c, ci_room *room, size_t count, size_t size) {
+  if (room->bytes / size < count) {
+    ci_free(room->data);
+    room->data = ci_alloc(count, size);
+    room->bytes = room->data ? count * size : 0;
+    if (!room->data) atomic_store(&c->no_memory, true);
   }
-  return c->scratch[thread];
+  return room->data;
+}
+
+float *ci_compute_scratch(ci_compute *c, int thread, size_t floats) {
+  return ci_compute_room(c, &c->scratch[thread], floats, sizeof(float));
 }
 
 static void tick(ci_compute *c) {

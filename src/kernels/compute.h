@@ -14,18 +14,21 @@ enum { CI_PANEL_FLOATS = 96 * 1024, CI_LEAST_PART = 16 * 1024 /* operations that
 
 struct ci_int8_rows;
 
+/* Memory that grows with what is asked of it. */
+typedef struct {
+  void *data;
+  size_t bytes;
+} ci_room;
+
 typedef struct {
   ci_pool *pool;
   const ci_gemm *gemm;
   const ci_kernels *kernels;
   float **panels;                  /* [threads] panels of widened weights, CI_PANEL_FLOATS each */
   struct ci_int8_rows **int8_rows; /* [threads + 1] rows in 8 bits: each thread's own, and those of whole products */
-  float **scratch;                 /* [threads] growing scratch for ops */
-  size_t *scratch_size;            /* [threads] in floats */
-  void *packed;                    /* rows in the back end's own order */
-  size_t packed_size;              /* bytes */
-  float *partial;                  /* sums of parts of one row against many inputs */
-  size_t partial_size;
+  ci_room *scratch;                /* [threads] of ops */
+  ci_room packed;                  /* rows in the back end's own order */
+  ci_room partial;                 /* sums of parts of one row against many inputs */
   size_t gemm_rows; /* sum over products of weights of their rows m */
   size_t gemm_calls;
   double gemm_flop;
@@ -44,6 +47,8 @@ ci_status ci_compute_open(ci_compute *compute, int threads, const char *gemm, co
 void ci_compute_close(ci_compute *compute);
 /* `floats` floats of this thread's own, valid until its next call; NULL (and no_memory set) when memory is out. */
 float *ci_compute_scratch(ci_compute *compute, int thread, size_t floats);
+/* The same of one of compute's rooms, for `count` things of `size` bytes. */
+void *ci_compute_room(ci_compute *compute, ci_room *room, size_t count, size_t size);
 /* The status that the flags stand for: CI_OK, CI_ECANCEL, CI_ENOMEM. The engine asks after every node. */
 ci_status ci_compute_check(ci_compute *compute, ci_error *err);
 

@@ -137,6 +137,12 @@ static void along_part(void *context, size_t index, int thread) {
   add_bias(p, &t);
 }
 
+/* All parts that a product was cut into. */
+static void run_parts(ci_compute *c, product *p, bool is_across) {
+  size_t outputs = is_across ? p->w->a : p->w->b;
+  ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, is_across ? across_part : along_part, p);
+}
+
 /* Few rows along many inputs (one row of Conv1D, the vocabulary's gradients): parts are ranges of inputs, so that each
  * reads one stretch of memory in order; their sums are added up in order afterwards. */
 enum { INPUT_PARTS = 8, FEW_ROWS = 64, TALL = 16 };
@@ -163,7 +169,7 @@ static void inputs_part(void *context, size_t index, int thread) {
   const ci_weight *w = p->w;
   ci_compute *c = p->compute;
   size_t first = index * p->part, count = w->a - first < p->part ? w->a - first : p->part;
-  float *sum = c->partial + index * p->m * w->b;
+  float *sum = (float *)c->partial.data + index * p->m * w->b;
   if (atomic_load(&c->cancelled)) return;
   if (p->m == 1 && w->type->axpy) {
     memset(sum, 0, w->b * sizeof(float));
@@ -179,15 +185,8 @@ static void inputs_part(void *context, size_t index, int thread) {
 static void run_by_inputs(ci_compute *c, product *p) {
   const ci_weight *w = p->w;
   size_t parts = p->m * w->a * w->b < CI_LEAST_PART * INPUT_PARTS ? 1 : INPUT_PARTS, cell = p->m * w->b;
-  if (c->partial_size < parts * cell) {
-    ci_free(c->partial);
-    c->partial = ci_alloc(parts * cell, sizeof(float));
-    c->partial_size = c->partial ? parts * cell : 0;
-    if (!c->partial) {
-      atomic_store(&c->no_memory, true);
-      return;
-    }
-  }
+  float *sums = ci_compute_room(c, &c->partial, parts * cell, sizeof *sums);
+  if (!sums) return;
   p->part = ((w->a + parts - 1) / parts + 7) / 8 * 8;
   parts = (w->a + p->part - 1) / p->part;
   ci_pool_run(c->pool, parts, inputs_part, p);
@@ -197,7 +196,7 @@ static void run_by_inputs(ci_compute *c, product *p) {
       memcpy(y, p->bias, w->b * sizeof(float));
     else if (!p->accumulate)
       memset(y, 0, w->b * sizeof(float));
-    for (size_t part = 0; part < parts; part++) c->kernels->axpy(1, c->partial + part * cell + i * w->b, y, w->b);
+    for (size_t part = 0; part < parts; part++) c->kernels->axpy(1, sums + part * cell + i * w->b, y, w->b);
   }
 }
 
@@ -241,7 +240,7 @@ static void pack_part(void *context, size_t index, int thread) {
   const ci_gemm *gemm = p->compute->gemm;
   if (!atomic_load(&p->compute->cancelled))
     gemm->pack(rows, k->inner, p->x + row * p->ldx, p->ldx,
-               (char *)p->compute->packed + row * gemm->packed_bytes(k->inner));
+               (char *)p->compute->packed.data + row * gemm->packed_bytes(k->inner));
 }
 
 /* Parts wide enough that a row, read from afar, is used often; cut by rows too until there are enough of them, each of
@@ -263,18 +262,10 @@ static void run_packed(ci_compute *c, const product *whole, bool is_across) {
   size_t row_bytes = c->gemm->packed_bytes(inner), most = MOST_PACKED / row_bytes / group * group;
   if (most < group) most = group;
   if (most > whole->m) most = round_up(whole->m, group);
-  if (c->packed_size < most * row_bytes) {
-    ci_free(c->packed);
-    c->packed = ci_alloc(most, row_bytes);
-    c->packed_size = c->packed ? most * row_bytes : 0;
-    if (!c->packed) {
-      atomic_store(&c->no_memory, true);
-      return;
-    }
-  }
   product p = *whole;
-  p.packed = c->packed;
+  p.packed = ci_compute_room(c, &c->packed, most, row_bytes);
   p.packed_row = row_bytes;
+  if (!p.packed) return;
   for (size_t row = 0; row < whole->m; row += most) {
     p.m = whole->m - row < most ? whole->m - row : most;
     p.x = whole->x + row * p.ldx;
@@ -282,7 +273,7 @@ static void run_packed(ci_compute *c, const product *whole, bool is_across) {
     cut_packed(&p, outputs, is_across);
     packing k = {&p, inner, group};
     ci_pool_run(c->pool, (p.m + group - 1) / group, pack_part, &k);
-    ci_pool_run(c->pool, (outputs + p.part - 1) / p.part * p.row_tiles, is_across ? across_part : along_part, &p);
+    run_parts(c, &p, is_across);
   }
 }
 
@@ -290,7 +281,6 @@ static void run(ci_compute *c, product *p, bool is_across) {
   const ci_weight *w = p->w;
   if (!p->m || atomic_load(&c->cancelled)) return;
   size_t outputs = is_across ? w->a : w->b;
-  cut(p, is_across);
   c->gemm_rows += p->m;
   c->gemm_calls++;
   bool own = is_across && w->type->multiply;
@@ -301,8 +291,10 @@ static void run(ci_compute *c, product *p, bool is_across) {
     run_by_inputs(c, p);
   else if (!own && c->gemm->pack && c->gemm->worth_packing(p->m, outputs, is_across ? w->b : w->a))
     run_packed(c, p, is_across);
-  else
-    ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, is_across ? across_part : along_part, p);
+  else {
+    cut(p, is_across);
+    run_parts(c, p, is_across);
+  }
 }
 
 void ci_weight_forward(ci_compute *c, const ci_weight *w, size_t m, const float *x, size_t ldx, float *y, size_t ldy,
