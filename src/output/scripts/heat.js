@@ -209,13 +209,15 @@ class Heat {
     const steps = this.width >= DIGITS_FROM ? (this.map.steps || []).length : 0;
     this.side = Math.max(this.side, steps ? 18 + Math.ceil(widest(this.map.steps.map(step => step[0]))) : 0);
     const named = columns.some(label => label);
+    const room = grid.parentElement.clientWidth - 2, whole = Math.ceil(widest(columns)) + 10; // whole names, if all of it fits with them
+    if (named && this.width >= DIGITS_FROM && this.side + columns.length * whole <= room) this.width = Math.max(this.width, whole);
     this.stood = named && this.width < DIGITS_FROM && this.width >= LABELS_FROM; // tokens of columns stand on end
     this.head = this.width >= DIGITS_FROM && named ? 46 : this.stood ? 24 + Math.ceil(Math.min(110, widest(columns))) : 22;
     this.foot = steps * 24;
     const wide = this.side + columns.length * this.width, high = this.head + rows.length * this.height + this.foot;
     this.spacer.style.width = wide + "px";
     this.spacer.style.height = high + "px";
-    const bar = 15, most = Math.max(160, innerHeight * 0.8), room = grid.parentElement.clientWidth - 2;
+    const bar = 15, most = Math.max(160, innerHeight * 0.8);
     const tall = high + (wide > room ? bar : 0) > most;
     grid.style.height = Math.min(high + (wide > room ? bar : 0), most) + "px";
     grid.style.width = Math.min(wide + (tall ? bar : 0), room) + "px";
