@@ -1,79 +1,55 @@
 #!/usr/bin/env python3
 """How fast large results become pages, and how fast a browser shows and scrolls them.
 
-usage: bench/views.py [--build build]
+usage: bench/views.py [--build build] [--times 7]
 Needs chromium and numpy. Prints a table for docs/benchmarks.md. Random scores, rows are attributed tokens, columns generated ones.
 """
 import argparse
-import http.server
-import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "cli"))
+import devtools  # noqa: E402
 
-# Sent back: milliseconds from the start of the navigation to the first frame after everything was drawn, and, where there is a grid, between
-# the frames of a scroll through it.
-PROBE = """<script>
-addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(async () => {
-  const shown = performance.now(), grid = document.querySelector(".ci-grid"), frames = [];
-  const frame = () => new Promise(requestAnimationFrame);
-  if (grid) {
+# Milliseconds from the start of the navigation to the second frame after everything was loaded: what the first one drew is shown by then.
+SHOWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"
+# Milliseconds between the frames of a scroll.
+SCROLL = """(async () => {
+  const grid = document.querySelector(".ci-grid"), frames = [], frame = () => new Promise(requestAnimationFrame);
+  await frame();
+  for (let i = 0, last = performance.now(); i < 120; i++) {
+    grid.scrollTop += 211;
+    grid.scrollLeft += 37;
     await frame();
-    for (let i = 0, last = performance.now(); i < 120; i++) {
-      grid.scrollTop += 211;
-      grid.scrollLeft += 37;
-      await frame();
-      const now = performance.now();
-      frames.push(now - last);
-      last = now;
-    }
+    const now = performance.now();
+    frames.push(now - last);
+    last = now;
   }
-  fetch("/", {method: "POST", body: JSON.stringify({shown, frames, cells: document.querySelectorAll("td").length})});
-})));
-</script></body>"""
+  return frames;
+})()"""
 
 
-def measure(page, folder):
-    """What the probe found in a page that a local server gives to the browser."""
-    answers = []
-    answered = threading.Event()
+def measure(browser, address, scroll):
+    """(milliseconds until it is shown, processor seconds of all processes of the browser, milliseconds of frames) of a page in a new tab."""
+    with browser.page(1400) as page:
+        before = sum(browser.seconds().values())
+        page.go(address)
+        shown = page.run(SHOWN)
+        seconds = sum(browser.seconds().values()) - before
+        return shown, seconds, page.run(SCROLL) if scroll else []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
 
-        def do_POST(self):
-            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-            answered.set()
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    browser = subprocess.Popen([shutil.which("chromium") or "chromium-browser", "--headless", "--no-sandbox", "--remote-debugging-port=0",
-                                f"--user-data-dir={folder}/profile", "--window-size=1400,900", f"http://127.0.0.1:{server.server_port}/"],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        assert answered.wait(400), "the browser did not answer"
-    finally:
-        os.killpg(browser.pid, 15)
-        browser.wait()
-        server.shutdown()
-    return answers[0]
+def print_row(name, written, size, found):
+    shown, seconds, frames = zip(*found)
+    frames = sorted(sum(frames, []))
+    scrolled = ", ".join(f"{frames[int(len(frames) * part)]:.0f}" for part in (0.5, 0.95, 0.999)) + " ms" if frames else ""
+    print(f"| {name} | {written} | {size} | {min(shown) / 1000:.2f}, {statistics.median(shown) / 1000:.2f}, {max(shown) / 1000:.2f} s "
+          f"| {min(seconds):.2f}, {statistics.median(seconds):.2f} s | {scrolled} |", flush=True)
 
 
 def save_random(path, rows, columns):
@@ -90,18 +66,23 @@ def save_random(path, rows, columns):
     scores = random.gamma(0.15, 1, (rows, columns)) + 3 * np.exp(-(distance / 12) ** 2)
     sequence = CoarseFeatureAttributionSequenceOutput(*tokens, (scores / scores.sum(0)).astype(np.float32), None,
                                                       {"probability": random.random(columns, dtype=np.float32)}, {}, 0, columns)
-    FeatureAttributionOutput([sequence], None, {"attribution_method": "random"}).save(path)
+    FeatureAttributionOutput([sequence], None, {"attribution_method": "random"}).save(path, overwrite=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build")
-    build = os.path.abspath(parser.parse_args().build)
+    parser.add_argument("--times", type=int, default=7)
+    arguments = parser.parse_args()
+    build = os.path.abspath(arguments.build)
     os.environ["CINSEQ_LIBRARY"] = os.path.join(build, "libcinseq.so.0")
     sys.path.insert(0, os.path.join(ROOT, "python", "src"))
-    print("| result | view | `cinseq view` writes it in | MB | shown after | frames of a scroll: median, 95 of 100, slowest |\n|---|---|---|---|---|---|")
-    for rows, columns, views in ((500, 100, ("grid", "table", "tokens")), (2000, 500, ("grid",))):
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    print("| result | view | `cinseq view` writes it in | MB | shown after: least, median, most | processor time: least, median "
+          "| frames of a scroll: median, 95 of 100, slowest |\n|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, devtools.Browser() as browser:
+        measure(browser, "about:blank", False)  # fonts and the like are found once
+        print_row("none | an empty page", "", "", [measure(browser, "about:blank", False) for _ in range(arguments.times)])
+        for rows, columns, views in ((500, 100, ("grid", "table", "tokens")), (2000, 500, ("grid",))):
             saved, path = os.path.join(folder, "result.json"), os.path.join(folder, "page.html")
             save_random(saved, rows, columns)
             for view in views:
@@ -111,14 +92,8 @@ def main():
                     started = time.perf_counter()
                     subprocess.run(command, check=True)
                     took.append(time.perf_counter() - started)
-                with open(path, "rb") as file:
-                    page = file.read()
-                policy = page[page.index(b"<meta http-equiv"):page.index(b"<title>")]
-                found = [measure(page.replace(policy, b"").replace(b"</body>", PROBE.encode()), folder) for _ in range(3)]
-                shown = statistics.median(one["shown"] for one in found)
-                frames = sorted(sum((one["frames"] for one in found), []))
-                scrolled = ", ".join(f"{frames[int(len(frames) * part)]:.0f}" for part in (0.5, 0.95, 0.999)) + " ms" if frames else ""
-                print(f"| {rows:,} x {columns} | {view} | {min(took):.3f} s | {len(page) / 1e6:.2f} | {shown / 1000:.2f} s | {scrolled} |", flush=True)
+                found = [measure(browser, "file://" + path, view == "grid") for _ in range(arguments.times)]
+                print_row(f"{rows:,} x {columns} | {view}", f"{min(took):.3f} s", f"{os.path.getsize(path) / 1e6:.2f}", found)
 
 
 if __name__ == "__main__":

@@ -5,28 +5,25 @@ reader, and that twenty outputs of one page leave each other alone.
 usage: browser_views.py [--bin build/cinseq]
 Needs chromium; without it says so and passes. Only Python's standard library. The last line is "N passed, N failed".
 """
-import json
 import re
 
 import browser
 
-# A probe around statements that fill `found`.
-PROBE = """<script>
-onload = async () => {
+# Around statements that fill `found`. A map is drawn in the next frame: await frame().
+PROBE = """(async () => {
   const found = {}, all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const frame = () => new Promise(done => setTimeout(done, 50));
+  const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
   const key = (element, name) => element.dispatchEvent(new KeyboardEvent("keydown", {key: name, bubbles: true, cancelable: true}));
   const lit = root => all("[data-row]", root).map(e => e.style.background);
-  try { %s } catch (problem) { found.problem = String(problem.stack); }
-  document.title = "found" + JSON.stringify(found) + "end";
-};
-</script></body>"""
+  await frame();
+  %s
+  return found;
+})()"""
 
 
-def ask(folder, page, statements, width=1300):
-    found = browser.ask(folder, page, PROBE % statements, width)
-    assert "problem" not in found, found
-    return found
+def ask(folder, text, statements, width=1300):
+    with browser.opened(folder, text, width) as page:
+        return page.run(PROBE % statements)
 
 
 def test_tokens_light_up(folder):
@@ -61,6 +58,7 @@ def test_sliders_and_keys_move_the_map(folder):
         const sliders = all("input[type=range][data-dimension]"), layer = sliders[0];
         layer.value = 1;
         layer.dispatchEvent(new Event("input"));
+        await frame();
         found.sliders = sliders.length;
         found.after = [cell.textContent, pixels()];
         key(grid, "ArrowRight");
@@ -84,7 +82,7 @@ def test_twenty_outputs_in_one_page(folder):
     fragments = [browser.draw(folder, "attribute", *browser.TRANSLATION, "--fragment", "--view", view) for view in ("tokens", "granular", "table", "grid")]
     page = '<!DOCTYPE html><meta charset="utf-8"><title></title><p id="mine">text</p><table><tr><td>mine</td></tr></table>' + "".join(5 * fragments)
     assert len(page) < 2_000_000, len(page)
-    found = ask(folder, page + "</body>", """
+    found = ask(folder, page, """
         const before = all(".cinseq:not(:nth-of-type(1)) [data-row]").map(e => e.style.background).join();
         found.live = all(".ci-live").length;
         found.ready = all(".ci-live[data-ready]").length;

@@ -117,8 +117,9 @@ class Heat {
     grid.addEventListener("keydown", event => this.key(event));
     grid.addEventListener("focus", () => this.later());
     grid.addEventListener("blur", () => this.later());
-    new ResizeObserver(() => { if (this.map) this.measure(); }).observe(grid.parentElement);
-    addEventListener("resize", () => { if (this.map) this.measure(); });
+    const fit = () => { if (this.map && String(this.room()) != this.measured) this.measure(); };
+    new ResizeObserver(fit).observe(grid.parentElement);
+    addEventListener("resize", fit);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.later());
   }
 
@@ -191,17 +192,21 @@ class Heat {
     this.cell.textContent = `${from}, to ${to}: ${score}${below ? `, ${below}` : ""}`;
   }
 
+  // Width and height that the map may take.
+  room() { return [this.grid.parentElement.clientWidth - 2, innerHeight]; }
+
   // Sizes of everything; then a drawing.
   measure() {
-    const {rows, columns} = this.map, grid = this.grid, style = getComputedStyle(grid);
+    const {rows, columns} = this.map, grid = this.grid, style = getComputedStyle(grid), [room, most] = this.room();
+    this.measured = String([room, most]);
     this.width = ZOOMS[+this.zoom.value];
     this.height = this.width >= DIGITS_FROM ? 24 : this.width;
     this.font = `${style.fontWeight} 12px ${style.fontFamily}`;
     const pen = this.canvas.getContext("2d");
     pen.font = this.font;
-    const widest = labels => { // of all that are short; measuring thousands is slow
+    const widest = labels => { // of all that are short; measuring thousands is slow, and so is measuring words twice
       const longest = labels.reduce((a, b) => b.length > a.length ? b : a, "");
-      return Math.max(pen.measureText(longest).width, ...labels.slice(0, 200).map(label => pen.measureText(label).width));
+      return Math.max(...[...new Set([longest, ...labels.slice(0, 200)])].map(label => pen.measureText(label).width));
     };
     const number = pen.measureText(String(this.map.firsts[0] + rows.length)).width;
     this.number = number;
@@ -209,21 +214,19 @@ class Heat {
     const steps = this.width >= DIGITS_FROM ? (this.map.steps || []).length : 0;
     this.side = Math.max(this.side, steps ? 18 + Math.ceil(widest(this.map.steps.map(step => step[0]))) : 0);
     const named = columns.some(label => label);
-    const room = grid.parentElement.clientWidth - 2, whole = Math.ceil(widest(columns)) + 10; // whole names, if all of it fits with them
+    const widestColumn = widest(columns), whole = Math.ceil(widestColumn) + 10; // whole names, if all of it fits with them
     if (named && this.width >= DIGITS_FROM && this.side + columns.length * whole <= room) this.width = Math.max(this.width, whole);
     this.stood = named && this.width < DIGITS_FROM && this.width >= LABELS_FROM; // tokens of columns stand on end
-    this.head = this.width >= DIGITS_FROM && named ? 46 : this.stood ? 24 + Math.ceil(Math.min(110, widest(columns))) : 22;
+    this.head = this.width >= DIGITS_FROM && named ? 46 : this.stood ? 24 + Math.ceil(Math.min(110, widestColumn)) : 22;
     this.foot = steps * 24;
     const wide = this.side + columns.length * this.width, high = this.head + rows.length * this.height + this.foot;
     this.spacer.style.width = wide + "px";
     this.spacer.style.height = high + "px";
-    const bar = 15, most = Math.max(160, innerHeight * 0.8);
-    const tall = high + (wide > room ? bar : 0) > most;
-    grid.style.height = Math.min(high + (wide > room ? bar : 0), most) + "px";
+    const bar = 15, tallest = Math.max(160, most * 0.8);
+    const tall = high + (wide > room ? bar : 0) > tallest;
+    grid.style.height = Math.min(high + (wide > room ? bar : 0), tallest) + "px";
     grid.style.width = Math.min(wide + (tall ? bar : 0), room) + "px";
-    this.pane.style.width = grid.clientWidth + "px";
-    this.pane.style.height = grid.clientHeight + "px";
-    this.draw();
+    this.later();
   }
 
   later() {
@@ -237,8 +240,10 @@ class Heat {
     if (canvas.width != Math.round(wide * ratio) || canvas.height != Math.round(high * ratio)) {
       canvas.width = Math.round(wide * ratio);
       canvas.height = Math.round(high * ratio);
-      canvas.style.width = wide + "px";
-      canvas.style.height = high + "px";
+      for (const element of [canvas, this.pane]) {
+        element.style.width = wide + "px";
+        element.style.height = high + "px";
+      }
     }
     const style = getComputedStyle(grid), pen = canvas.getContext("2d");
     Object.assign(this, {pen, ink: style.color, paper: style.backgroundColor, muted: style.outlineColor});
@@ -334,7 +339,7 @@ class Heat {
 
   drawHead({x, first, last, wide}) {
     const {map: {columns, firsts}, width, side, head, stood} = this;
-    const step = Heat.every(width, stood ? 11 : 8 + this.pen.measureText(String(firsts[1] + columns.length)).width);
+    const numbered = Heat.every(width, 8 + this.pen.measureText(String(firsts[1] + columns.length)).width), step = stood ? Heat.every(width, 11) : numbered;
     this.clip(side, 0, wide - side, head, pen => {
       pen.fillStyle = this.paper;
       pen.fillRect(side, 0, wide, head);
@@ -343,7 +348,7 @@ class Heat {
         if (lit) { this.shade(0.14, x + column * width, 0, width, head); }
         pen.textAlign = "center";
         pen.fillStyle = this.muted;
-        if (!stood || column % Heat.every(width, 8 + this.pen.measureText(String(firsts[1] + columns.length)).width) == 0) pen.fillText(firsts[1] + column, middle, 11);
+        if (column % numbered == 0) pen.fillText(firsts[1] + column, middle, 11);
         pen.fillStyle = this.ink;
         if (width >= DIGITS_FROM && columns[column]) this.clip(x + column * width, 20, width - 2, head, () => {
           const fits = pen.measureText(columns[column]).width < width - 4;
