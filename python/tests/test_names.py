@@ -121,6 +121,18 @@ sys.modules["transformers"] = cinseq.transformers
 
 
 class Names(unittest.TestCase):
+    def test_importing_is_not_using(self):
+        """numpy takes most of the time of an import: it waits for the first name that needs it. All names are there all the same."""
+        program = """import sys, cinseq
+print("numpy" in sys.modules, set(cinseq.__all__) <= set(dir(cinseq)))
+from cinseq import *
+print("numpy" in sys.modules, all(name in globals() for name in cinseq.__all__), cinseq.transformers.AutoTokenizer.__name__)"""
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False,
+                              env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+        self.assertEqual(done.stdout.split(), ["False", "True", "True", "True", "AutoTokenizer"], done.stderr)
+        with self.assertRaisesRegex(AttributeError, "module 'cinseq' has no attribute 'load_modle'"):
+            cinseq.load_modle  # noqa: B018
+
     def test_statements_run(self):
         """In a Python of its own, where nothing has been imported yet."""
         statements = [left for statement in STATEMENTS if (left := without_listed(statement))]

@@ -6,25 +6,47 @@
 """
 from __future__ import annotations
 
+import importlib
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import attr, data, utils
 from ._library import library, take
-from .attr import list_feature_attribution_methods, list_step_functions, register_step_function
-from .data import (
-    FeatureAttributionOutput,
-    merge_attributions,
-    show_attributions,
-    show_granular_attributions,
-    show_token_attributions,
-)
-from .data.aggregator import list_aggregation_functions, list_aggregators
-from .models import AttributionModel, list_supported_frameworks, load_model, register_model_config
-from .utils.id_utils import explain
+
+_MODULES = ("arrays", "attr", "data", "errors", "models", "tokenizer", "transformers", "utils")
+_HOMES = ("models", "data", "attr", "utils.id_utils")  # of the other names
+
+if TYPE_CHECKING:
+    from . import attr, data, utils
+    from .attr import list_feature_attribution_methods, list_step_functions, register_step_function
+    from .data import (
+        FeatureAttributionOutput,
+        list_aggregation_functions,
+        list_aggregators,
+        merge_attributions,
+        show_attributions,
+        show_granular_attributions,
+        show_token_attributions,
+    )
+    from .models import AttributionModel, list_supported_frameworks, load_model, register_model_config
+    from .utils.id_utils import explain
+else:  # so that a type checker knows of names that there are not
+    def __getattr__(name: str) -> Any:
+        """What is not needed to import cinseq, numpy above all, is imported when it is asked for."""
+        if name in _MODULES:
+            return importlib.import_module(f".{name}", __name__)
+        for home in _HOMES if name in __all__ else ():
+            module = importlib.import_module(f".{home}", __name__)
+            if hasattr(module, name):
+                globals()[name] = getattr(module, name)
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 __version__: str = library.version().decode()
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})
 
 
 def get_version() -> str:
@@ -34,7 +56,6 @@ def get_version() -> str:
 
 def install_as(name: str) -> None:
     """Makes `import NAME` find cinseq, with all of its modules: install_as("inseq")."""
-    import importlib
     import pkgutil  # here, since importing cinseq is to be quick
 
     for found in pkgutil.walk_packages(__path__, __name__ + "."):

@@ -153,17 +153,14 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a is b or (not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray) and a == b))
 
 
-@dataclass(eq=False, repr=False)
 class GranularFeatureAttributionSequenceOutput(FeatureAttributionSequenceOutput):
     """A score for each dimension of the embedding: gradients."""
 
 
-@dataclass(eq=False, repr=False)
 class CoarseFeatureAttributionSequenceOutput(FeatureAttributionSequenceOutput):
     """A score for each pair of tokens."""
 
 
-@dataclass(eq=False, repr=False)
 class MultiDimensionalFeatureAttributionSequenceOutput(FeatureAttributionSequenceOutput):
     """A score for each layer, or layer and head."""
 
@@ -207,17 +204,14 @@ class FeatureAttributionStepOutput:
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(eq=False, repr=False)
 class GranularFeatureAttributionStepOutput(FeatureAttributionStepOutput):
     """A score for each dimension of the embedding."""
 
 
-@dataclass(eq=False, repr=False)
 class CoarseFeatureAttributionStepOutput(FeatureAttributionStepOutput):
     """A score for each token."""
 
 
-@dataclass(eq=False, repr=False)
 class MultiDimensionalFeatureAttributionStepOutput(FeatureAttributionStepOutput):
     """A score for each layer, or layer and head."""
 
