@@ -2,6 +2,7 @@
 import copy
 import json
 import pathlib
+import pickle
 import tempfile
 import unittest
 
@@ -43,6 +44,19 @@ class Data(unittest.TestCase):
         out = copy.deepcopy(self.out)
         out[0].source[0].token = "here"
         self.assertEqual(next(iter(next(iter(out.get_scores_dicts()[0]["source_attributions"].values())))), (0, "here"))
+
+    def test_copies_of_what_nobody_has_looked_at(self):
+        """Tokens and numbers are read from the library at the first look."""
+        def fresh():
+            return self.both.attribute("我很开心。", step_scores=["probability"], show_progress=False)
+
+        for copied in (copy.copy, copy.deepcopy, lambda out: pickle.loads(pickle.dumps(out))):
+            out = fresh()
+            made = copied(out)
+            self.assertEqual(made, out)
+            self.assertEqual((made[0].source[0], made[0].source_attributions.shape), (out[0].source[0], out[0].source_attributions.shape))
+        with self.assertRaisesRegex(AttributeError, "no 'sequences'"):
+            out.sequences  # noqa: B018
 
     def test_slices_take_rows(self):
         sequence = self.forced[0][0]

@@ -4,14 +4,12 @@ There is no logic here: cinseq.h says what the functions do. A call lets other P
 """
 from __future__ import annotations
 
-import contextlib
+import _signal  # type: ignore[import-not-found,unused-ignore]  # signal: its enumerations take longer than all else of a call
 import ctypes
 import functools
 import json
 import os
-import signal
 import threading
-from collections.abc import Iterator
 from typing import Any, Callable
 
 from .errors import error_of
@@ -19,6 +17,7 @@ from .errors import error_of
 OK, EINVAL, EFILE, EMODEL, ENOMEM, ECANCEL = range(6)
 SOURCE, TARGET = 0, 1
 MOST_DIMENSIONS = 8
+SIGINT: int = _signal.SIGINT
 
 
 class CError(ctypes.Structure):
@@ -179,11 +178,6 @@ def take(address: int | None) -> str:
         library.free(address)
 
 
-def text(request: Any) -> bytes:
-    """What a function takes as JSON."""
-    return json.dumps(request, ensure_ascii=False, default=_plain).encode("utf-8", "surrogatepass")
-
-
 def _plain(value: Any) -> Any:
     """What json does not know: modules, numpy's numbers and arrays, sets, paths, the attributes of configuration objects."""
     if hasattr(type(value), "_cinseq_path"):
@@ -198,37 +192,35 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is nothing that can be asked for: {value!r}")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=_plain)
+
+
+def text(request: Any) -> bytes:
+    """What a function takes as JSON."""
+    return _ENCODER.encode(request).encode("utf-8", "surrogatepass")
+
+
 Progress = Callable[[str, int, int], None]
 
 
-@contextlib.contextmanager
-def _interrupts(pressed: list[bool]) -> Iterator[None]:
-    """Ctrl-C is noted, not raised in the middle of a callback, where it would be lost. As elsewhere in Python, only the main
-    thread hears of it."""
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, lambda number, frame: pressed.append(True))
-    try:
-        yield
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+def _interruptible() -> bool:
+    """Whether Ctrl-C is for us to hear of: as elsewhere in Python, in the main thread, and where nobody else listens."""
+    return threading.current_thread() is threading.main_thread() and _signal.getsignal(SIGINT) is _signal.default_int_handler
 
 
 def run(function: Callable[..., int], *arguments: Any, progress: Progress | None = None,
         warning: Callable[[str], None] | None = None, raised: list[BaseException] | None = None) -> int:
     """make() with hooks. Ctrl-C, what the hooks raise and what other callbacks put into `raised` end the call, and are raised when
-    it has returned."""
-    pressed: list[bool] = []
+    it has returned: in the middle of a callback they would be lost."""
     raised = [] if raised is None else raised
 
     def on_progress(context: Any, stage: bytes, done: int, total: int) -> int:
         try:
-            if progress and not pressed:
+            if progress and not raised:
                 progress(stage.decode(), done, total)
         except BaseException as problem:  # noqa: BLE001  the C code has to return first
             raised.append(problem)
-        return bool(pressed or raised)
+        return bool(raised)
 
     def on_warning(context: Any, message: bytes) -> None:
         try:
@@ -239,12 +231,16 @@ def run(function: Callable[..., int], *arguments: Any, progress: Progress | None
 
     hooks = CHooks(PROGRESS(on_progress), WARNING(on_warning), None)
     out, error = ctypes.c_void_p(), CError()
-    with _interrupts(pressed):
+    ours = _interruptible()
+    if ours:
+        _signal.signal(SIGINT, lambda number, frame: raised.append(KeyboardInterrupt()))
+    try:
         code = function(*arguments, ctypes.byref(hooks), ctypes.byref(out), ctypes.byref(error))
+    finally:
+        if ours:
+            _signal.signal(SIGINT, _signal.default_int_handler)
     if raised:
         raise raised[0]
-    if pressed:
-        raise KeyboardInterrupt
     check(code, error)
     assert out.value is not None
     return out.value

@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import inspect
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from .._library import GRADIENT, VALUE, CPrediction, CScore, library, options_of, run
+from .._library import GRADIENT, VALUE, CPrediction, CScore, library, options, options_of, run
 from .._trace import HOW, Traced
 from ..arrays import Array
 from .step_functions import STEP_SCORES_MAP, BuiltIn, StepFunction, StepFunctionDecoderOnlyArgs, StepFunctionEncoderDecoderArgs
@@ -68,7 +68,7 @@ class CustomScores:
             if fn is not None and not isinstance(fn, BuiltIn):
                 self.scores.append(Custom(fn, name, False))
 
-    def route(self, kwargs: dict[str, Any], known: set[str]) -> dict[str, Any]:
+    def route(self, kwargs: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
         """Keyword arguments go to the functions whose parameters they are; what the library takes too, or nobody, is left."""
         nested = {name: kwargs.get(name) or {} for name in ("attributed_fn_args", "step_scores_args")}
         left = dict(kwargs)
@@ -178,6 +178,7 @@ def _contrast_names() -> set[str]:
     return set(options_of("scores", "contrast_logits"))
 
 
-def known_arguments(method: str, scores: Iterable[str]) -> set[str]:
-    """Names that the library takes for this method and these step functions."""
-    return set(options_of("methods", method).union(*(options_of("scores", score) for score in scores)))
+@functools.lru_cache(64)
+def known_arguments(method: str, scores: tuple[str, ...]) -> frozenset[str]:
+    """Names that the library takes of attribute's, for this method and these step functions."""
+    return options("attribute").union(options_of("methods", method), *(options_of("scores", score) for score in scores))

@@ -71,8 +71,9 @@ class Handle:
 
     @staticmethod
     def _tokens(sequence: int, side: int) -> list[TokenWithId]:
-        token_id = ctypes.c_int32()
-        return [TokenWithId(library.sequence_token(sequence, side, i, ctypes.byref(token_id)).decode("utf-8", "replace"), token_id.value)
+        token, token_id = library.sequence_token, ctypes.c_int32()
+        place = ctypes.byref(token_id)
+        return [TokenWithId(token(sequence, side, i, place).decode("utf-8", "replace"), token_id.value)
                 for i in range(library.sequence_token_count(sequence, side))]
 
     def _named(self, sequence: int, name_at: Any, values_of: Any) -> dict[str, Array]:

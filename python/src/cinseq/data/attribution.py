@@ -241,8 +241,22 @@ class FeatureAttributionOutput(Views):
 
     @classmethod
     def _of(cls, handle: Handle) -> FeatureAttributionOutput:
-        steps = [_STEP_CLASSES[name.replace("Sequence", "Step")]._of(values) for name, values in handle.steps()]
-        return cls([_CLASSES[name](**values) for name, values in handle.sequences()], steps or None, handle.info())
+        """Sequences are made of the library's when they are first asked for."""
+        made = cls.__new__(cls)
+        made.step_attributions = [_STEP_CLASSES[name.replace("Sequence", "Step")]._of(values) for name, values in handle.steps()] or None
+        made.info, made.__dict__["_unread"] = handle.info(), handle
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "sequence_attributions" or "_unread" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no {name!r}")
+        self.sequence_attributions = [_CLASSES[kind](**values) for kind, values in self.__dict__["_unread"].sequences()]
+        del self.__dict__["_unread"]
+        return self.sequence_attributions
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copy and pickle."""
+        return self.to_dict()
 
     def _handle(self, steps: bool = False) -> Handle:
         """The library's result. It needs the steps only to save them."""

@@ -123,9 +123,8 @@ class AttributionModel(Forwards, Generation, Conversions):
                 raise LengthMismatchError(f"{len(request['generated_texts'])} texts for {len(request['input_texts'])} input_texts", "generated_texts")
         custom = CustomScores(self, attributed_fn or self.default_attributed_fn_id, request["step_scores"])
         request["attributed_fn"] = custom.attributed_name
-        known = set(options("attribute"))
-        kwargs = custom.route(kwargs, known | known_arguments(used, [custom.attributed_name, *request["step_scores"]]))
-        request |= {name: kwargs.pop(name) for name in list(kwargs) if name in known}
+        kwargs = custom.route(kwargs, known_arguments(used, (custom.attributed_name, *request["step_scores"])))
+        request |= {name: kwargs.pop(name) for name in list(kwargs) if name in options("attribute")}
         own = self._options_of(used) | _flattened(kwargs) | request.get("attribution_kwargs", {})
         request["attribution_kwargs"] = self._with_layer(own)
         progress = _Progress(show_progress, f"Attributing with {used}")
