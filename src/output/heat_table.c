@@ -16,16 +16,20 @@ void ci_heat_tables_close(ci_heat_tables *tables) {
   *tables = (ci_heat_tables){0};
 }
 
+static ci_heat_table frame(const ci_sequence *s, bool source, const char *title, size_t row_count) {
+  return (ci_heat_table){.title = title,
+                         .side = source ? "source" : "target",
+                         .across = "generated",
+                         .row_tokens = source ? s->source : s->target,
+                         .column_tokens = s->target ? s->target + s->attr_pos_start : NULL,
+                         .row_count = row_count,
+                         .column_count = s->attr_pos_end - s->attr_pos_start};
+}
+
 bool ci_heat_table_frame(const ci_sequence *s, bool source, ci_heat_table *table, const ci_array **scores) {
   *scores = source ? &s->source_attributions : &s->target_attributions;
   if (!(*scores)->data) return false;
-  *table = (ci_heat_table){.title = source ? "Source attributions" : "Target attributions",
-                           .side = source ? "source" : "target",
-                           .across = "generated",
-                           .row_tokens = source ? s->source : s->target,
-                           .column_tokens = s->target ? s->target + s->attr_pos_start : NULL,
-                           .row_count = (*scores)->shape[0],
-                           .column_count = s->attr_pos_end - s->attr_pos_start};
+  *table = frame(s, source, source ? "Source attributions" : "Target attributions", (*scores)->shape[0]);
   return true;
 }
 
@@ -38,6 +42,8 @@ ci_status ci_heat_tables_of(const ci_sequence *s, ci_heat_tables *tables, ci_err
     table->scores = scores->data;
     tables->count++;
   }
+  if (!status && !tables->count && s->step_scores_count)
+    tables->items[tables->count++] = frame(s, false, "Step scores", 0);
   return status;
 }
 

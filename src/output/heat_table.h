@@ -9,7 +9,7 @@
 
 /* Tokens of one side by something, over the memory of the sequence or of the list that holds it. */
 typedef struct {
-  const char *title;   /* "Source attributions" or "Target attributions" */
+  const char *title;   /* "Source attributions", "Target attributions", or "Step scores" where there are no others */
   const char *side;    /* "source" or "target" */
   const char *across;  /* what a column is: "generated", or a further dimension: "layer" */
   const ci_token *of;  /* the generated token that all of the table is about; NULL: every column is one */
@@ -34,7 +34,7 @@ ci_status ci_heat_tables_open(ci_heat_tables *tables, size_t count, ci_error *er
 void ci_heat_tables_close(ci_heat_tables *tables);
 
 /* Source (encoder-decoder) and target (decoder-only or attribute_target) by generated tokens, of a sequence that was
- * checked: 0 to 2 tables. */
+ * checked: 0 to 2 tables. Without either step scores have one, without rows. */
 ci_status ci_heat_tables_of(const ci_sequence *sequence, ci_heat_tables *tables, ci_error *err);
 
 /* The attributions of a side that has any, as a table without scores: titles, tokens, counts. False: it has none. */
