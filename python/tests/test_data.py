@@ -10,14 +10,19 @@ import numpy as np
 
 import cinseq
 from cinseq.data import (
+    AggregationFunction,
     AggregatorPipeline,
+    DecoderOnlyBatch,
     FeatureAttributionOutput,
     GranularFeatureAttributionStepOutput,
     PairAggregator,
     SequenceAttributionAggregator,
     SubwordAggregator,
+    aggregation_functions,
+    get_batch_from_inputs,
+    slice_batch_from_position,
 )
-from cinseq.data.aggregator import Aggregator
+from cinseq.data.aggregator import AggregableMixin, Aggregator
 from cinseq.utils.typing import TokenWithId
 
 STORY = "Once upon a time there was a cat"
@@ -110,9 +115,73 @@ class Data(unittest.TestCase):
             with self.subTest(wrong), self.assertRaisesRegex(ValueError, "vnorm|subwords"):
                 out.aggregate(wrong)
         with self.assertRaises(TypeError):
-            out.aggregate("scores", aggregate_fn=[max])
+            out.aggregate("scores", aggregate_fn=[3])
         with self.assertRaisesRegex(ValueError, "2 functions for 1"):
             out.aggregate("scores", ["mean", "max"])
+
+    def test_a_function_of_ones_own_reduces_as_the_librarys(self):
+        """Copies of the library's functions, under a name of their own, in every place that takes one."""
+        class Mine(AggregationFunction):
+            aggregation_function_name = "mine"
+
+            def __call__(self, scores, dim, vnorm_ord=2):
+                return self.copied(scores, dim, **({"vnorm_ord": vnorm_ord} if self.copied.aggregation_function_name == "vnorm" else {}))
+
+        self.addCleanup(aggregation_functions._OWN.pop, "mine")
+        self.assertIn("mine", cinseq.list_aggregation_functions())
+        heads = self.both.attribute("你好。", method="attention", step_scores=["probability"], show_progress=False)
+        spans = {"target_spans": [(1, 3)], "source_spans": [(0, 2)]}
+        for name, copied in aggregation_functions._OF_LIBRARY.items():
+            Mine.copied = copied()
+            for out, more in ((self.out, {"vnorm_ord": 1}), (self.out, {"normalize": False, "select_idx": [0, -1]}), (heads, {"rescale": True, "normalize": False})):
+                asked = [out.aggregate(fn, **more) for fn in (name, "mine")]
+                self.assert_same(*asked)
+            words = [out.aggregate(["mean", "mean", "subwords"], [None, None, fn]) for fn in (name, Mine)]
+            self.assert_same(*words)
+            self.assertLess(len(words[0][0].target), len(heads[0].target))
+            self.assert_same(*(self.out.aggregate("spans", fn, **spans) for fn in (name, Mine())))
+        self.assert_same(self.out.aggregate("max"), self.out.aggregate("scores", np.max))
+        for wrong, fn, said in (("scores", lambda scores, dim: scores, "expected .4, 7.: it takes"), ("slices", np.max, "slices takes no function")):
+            with self.assertRaisesRegex(TypeError, said):
+                self.out.aggregate(wrong, fn, **spans)
+        with self.assertRaisesRegex(ValueError, "no dimension that could be reduced"):
+            self.out.aggregate(["mean", "mine"])
+
+    def assert_same(self, ours, theirs):
+        for a, b in zip(ours, theirs):
+            self.assertIs(type(a), type(b))
+            self.assertEqual(a, b)
+
+    def test_functions_that_need_both_sides(self):
+        class Joint(AggregationFunction):
+            def __init__(self):
+                self.takes_single_tensor, self.takes_sequence_scores = False, True
+
+            def __call__(self, scores, dim, sequence_scores):
+                assert isinstance(scores, tuple)
+                most = max(float(np.nanmax(one)) for one in scores)
+                return tuple(one.sum(dim=dim) / most for one in scores)
+
+        self.assert_same(self.out.aggregate("scores", Joint), self.out.aggregate("sum"))  # normalised after that
+
+    def test_the_default_can_be_changed(self):
+        out = copy.deepcopy(self.out)
+        self.assertEqual(out[0]._aggregator, "vnorm")
+        out[0]._aggregator = ["mean", "subwords"]
+        made = out.aggregate()
+        self.assertEqual(made[0], out.aggregate(["mean", "subwords"])[0])
+        self.assertEqual(made[1], out.aggregate("vnorm")[1])
+        self.assertEqual(out[1].aggregate(out[1]._aggregator), made[1])
+        heads = self.both.attribute("你好。", method="attention", show_progress=False)
+        self.assertEqual(heads[0].aggregate(heads[0]._aggregator), heads[0].aggregate())
+        self.assertIsInstance(heads[0], AggregableMixin)
+
+    def test_batches_before_a_position(self):
+        batch = DecoderOnlyBatch.from_batch(get_batch_from_inputs(self.decoder, "Once upon a time"))
+        before, ids = slice_batch_from_position(batch, 2)
+        self.assertEqual((before.target_ids.shape[1], int(ids[0])), (2, int(batch.target_ids[0, 2])))
+        before, ids = slice_batch_from_position(batch, 5, [[(5, 3), (5, 1)]])
+        self.assertEqual((before.target_tokens[0], int(ids[0])), (batch.target_tokens[0][:1], int(batch.target_ids[0, 1])))
 
     def test_an_aggregator_of_ones_own(self):
         class Doubled(Aggregator):

@@ -47,6 +47,14 @@ class LengthMismatchError(InvalidArgumentError):
     """input_texts and generated_texts are not as many."""
 
 
+class MissingAlignmentsError(CinseqError):
+    """Inseq's: two texts are compared, and nobody has said which positions belong together. Here they are found."""
+
+
+class InseqDeprecationWarning(UserWarning):
+    """Inseq's, for programs that filter it: what is old here warns with it."""
+
+
 _CLASSES = {1: InvalidArgumentError, 2: ModelFileError, 3: UnsupportedModelError, 4: OutOfMemoryError}
 _BY_ARGUMENT = {"attribution_method": UnknownAttributionMethodError}
 

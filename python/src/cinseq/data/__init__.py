@@ -1,8 +1,10 @@
 """Inseq's module inseq.data."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Union
 
+from ..utils.typing import TextInput
+from .aggregation_functions import AggregationFunction, list_aggregation_functions
 from .aggregator import (
     Aggregator,
     AggregatorPipeline,
@@ -10,7 +12,6 @@ from .aggregator import (
     PairAggregator,
     SequenceAttributionAggregator,
     SubwordAggregator,
-    list_aggregation_functions,
     list_aggregators,
 )
 from .attribution import (
@@ -25,8 +26,10 @@ from .attribution import (
     MultiDimensionalFeatureAttributionStepOutput,
     merge_attributions,
 )
-from .batch import Batch, BatchEmbedding, BatchEncoding, DecoderOnlyBatch, EncoderDecoderBatch
+from .batch import Batch, BatchEmbedding, BatchEncoding, DecoderOnlyBatch, EncoderDecoderBatch, slice_batch_from_position
 from .viz import show_attributions, show_granular_attributions, show_token_attributions
+
+FeatureAttributionInput = Union[TextInput, BatchEncoding, Batch]
 
 
 def get_batch_from_inputs(attribution_model: Any, inputs: Any, include_eos_baseline: bool = False, as_targets: bool = False,
@@ -42,6 +45,7 @@ def get_batch_from_inputs(attribution_model: Any, inputs: Any, include_eos_basel
 
 
 __all__ = [
+    "AggregationFunction",
     "Aggregator",
     "AggregatorPipeline",
     "Batch",
@@ -52,6 +56,7 @@ __all__ = [
     "ContiguousSpanAggregator",
     "DecoderOnlyBatch",
     "EncoderDecoderBatch",
+    "FeatureAttributionInput",
     "FeatureAttributionOutput",
     "FeatureAttributionSequenceOutput",
     "FeatureAttributionStepOutput",
@@ -69,4 +74,5 @@ __all__ = [
     "show_attributions",
     "show_granular_attributions",
     "show_token_attributions",
+    "slice_batch_from_position",
 ]

@@ -19,6 +19,7 @@ from ..attr.step_functions import span_functions
 from ..utils.typing import TokenWithId
 from . import _figure
 from ._handle import Handle, handle_of, merged
+from ._own_functions import Own, joined, places_of, reduced
 from .aggregator import Stage, options_of, stages_of
 from .viz import Views
 
@@ -50,6 +51,19 @@ class FeatureAttributionSequenceOutput(Views):
     def _fields(self) -> dict[str, Any]:
         values = {f.name: getattr(self, f.name) for f in fields(FeatureAttributionSequenceOutput)}
         return values | {"attr_pos_end": len(self.target) if self.attr_pos_end is None else self.attr_pos_end}
+
+    @property
+    def _aggregator(self) -> Any:
+        """What aggregate() does when it is not told. It can be assigned to."""
+        own = self.__dict__.get("_chosen_aggregator")
+        return self._default_aggregator() if own is None else own
+
+    @_aggregator.setter
+    def _aggregator(self, aggregator: Any) -> None:
+        self.__dict__["_chosen_aggregator"] = aggregator
+
+    def _default_aggregator(self) -> Any:
+        return "scores"
 
     def _result(self, info: dict[str, Any] | None = None) -> FeatureAttributionOutput:
         return FeatureAttributionOutput([self], info=info or {})
@@ -156,13 +170,22 @@ def _same(a: Any, b: Any) -> bool:
 class GranularFeatureAttributionSequenceOutput(FeatureAttributionSequenceOutput):
     """A score for each dimension of the embedding: gradients."""
 
+    def _default_aggregator(self) -> Any:
+        return "vnorm"
+
 
 class CoarseFeatureAttributionSequenceOutput(FeatureAttributionSequenceOutput):
     """A score for each pair of tokens."""
 
+    def _default_aggregator(self) -> Any:
+        return []
+
 
 class MultiDimensionalFeatureAttributionSequenceOutput(FeatureAttributionSequenceOutput):
     """A score for each layer, or layer and head."""
+
+    def _default_aggregator(self) -> Any:
+        return ["mean"] * (self._rank() - 2)
 
 
 @dataclass(eq=False, repr=False)
@@ -295,30 +318,48 @@ class FeatureAttributionOutput(Views):
         """Tokens by tokens: Inseq's default for the method, or aggregators, one after the other.
 
         aggregator: an id or a class of aggregators, the id of a function (what "scores" then uses), a list of these or of pairs with their
-        functions, or an AggregatorPipeline. aggregate_fn: functions of the aggregators, one for each. options: those of the aggregators
+        functions, or an AggregatorPipeline. aggregate_fn: functions of the aggregators, one for each: ids, or functions of one's own, which
+        are called as function(scores, dim=...) and take that dimension away (numpy's with axis=...). options: those of the aggregators
         (select_idx, normalize, rescale, source_spans, target_spans, paired_attr, ...)."""
+        chosen = [s.__dict__.get("_chosen_aggregator") for s in self] if aggregator is None and aggregate_fn is None else []
+        if any(one is not None for one in chosen):
+            sequences = [s.aggregate(one, **options) for s, one in zip(self, chosen)]
+            return self._with(sequences)
         stages = stages_of(aggregator, aggregate_fn)
-        made = self
+        if stages is None or all(stage.by_library for stage in stages):
+            return self._by_library(stages, {name: value for name, value in options.items() if name != "paired_attr"})
+        made, known = self, {option["name"] for row in describe("commands") if row["id"] == "show" for option in row["options"]}
+        of_library = {name: value for name, value in options.items() if name in known and name != "paired_attr"}
         waiting: list[Stage] = []
-        given, options = options, dict(options)
-        if any(stage.own for stage in stages or ()):  # whose options the library does not know
-            known = {option["name"] for row in describe("commands") if row["id"] == "show" for option in row["options"]}
-            options = {name: value for name, value in options.items() if name in known}
-        paired = options.pop("paired_attr", None)
-        for stage in stages or ():
-            if not stage.own and stage.aggregator != "pair":
+        for stage in stages:
+            if stage.by_library:
                 waiting.append(stage)
                 continue
-            made = made._by_library(waiting, options) if waiting else made
+            made = made._by_library(waiting, of_library) if waiting else made
             if stage.own:
-                sequences = [stage.aggregator._aggregate(s, aggregate_fn=stage.function, **given) for s in made]
-                made = FeatureAttributionOutput(sequences, made.step_attributions, made.info)
+                made = made._with([stage.aggregator._aggregate(s, aggregate_fn=stage.function, **options) for s in made])
+            elif stage.aggregator == "pair":
+                made = made._paired(options.get("paired_attr"), waiting, of_library)
             else:
-                made = made._paired(paired, waiting, options)
+                made = made._by_function(stage.aggregator, Own(stage.function, options), of_library)
             waiting = []
-        if waiting or made is self:
-            return made._by_library(None if stages is None else waiting, options)
-        return made
+        return made._by_library(waiting, of_library) if waiting else made
+
+    def _by_function(self, aggregator: str, own: Own, options: dict[str, Any]) -> FeatureAttributionOutput:
+        """One stage with a function of the caller's."""
+        if aggregator == "scores":
+            select = options.get("select_idx")
+            if isinstance(select, int):  # one is taken, nothing reduced
+                return self._by_library([Stage("scores", None)], options)
+            left = {name: value for name, value in options.items() if name != "select_idx"}
+            return self._with([reduced(s, own, select) for s in self])._by_library([Stage("scores", "sum")], left)
+        if aggregator not in ("spans", "subwords", "split"):
+            raise TypeError(f"aggregate_fn: {aggregator} takes no function")
+        asked = self._with([places_of(s, MultiDimensionalFeatureAttributionSequenceOutput) for s in self])
+        return self._with([joined(s, own, p) for s, p in zip(self, asked._by_library([Stage(aggregator, "min")], options))])
+
+    def _with(self, sequences: list[Any]) -> FeatureAttributionOutput:
+        return FeatureAttributionOutput(sequences, self.step_attributions, self.info)
 
     def _by_library(self, stages: list[Stage] | None, options: dict[str, Any]) -> FeatureAttributionOutput:
         made = self._of(self._handle().aggregate(_options(stages, options)))

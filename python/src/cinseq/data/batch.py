@@ -112,3 +112,13 @@ class EncoderDecoderBatch(_Sliced):
     @property
     def max_generation_length(self) -> int:
         return int(self.target_ids.shape[1])
+
+
+def slice_batch_from_position(batch: DecoderOnlyBatch, curr_idx: int,
+                              alignments: list[tuple[int, int]] | None = None) -> tuple[DecoderOnlyBatch, Any]:
+    """What stands before a target's position, and the ids there [texts]. alignments: pairs of positions of another text and of the batch's;
+    curr_idx is then the other's, and of the batch's positions that belong to it the first counts."""
+    pairs: Any = alignments or []
+    pairs = pairs[0] if pairs and isinstance(pairs[0], list) else pairs
+    place = min((own for other, own in pairs if other == curr_idx), default=-1) if pairs else curr_idx
+    return batch[:place], batch.target_ids[:, place]

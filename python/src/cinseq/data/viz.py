@@ -8,22 +8,20 @@ from typing import Any
 from .._display import display_html, in_notebook, terminal_options
 from ..utils.typing import TokenWithId
 from ._handle import Handle
+from .aggregator import AggregableMixin
 
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-class Views:
+class Views(AggregableMixin):
     """What every result can be drawn as. In a notebook drawings appear at once, in a loop too; elsewhere they are printed."""
 
     def _handle(self) -> Handle:
         raise NotImplementedError
 
     def _sequences(self) -> list[Any]:
-        raise NotImplementedError
-
-    def aggregate(self, aggregator: Any = None, aggregate_fn: Any = None, **options: Any) -> Any:
         raise NotImplementedError
 
     def to_html(self, **options: Any) -> str:

@@ -1,6 +1,12 @@
 """Inseq's module inseq.utils: what is public of it."""
 from .._display import in_notebook as isnotebook
-from ..errors import LengthMismatchError, MissingAttributionMethodError, UnknownAttributionMethodError
+from .errors import (
+    InseqDeprecationWarning,
+    LengthMismatchError,
+    MissingAlignmentsError,
+    MissingAttributionMethodError,
+    UnknownAttributionMethodError,
+)
 from .typing import TokenWithId
 
 
@@ -10,7 +16,9 @@ def get_default_device() -> str:
 
 
 __all__ = [
+    "InseqDeprecationWarning",
     "LengthMismatchError",
+    "MissingAlignmentsError",
     "MissingAttributionMethodError",
     "TokenWithId",
     "UnknownAttributionMethodError",

@@ -1,4 +1,16 @@
 """Inseq's module inseq.utils.errors."""
-from ..errors import LengthMismatchError, MissingAttributionMethodError, UnknownAttributionMethodError
+from ..errors import (
+    InseqDeprecationWarning,
+    LengthMismatchError,
+    MissingAlignmentsError,
+    MissingAttributionMethodError,
+    UnknownAttributionMethodError,
+)
 
-__all__ = ["LengthMismatchError", "MissingAttributionMethodError", "UnknownAttributionMethodError"]
+__all__ = [
+    "InseqDeprecationWarning",
+    "LengthMismatchError",
+    "MissingAlignmentsError",
+    "MissingAttributionMethodError",
+    "UnknownAttributionMethodError",
+]
