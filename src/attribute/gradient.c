@@ -109,6 +109,7 @@ ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_gradient_request 
   ci_path path = {.nodes = leaves.nodes,
                   .points = q->points,
                   .point_count = q->point_count,
+                  .weights = q->weights,
                   .rescale = q->rescale,
                   .skip = q->skip};
   float *gradients[CI_SPACES] = {0}, *baseline[CI_SPACES] = {0}, *x[CI_SPACES] = {0};

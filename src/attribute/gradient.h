@@ -30,6 +30,7 @@ typedef struct {
   int layer;              /* node; -1: the input nodes */
   const ci_point *points; /* of the straight line from the baseline; NULL: the text itself */
   size_t point_count;
+  const double *weights;  /* [point_count, targets] instead of the points': 0 where a point is not for a target; NULL */
   bool rescale; /* by the rescale rule, against the baseline */
   ci_reduction *reduce;
   const bool *skip; /* [targets] whose scores are there already; NULL: none */

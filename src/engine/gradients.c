@@ -18,10 +18,12 @@ static size_t width_of(const job *j, size_t leaf) {
 static void collect(void *context, const ci_gradient *g) {
   const job *j = context;
   size_t width = width_of(j, g->leaf), targets = j->subject->target_count;
-  float weight = j->path->points ? (float)j->path->points[g->point].weight : 1;
+  double weight = j->path->weights  ? j->path->weights[g->point * targets + g->target]
+                  : j->path->points ? j->path->points[g->point].weight
+                                    : 1;
   float *to = j->gradients[j->spaces[g->leaf]] + (g->first * targets + g->target) * width;
   for (size_t r = 0; r < g->rows; r++)
-    j->subject->compute->kernels->axpy(weight, g->values + r * width, to + r * targets * width, width);
+    j->subject->compute->kernels->axpy((float)weight, g->values + r * width, to + r * targets * width, width);
 }
 
 static size_t move(void *context, size_t point, ci_intervention *moves) {
@@ -50,6 +52,12 @@ static size_t reference(void *context, size_t point, ci_intervention *moves) {
   return count;
 }
 
+static bool wants(void *context, size_t point, size_t target) {
+  const job *j = context;
+  if (j->path->skip && j->path->skip[target]) return false;
+  return !j->path->weights || j->path->weights[point * j->subject->target_count + target] != 0;
+}
+
 /* gradients := 0 for the targets that are wanted */
 static void clear(const job *j, size_t leaf) {
   size_t width = width_of(j, leaf), targets = j->subject->target_count,
@@ -65,7 +73,7 @@ ci_status ci_subject_gradients(ci_subject *s, const ci_path *path, const ci_obje
   job j = {.subject = s, .path = path, .gradients = gradients, .nodes = {-1, -1, -1}};
   ci_walk walk = {
       .nodes = j.nodes, .points = path->points ? path->point_count : 0, .move = move, .take = collect, .context = &j};
-  walk.skip = path->skip;
+  walk.wants = wants;
   if (path->rescale) walk.reference = reference;
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {
     if (!path->wanted[space]) continue;

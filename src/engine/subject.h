@@ -55,6 +55,7 @@ typedef struct {
   size_t point_count;
   const float *reference[CI_SPACES]; /* [rows, width] of the input nodes where wanted: the rule is rescale, against these */
   bool rescale;
+  const double *weights;             /* [point_count, target_count] instead of the points': 0 where a point is not for a target; NULL */
   const bool *skip;                  /* [target_count] targets that are not wanted and stay as they are; NULL: none */
 } ci_path;
 

@@ -22,8 +22,15 @@ typedef struct {
   size_t done, total;      /* (point, target) pairs */
 } job;
 
-static bool is_wanted(const job *j, size_t target) {
-  return !j->walk->skip || !j->walk->skip[target];
+static bool is_wanted(const job *j, size_t point, size_t target) {
+  return !j->walk->wants || j->walk->wants(j->walk->context, point, target);
+}
+
+static size_t count_pairs(const job *j) {
+  size_t points = j->walk->points ? j->walk->points : 1, count = 0;
+  for (size_t p = 0; p < points; p++)
+    for (size_t t = 0; t < j->subject->target_count; t++) count += is_wanted(j, p, t);
+  return count;
 }
 
 /* ---- branches ---- */
@@ -221,7 +228,7 @@ static ci_status at_text(job *j, ci_error *err) {
   j->text = s->branch;
   j->text_source = s->run->spaces[CI_DECODER].branches[s->branch].source_branch;
   for (size_t t = 0; t < s->target_count && !status; t++) {
-    if (!is_wanted(j, t)) continue;
+    if (!is_wanted(j, 0, t)) continue;
     status = add_group(j, s->branch, 0, t, 0, err);
     if (!status) j->groups[j->group_count - 1].output_row = s->output_rows[t];
   }
@@ -240,7 +247,7 @@ static ci_status add_point(job *j, size_t point, ci_error *err) {
   size_t begin, first_group = j->group_count;
   ci_status status = add_moved(j, moves, j->walk->move(j->walk->context, point, moves), &branch, &begin, err);
   for (size_t t = 0; t < s->target_count && !status; t++) {
-    if (!is_wanted(j, t) || s->first_target + t - 1 < begin) continue;
+    if (!is_wanted(j, point, t) || s->first_target + t - 1 < begin) continue;
     status = add_group(j, branch, point, t, begin, err);
     ci_adjoint_group *group = &j->groups[j->group_count - 1];
     if (!status) status = ci_run_want_logits(j->run, branch, group->predictor, &group->output_row, err);
@@ -336,7 +343,7 @@ ci_status ci_subject_walk(ci_subject *s, const ci_walk *walk, const ci_objective
            .text = -1,
            .text_source = -1,
            .leaf_count = walk->node_count};
-  j.total = s->target_count * (walk->points ? walk->points : 1);
+  j.total = count_pairs(&j);
   ci_keep keep = ci_subject_plan(s, MOST_FORWARD_ROWS / (s->row_count + s->source_count) + 1, CI_KEEP_ALL);
   ci_status status = walk->points ? along_points(&j, keep, run_groups, err) : at_text(&j, err);
   ci_free(j.groups);

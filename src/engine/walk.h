@@ -28,13 +28,14 @@ typedef struct {
   size_t (*reference)(void *context, size_t point, ci_intervention *moves);
   /* Called from one thread, by ascending block; a target of a point comes once for each node. */
   void (*take)(void *context, const ci_gradient *gradient);
-  void *context;    /* of these functions */
-  const bool *skip; /* [target_count] targets that are not wanted; NULL: none */
+  /* Whether a point is for a target; NULL: each is for all. */
+  bool (*wants)(void *context, size_t point, size_t target);
+  void *context; /* of these functions */
 } ci_walk;
 
 /* Gradients of the objective. Those that are not finite are an error by step and node. */
 ci_status ci_subject_walk(ci_subject *subject, const ci_walk *walk, const ci_objective *objective, ci_error *err);
-/* out[points, target_count]: the objective at each point; NaN for targets that are skipped, or that the moves cannot
+/* out[points, target_count]: the objective at each point; NaN for targets that it is not for, or that the moves cannot
  * change. */
 ci_status ci_subject_values(ci_subject *subject, const ci_walk *walk, const ci_objective *objective, double *out,
                             ci_error *err);
