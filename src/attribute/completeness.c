@@ -9,33 +9,54 @@ void ci_values_at_text(ci_attribution *a, double *out) {
 }
 
 typedef struct {
-  const ci_subject *subject;
+  const ci_attribution *a;
   const ci_leaves *leaves;
-  float *baseline[CI_SPACES];
-} baseline_point;
+  const double *at;
+  float *baseline[CI_SPACES], *origin[CI_SPACES];
+} line;
 
 static size_t move(void *context, size_t point, ci_intervention *moves) {
-  const baseline_point *b = context;
+  const line *l = context;
   size_t count = 0;
-  (void)point;
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++)
-    if (b->leaves->nodes[space] >= 0)
-      moves[count++] = (ci_intervention){.kind = CI_SET,
-                                         .node = b->leaves->nodes[space],
-                                         .count = ci_subject_rows(b->subject, space),
-                                         .values = b->baseline[space]};
+    if (l->leaves->nodes[space] >= 0)
+      moves[count++] = (ci_intervention){.kind = l->at ? CI_INTERPOLATE : CI_SET,
+                                         .node = l->leaves->nodes[space],
+                                         .count = ci_subject_rows(&l->a->subject, space),
+                                         .values = l->baseline[space],
+                                         .origin = l->origin[space],
+                                         .alpha = l->at ? (float)l->at[point] : 0};
   return count;
 }
 
-ci_status ci_values_at_baseline(ci_attribution *a, const ci_leaves *leaves, double *out, ci_error *err) {
-  baseline_point b = {&a->subject, leaves, {NULL}};
-  ci_walk walk = {.points = 1, .move = move, .context = &b};
+/* at NULL: the baseline, as the one point */
+static ci_status values_on_line(ci_attribution *a, const ci_leaves *leaves, const double *at, size_t count, double *out,
+                                ci_error *err) {
+  line l = {.a = a, .leaves = leaves, .at = at};
+  ci_walk walk = {.points = count, .move = move, .context = &l};
   ci_status status = CI_OK;
-  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++)
-    if (leaves->nodes[space] >= 0) status = ci_leaf_values(a, leaves->nodes[space], true, &b.baseline[space], err);
+  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++) {
+    int node = leaves->nodes[space];
+    if (node < 0) continue;
+    status = ci_leaf_values(a, node, true, &l.baseline[space], err);
+    bool is_input = node == a->subject.graph->input_node[space]; /* below which there is nothing to save */
+    if (!status && at && !is_input) status = ci_leaf_values(a, node, false, &l.origin[space], err);
+  }
   if (!status) status = ci_subject_values(&a->subject, &walk, &a->objective, out, err);
-  for (int space = 0; space < CI_SPACES; space++) ci_free(b.baseline[space]);
+  for (int space = 0; space < CI_SPACES; space++) {
+    ci_free(l.baseline[space]);
+    ci_free(l.origin[space]);
+  }
   return status;
+}
+
+ci_status ci_values_on_line(ci_attribution *a, const ci_leaves *leaves, const double *at, size_t count, double *out,
+                            ci_error *err) {
+  return values_on_line(a, leaves, at, count, out, err);
+}
+
+ci_status ci_values_at_baseline(ci_attribution *a, const ci_leaves *leaves, double *out, ci_error *err) {
+  return values_on_line(a, leaves, NULL, 1, out, err);
 }
 
 void ci_attribution_sums(const ci_attribution *a, double *out) {

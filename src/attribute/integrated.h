@@ -23,7 +23,9 @@ typedef struct {
    0,                                                                                                                  \
    0,                                                                                                                  \
    NULL,                                                                                                               \
-   "Points on the path: 1 to 1000000, or \"auto\": twice as many until the tolerance is kept."},                       \
+   "Points on the path: 1 to 1000000, or \"auto\": Gauss' points, for each step as many as its tolerance takes, "      \
+   "where it "                                                                                                         \
+   "changes along the path."},                                                                                         \
       {"method", NULL,           CI_WORD,      offsetof(arguments, member.method), "\"gausslegendre\"", 0,             \
        0,        CI_QUADRATURES, "Quadrature."},                                                                       \
       {"multiply_by_inputs",                                                                                           \
