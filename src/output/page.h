@@ -52,6 +52,8 @@ typedef struct {
 ci_status ci_html_live(ci_page *page, const ci_sequence *sequence, const ci_live *live, ci_error *err);
 /* What is there without scripts, and for whoever wants numbers: the tables, where they are not too large. */
 ci_status ci_html_plain(ci_page *page, const ci_sequence *sequence, ci_error *err);
+/* What that has in place of tables that are too large: for each generated token the strongest attributed ones. */
+ci_status ci_html_strongest(ci_page *page, const ci_sequence *sequence, ci_error *err);
 /* Whether a token begins a word as far as it is known, and is not the first. */
 bool ci_html_spaced(const ci_token *tokens, size_t at);
 

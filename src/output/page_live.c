@@ -120,22 +120,13 @@ static size_t cells_of(const ci_sequence *s) {
   return ci_array_size(&s->source_attributions) + ci_array_size(&s->target_attributions);
 }
 
-static ci_status add_note(ci_page *p, const ci_sequence *s) {
-  ci_text_add_format(
-      p->out,
-      "<p class=\"ci-plain\">%zu scores: shown by a script, which does not run here. A notebook runs it once "
-      "it is trusted; the view &quot;table&quot; needs none.</p>\n",
-      cells_of(s));
-  return CI_OK;
-}
-
 ci_status ci_html_plain(ci_page *p, const ci_sequence *s, ci_error *err) {
   enum { MOST_CELLS = 4096 };
   ci_heat_tables tables;
-  if (cells_of(s) > MOST_CELLS) return add_note(p, s);
+  if (cells_of(s) > MOST_CELLS) return ci_html_strongest(p, s, err);
   ci_status status = ci_view_tables(s, p->options, &tables, err);
   if (status == CI_EINVAL)
-    status = add_note(p, s); /* more tables than text has room for */
+    status = ci_html_strongest(p, s, err); /* more tables than text has room for */
   else if (!status) {
     ci_heat_limits limits = ci_heat_table_limits(s, p->options->min_val, p->options->max_val);
     ci_text_add(p->out,

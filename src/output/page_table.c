@@ -160,7 +160,7 @@ void ci_html_bar(ci_page *p, const ci_sequence *s, const ci_heat_limits *limits)
   ci_text_add_format(
       p->out,
       "<div class=\"ci-bar\"><span>%s</span> <i style=\"background:linear-gradient(to right,#%02x%02x%02x,"
-      "#%02x%02x%02x00 %.2f%%,#%02x%02x%02x00 %.2f%%,#%02x%02x%02x)\"></i> <span>%s</span></div>\n",
+      "#%02x%02x%02x00 %.2f%%,#%02x%02x%02x00 %.2f%%,#%02x%02x%02x) border-box\"></i> <span>%s</span></div>\n",
       low, blue.red, blue.green, blue.blue, blue.red, blue.green, blue.blue, zero, red.red, red.green, red.blue, zero,
       red.red, red.green, red.blue, high);
 }

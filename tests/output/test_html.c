@@ -239,7 +239,7 @@ static void the_page_is_well_formed_and_whole(void **state) {
   assert_has(page, "prob&lt;ability</th><td title=\"0.44\">0.440</td><td title=\"0.396\">0.396</td><td></td>");
   assert_has(page, "<div class=\"ci-bar\"><span>-1.000</span> <i style=\"background:linear-gradient(to "
                    "right,#2166ac,#2166ac00 50.00%,"
-                   "#b2182b00 50.00%,#b2182b)\"></i> <span>1.000</span></div>");
+                   "#b2182b00 50.00%,#b2182b) border-box\"></i> <span>1.000</span></div>");
   free(page);
   json_decref(f.result.info);
 }

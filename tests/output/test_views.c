@@ -415,9 +415,16 @@ static void large_tables_become_a_grid(void **state) {
   ci_free(tokens);
   ci_array_free(&s->source_attributions);
   assert_int_equal(ci_array_create(&s->source_attributions, 2, (size_t[]){many, 2}, &err), CI_OK);
+  for (size_t i = 0; i < 2 * many; i++) s->source_attributions.data[i] = 0;
+  s->source_attributions.data[2 * 7 + 1] = -4;
+  s->source_attributions.data[2 * 2000 + 1] = 3;
   char *page = page_of(result, "{}");
   assert_non_null(strstr(page, "data-view=\"grid\""));
-  assert_non_null(strstr(page, "<p class=\"ci-plain\">5002 scores"));
+  assert_non_null(strstr(page, "<summary>The strongest of 5002 scores</summary>")); /* without scripts */
+  const char *line = strstr(page, "<th class=\"ci-i\">1</th>");
+  assert_non_null(line);
+  assert_non_null(strstr(line, ">7 <bdi>t</bdi> -4.000</td><td"));
+  assert_true(strstr(line, ">7 <bdi>") < strstr(line, ">2000 <bdi>t</bdi> 3.000</td><td></td>"));
   free(page);
   page = page_of(result, "{\"view\": \"table\"}");
   assert_null(strstr(page, "data-view"));

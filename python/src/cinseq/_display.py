@@ -32,9 +32,9 @@ def display_html(page: str) -> None:
 
 
 def progress_bar(description: str) -> Any:
-    """tqdm's, where it is installed; None elsewhere."""
+    """tqdm's, where it is installed; None elsewhere. What is done at once has none: in a notebook it would leave a line behind."""
     try:
         from tqdm.auto import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
         return None
-    return tqdm(desc=description, leave=False, unit="token")
+    return tqdm(desc=description, leave=False, unit="token", delay=0.5)

@@ -22,8 +22,7 @@ function newElements(view) {
     data.size = data.shape.reduce((a, b) => a * b, 1);
     data.scores = decode(root.dataset.scores, data.size);
     const plain = root.parentElement.querySelector(".ci-plain");
-    if (plain && plain.tagName == "DETAILS") plain.open = false;
-    else if (plain) plain.remove();
+    if (plain) plain.open = false;
     return [root, data];
   });
 }
