@@ -184,14 +184,23 @@ class Tokenizer:
     def apply_chat_template(self, conversation: Any, tools: Any = None, documents: Any = None, chat_template: str | None = None,
                             add_generation_prompt: bool = False, tokenize: bool = True, padding: bool | str = False,
                             truncation: bool = False, max_length: int | None = None, return_tensors: str | None = None,
-                            return_dict: bool = False, **variables: Any) -> Any:
-        """A conversation, or a list of them, as the prompt of the model's chat template: ids, or text with tokenize=False."""
-        if variables.pop("continue_final_message", False):
-            raise TypeError("continue_final_message is not supported by cinseq")
+                            return_dict: bool = False, continue_final_message: bool = False, **variables: Any) -> Any:
+        """A conversation, or a list of them, as the prompt of the model's chat template: ids, or text with tokenize=False.
+
+        tools: JSON schemas, or functions with type hints and docstrings in Google's style. continue_final_message: the prompt ends where
+        the last message does, so that the model goes on with it."""
+        from . import _tools  # here, since few ask for it
+
+        if continue_final_message and add_generation_prompt:
+            raise ValueError("continue_final_message goes on with the last message, add_generation_prompt begins another: only one of them")
         several = bool(conversation) and isinstance(conversation[0], (list, tuple))
-        known = variables | {"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt}
+        known = variables | {"tools": _tools.schemas_of(tools), "documents": documents, "add_generation_prompt": add_generation_prompt}
         options = text({"chat_template": chat_template, "variables": known})
-        prompts = [take(make(library.chat, self._address, text(list(one)), options)) for one in (conversation if several else [conversation])]
+        prompts = []
+        for one in (list(chat) for chat in (conversation if several else [conversation])):
+            messages, last = _tools.left_open(one) if continue_final_message else (one, "")
+            prompt = take(make(library.chat, self._address, text(messages), options))
+            prompts.append(_tools.cut_at_mark(prompt, last) if continue_final_message else prompt)
         if not tokenize:
             return prompts if several else prompts[0]
         made = self(prompts if several else prompts[0], add_special_tokens=False, padding=padding, truncation=truncation,
