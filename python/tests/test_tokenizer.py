@@ -4,6 +4,7 @@ import os
 import pathlib
 import tempfile
 import unittest
+from typing import Optional, Union
 
 import numpy as np
 
@@ -94,6 +95,70 @@ class Calls(unittest.TestCase):
 
 
 class Languages(unittest.TestCase):
+    def test_functions_are_tools(self):
+        """Their schemas as transformers 4.57's get_json_schema gives them."""
+        def weather(city: str, days: int = 1, unit: Optional[str] = None, days_of: Union[list[int], None, str] = None) -> dict[str, float]:
+            """
+            Says what the weather will be.
+
+            Args:
+                city: Where: a name
+                    of a place
+                days: How many
+                unit: Of the temperature (choices: ["C", "F"])
+                days_of: Which
+
+            Returns:
+                Temperatures by day
+            """
+
+        schema = {"type": "function", "function": {
+            "name": "weather", "description": "Says what the weather will be.",
+            "parameters": {"type": "object", "properties": {
+                "city": {"type": "string", "description": "Where: a name of a place"},
+                "days": {"type": "integer", "description": "How many"},
+                "unit": {"type": "string", "nullable": True, "enum": ["C", "F"], "description": "Of the temperature"},
+                "days_of": {"type": ["array", "string"], "nullable": True, "description": "Which"}}, "required": ["city"]},
+            "return": {"type": "object", "additionalProperties": {"type": "number"}, "description": "Temperatures by day"}}}
+        t = self.tokenizer
+        shown = "{{ tools|tojson }}"
+        for tools in ([weather], [schema]):
+            made = t.apply_chat_template([{"role": "user", "content": "Hi"}], tools, chat_template=shown, tokenize=False)
+            self.assertEqual(json.loads(made), [schema])
+
+        def bare(city):
+            """Says nothing.
+
+            Args:
+                city: Where
+            """
+
+        def silent(city: str): ...
+
+        for wrong, problem, said in ((bare, TypeError, "bare: its argument city has no type hint"), (silent, ValueError, "silent has no docstring"),
+                                     (3, ValueError, "expected JSON schemas or functions")):
+            with self.assertRaisesRegex(problem, said):
+                t.apply_chat_template([{"role": "user", "content": "Hi"}], [wrong], chat_template=shown)
+
+    def test_the_last_message_goes_on(self):
+        messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "So it "}]
+        blocks = [{"role": "assistant", "content": [{"type": "text", "text": "So"}, {"type": "image"}]}]
+        of_blocks = "{% for m in messages %}<{{ m.role }}>{% for b in m.content %}{{ b.text }}{% endfor %}</s>{% endfor %}"
+        t = self.tokenizer
+
+        def made(chat, template, **more):
+            return t.apply_chat_template(chat, chat_template=template, tokenize=False, continue_final_message=True, **more)
+
+        template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
+        self.assertEqual(made(messages, template), "<user>Hi</s><assistant>So it ")
+        self.assertEqual(made(messages, template.replace("content", "content|trim")), "<user>Hi</s><assistant>So it")
+        self.assertEqual(made(blocks, of_blocks), "<assistant>So")
+        self.assertEqual(messages[1]["content"], "So it ")
+        with self.assertRaisesRegex(ValueError, "only one of them"):
+            made(messages, template, add_generation_prompt=True)
+        with self.assertRaisesRegex(ValueError, "leaves out some of the last message"):
+            made(messages, "{{ messages[0].content }}")
+
     def test_they_can_be_set(self):
         with tempfile.TemporaryDirectory() as folder:
             os.symlink(FAIRSEQ, os.path.join(folder, "sentencepiece.bpe.model"))

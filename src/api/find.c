@@ -35,18 +35,15 @@ static ci_status ask_hub(ci_hub_request hub, const cinseq_hooks *hooks, char **p
   return status;
 }
 
-ci_status ci_find_model(const char *name, ci_hub_request hub, const cinseq_hooks *hooks, char **path, bool *hub_name,
-                        ci_error *err) {
+ci_status ci_find_model(const char *name, ci_hub_request hub, const cinseq_hooks *hooks, char **path, ci_error *err) {
   /* a file "models/x.gguf" that is not there is a mistyped path rather than a repository of that name */
   bool file = ci_gguf_named(name) && (!strchr(name, ':') || ci_file_exists(name)),
        there = file || ci_folder_exists(name);
-  *hub_name = false;
   *path = there ? ci_duplicate(name) : ci_installed_model(name);
   if (*path) return CI_OK;
   if (there) return ci_fail_memory(err);
   if (!ci_hub_named(name)) return unknown_model(name, "", err);
   hub.name = name;
-  *hub_name = true;
   return ask_hub(hub, hooks, path, err);
 }
 

@@ -4,9 +4,8 @@
 #include "hub/hub.h"
 
 /* As transformers: a folder (or .gguf file) that exists; else an installed model; else one of the hub, from its cache
- * or downloaded. `hub` says how, its name is `name` then. *path: ci_free. *hub_name: whether the name is the hub's. A
- * name that is nowhere is CI_EINVAL with the nearest installed name. */
-ci_status ci_find_model(const char *name, ci_hub_request hub, const cinseq_hooks *hooks, char **path, bool *hub_name,
-                        ci_error *err);
+ * or downloaded. `hub` says how, its name is `name` then. *path: ci_free. A name that is nowhere is CI_EINVAL with the
+ * nearest installed name. */
+ci_status ci_find_model(const char *name, ci_hub_request hub, const cinseq_hooks *hooks, char **path, ci_error *err);
 
 #endif

@@ -27,12 +27,11 @@ typedef struct {
 } opening;
 
 static ci_status read_opening(const char *options_json, const cinseq_hooks *hooks, opening *o, ci_error *err) {
-  bool hub_name;
   ci_status status = ci_open_request_read(options_json, &o->request, &o->owner, err);
   if (status || !o->request.tokenizer) return status;
   ci_hub_request hub = o->request.hub;
   hub.revision = NULL; /* the model's */
-  return ci_find_model(o->request.tokenizer, hub, hooks, &o->tokenizer, &hub_name, err);
+  return ci_find_model(o->request.tokenizer, hub, hooks, &o->tokenizer, err);
 }
 
 static void close_opening(opening *o) {
@@ -62,13 +61,11 @@ int cinseq_model_open(const char *path, const char *options_json, const cinseq_h
                       cinseq_error *err) {
   opening o = {0};
   char *folder = NULL;
-  bool hub_name = false;
   locale_t before = ci_locale_enter();
   *out = NULL;
   ci_status status = read_opening(options_json, hooks, &o, err);
-  if (!status) status = ci_find_model(path, o.request.hub, hooks, &folder, &hub_name, err);
-  if (!status)
-    status = open_handle((ci_model_source){.checkpoint.folder = folder}, &o, hub_name ? path : NULL, hooks, out, err);
+  if (!status) status = ci_find_model(path, o.request.hub, hooks, &folder, err);
+  if (!status) status = open_handle((ci_model_source){.checkpoint.folder = folder}, &o, path, hooks, out, err);
   ci_free(folder);
   close_opening(&o);
   ci_locale_leave(before);
@@ -115,11 +112,10 @@ int cinseq_model_locate(const char *path, const char *options_json, const cinseq
                         cinseq_error *err) {
   ci_open_request request;
   json_t *owner = NULL;
-  bool hub_name;
   locale_t before = ci_locale_enter();
   *located = NULL;
   ci_status status = ci_open_request_read(options_json, &request, &owner, err);
-  if (!status) status = ci_find_model(path, request.hub, hooks, located, &hub_name, err);
+  if (!status) status = ci_find_model(path, request.hub, hooks, located, err);
   json_decref(owner);
   ci_locale_leave(before);
   return (int)status;

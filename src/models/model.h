@@ -35,7 +35,7 @@ typedef struct {
 
 typedef struct {
   char *path;
-  char *name; /* what results call it where that is not the path: a name of the hub; or NULL */
+  char *name; /* what results call it, as it was asked for; NULL: the path */
   char *tokenizer_name; /* of another model's tokenizer, as it was asked for; NULL: its own */
   const ci_architecture *architecture;
   json_t *config;            /* config.json, with model_kwargs on top */

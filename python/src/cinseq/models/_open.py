@@ -101,9 +101,7 @@ def open_files(name: str, request: dict[str, Any]) -> ModelHandle:
     path = _located(name, request)
     hub = {key: value for key, value in request.get("model_kwargs", {}).items() if key in ("cache_dir", "token", "local_files_only")}
     tokenizer = _located(request["tokenizer"], {"model_kwargs": hub}) if "tokenizer" in request else path
-    installed = name == os.path.basename(path) and not os.path.exists(name)
-    own = path if installed else name  # what results call it
-    key = (path, own, text(request), _identities(path), _identities(tokenizer))
+    key = (path, name, text(request), _identities(path), _identities(tokenizer))
     return _shared(key, lambda: ModelHandle(run(library.model_open, name.encode(), text(request), warning=warn)))
 
 
