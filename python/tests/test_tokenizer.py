@@ -1,4 +1,6 @@
 """model.tokenizer answers as transformers' tokenizers do."""
+from __future__ import annotations
+
 import json
 import os
 import pathlib
@@ -93,8 +95,6 @@ class Calls(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "chat template"):
             t.apply_chat_template(messages)
 
-
-class Languages(unittest.TestCase):
     def test_functions_are_tools(self):
         """Their schemas as transformers 4.57's get_json_schema gives them."""
         def weather(city: str, days: int = 1, unit: Optional[str] = None, days_of: Union[list[int], None, str] = None) -> dict[str, float]:
@@ -159,6 +159,8 @@ class Languages(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "leaves out some of the last message"):
             made(messages, "{{ messages[0].content }}")
 
+
+class Languages(unittest.TestCase):
     def test_they_can_be_set(self):
         with tempfile.TemporaryDirectory() as folder:
             os.symlink(FAIRSEQ, os.path.join(folder, "sentencepiece.bpe.model"))
