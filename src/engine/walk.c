@@ -8,7 +8,7 @@
 /* Beyond this many adjoint rows a product gains nothing from more, and the gradients fall out of the caches. But the
  * targets of a long text share attention probabilities, and what is rebuilt of a section: some are taken together
  * whatever their rows. */
-enum { MOST_ADJOINT_ROWS = 1536, SHARING_TARGETS = 8, MOST_FORWARD_ROWS = 512 };
+enum { MOST_ADJOINT_ROWS = 2304, SHARING_TARGETS = 8, MOST_FORWARD_ROWS = 512 };
 
 typedef struct {
   ci_subject *subject;
