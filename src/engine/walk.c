@@ -7,8 +7,8 @@
 
 /* Beyond this many adjoint rows a product gains nothing from more, and the gradients fall out of the caches. But the
  * targets of a long text share attention probabilities, and what is rebuilt of a section: some are taken together
- * whatever their rows. */
-enum { MOST_ADJOINT_ROWS = 2304, SHARING_TARGETS = 8, MOST_FORWARD_ROWS = 512 };
+ * whatever their rows. Values alone keep little of a row. */
+enum { MOST_ADJOINT_ROWS = 2304, SHARING_TARGETS = 8, MOST_FORWARD_ROWS = 512, MOST_VALUE_ROWS = 2048 };
 
 typedef struct {
   ci_subject *subject;
@@ -272,13 +272,13 @@ static size_t cost_of(const job *j, size_t point, size_t *bytes, bool *shares_ro
 
 /* How many points from `first` on are computed together, and whether one of them shares rows of the text. */
 static size_t points_at_once(const job *j, size_t first, bool *shares_rows) {
-  size_t rows = 0, bytes = 0, n = 0;
+  size_t rows = 0, bytes = 0, n = 0, most = j->run->keep == CI_KEEP_KEYS ? MOST_VALUE_ROWS : MOST_FORWARD_ROWS;
   *shares_rows = false;
   for (; first + n < j->walk->points; n++) {
     bool shares = *shares_rows;
     if (j->walk->about && j->walk->about(j->walk->context, first + n) != j->walk->about(j->walk->context, first)) break;
     rows += cost_of(j, first + n, &bytes, &shares);
-    if (n && (rows > MOST_FORWARD_ROWS || bytes > j->subject->budget / 4)) break;
+    if (n && (rows > most || bytes > j->subject->budget / 4)) break;
     *shares_rows = shares;
   }
   return n;
