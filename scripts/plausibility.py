@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """How often an attribution points at the word that, by grammar, decides a choice: writes docs/plausibility.md.
 
-usage: plausibility.py --data FOLDER --model MODEL [--bin build/cinseq] [--library build/libcinseq.so] [--rows 200] [--threads 1] [--methods a,b] [--output docs/plausibility.md]
+usage: plausibility.py --data FOLDER --model MODEL [--bin build/cinseq] [--library build/libcinseq.so] [--rows 200] [--threads 1] [--methods a,b] [--output docs/plausibility.md] [--add]
 
 FOLDER has CSV files of minimal pairs in the manner of Yin and Neubig 2022 (BLiMP, IOI): one_prefix_prefix, one_prefix_word_good,
 one_prefix_word_bad, target (the evidence: a word of the prefix). For each row the model is asked why the good word and not the bad one
 (contrast_logits_diff at the first token that differs). The reciprocal rank of a row is 1 / rank of the evidence's best token among the
 prefix's tokens by the magnitude of their scores; the baseline is its expectation when ranks are drawn at random. Rows whose evidence is not in the prefix, or whose
-words do not differ at a token that both have, are left out. The model's tokens must be those of a byte-level BPE or SentencePiece.
+words do not differ at a token that both have, are left out. --add keeps what the page has of other methods; --rows may then be fewer than theirs, and the
+page says so. The model's tokens must be those of a byte-level BPE or SentencePiece.
 Only Python's standard library.
 """
 import argparse
@@ -22,11 +23,17 @@ import subprocess
 import tempfile
 import time
 
-# What differs from the defaults.
-OPTIONS = {"integrated_gradients": {"n_steps": 10}, "gradient_shap": {"n_samples": 5}}
-METHODS = "attention,attention_rollout,value_zeroing,saliency,input_x_gradient,occlusion,deeplift,gradient_shap,integrated_gradients"
-WITHOUT_FUNCTION = ("attention", "attention_rollout", "value_zeroing")
-
+# What differs from the defaults: fewer points, samples and probes, since there are thousands of texts; layers have none.
+LAYER = "decoder.15.output"
+OPTIONS = {"integrated_gradients": {"n_steps": 10}, "gradient_shap": {"n_samples": 5}, "sequential_integrated_gradients": {"n_steps": 4},
+           "discretized_integrated_gradients": {"n_steps": 10}, "lime": {"n_samples": 50},
+           "smoothgrad": {"n_samples": 10}, "squaregrad": {"n_samples": 10}, "vargrad": {"n_samples": 10},
+           "layer_gradient_x_activation": {"target_layer": LAYER}, "layer_deeplift": {"target_layer": LAYER},
+           "layer_integrated_gradients": {"target_layer": LAYER, "n_steps": 10}, "reagent": {"num_probes": 2, "max_probe_steps": 20}}
+METHODS = ("attention,attention_rollout,value_zeroing,saliency,input_x_gradient,occlusion,deeplift,gradient_shap,integrated_gradients,"
+           "layer_gradient_x_activation,layer_deeplift,layer_integrated_gradients,smoothgrad,squaregrad,vargrad,lime,"
+           "sequential_integrated_gradients,discretized_integrated_gradients,reagent")
+WITHOUT_FUNCTION = ("attention", "attention_rollout", "value_zeroing", "reagent")
 
 def run(program, *arguments):
     done = subprocess.run([program, *arguments], capture_output=True, text=True)
@@ -129,24 +136,42 @@ def mean(values):
     return sum(values) / len(values)
 
 
-def write(path, model, sets, methods, results, counts):
+def read_page(path):
+    """{method: its line} of a page that write() wrote; "rows" and "random" are lines too."""
+    with open(path) as file:
+        rows = [row.rstrip("\n") for row in file if row.startswith("| ")][1:]
+    return {row.split(" ")[1]: row for row in rows}
+
+
+def line(name, values):
+    return f"| {name} | " + " | ".join(f"{v:.3f}" for v in values) + f" | {mean(values):.3f} |"
+
+
+def write(path, model, sets, results, counts, limit, kept):
+    """results[set, method], counts[set] of the first `limit` rows; kept: lines of other methods, and those of "rows" and "random"."""
     head = f"""# Do attributions point at the evidence?
 
 Mean reciprocal rank of the word that decides the choice between a right and a wrong continuation, by method; `scripts/plausibility.py` wrote this
 page and says how it measures. Model: {os.path.basename(model)}; the question is `contrast_logits_diff` at the first token that differs
-({", ".join(WITHOUT_FUNCTION)} know no question). Data: minimal pairs of BLiMP with their evidence (Yin and Neubig 2022, arXiv:2202.10419), and of
-indirect objects (`ioi`); the first rows of each file, without those whose evidence is not in the prefix. Scores by their magnitude, after Inseq's default aggregation.
+({", ".join(WITHOUT_FUNCTION[:-1])} know no question, {WITHOUT_FUNCTION[-1]} asks for the probability of the right one). Data: minimal pairs of BLiMP with their evidence
+(Yin and Neubig 2022, arXiv:2202.10419), and of indirect objects (`ioi`); the first rows of each file, without those whose evidence is not in the prefix; a
+method that had fewer of them says how many. Scores by their magnitude, after Inseq's default aggregation.
 
 """
-    lines = ["| method | " + " | ".join(sets) + " | mean |", "|---" * (len(sets) + 2) + "|",
-             "| rows | " + " | ".join(str(counts[s]) for s in sets) + " | |"]
-    for method in ("random", *methods):
-        values = [results[s, method] for s in sets]
-        options = OPTIONS.get(method)
-        name = f"{method} ({', '.join(f'{k} {v}' for k, v in options.items())})" if options else method
-        lines.append(f"| {name} | " + " | ".join(f"{v:.3f}" for v in values) + f" | {mean(values):.3f} |")
+    lines = {"rows": "| rows | " + " | ".join(str(counts[s]) for s in sets) + " | |", **kept}
+    lines.setdefault("random", line("random", [results[s, "random"] for s in sets]))
+    whole = [int(c) for c in re.findall(r"\d+", lines["rows"])]
+    for method in METHODS.split(","):
+        if (sets[-1], method) not in results:
+            continue
+        notes = [f"{k} {v}" for k, v in OPTIONS.get(method, {}).items()]
+        if sum(counts.values()) < sum(whole):
+            notes.append(f"first {limit} rows")
+        lines[method] = line(f"{method} ({', '.join(notes)})" if notes else method, [results[s, method] for s in sets])
+    order = ["rows", "random", *METHODS.split(",")]
     with open(path, "w") as file:
-        file.write(head + "\n".join(lines) + "\n")
+        file.write(head + "| method | " + " | ".join(sets) + " | mean |\n" + "|---" * (len(sets) + 2) + "|\n"
+                   + "".join(lines[name] + "\n" for name in order if name in lines))
 
 
 def main():
@@ -159,6 +184,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--methods", default=METHODS)
     parser.add_argument("--output", default="docs/plausibility.md")
+    parser.add_argument("--add", action="store_true")
     arguments = parser.parse_args()
     methods = arguments.methods.split(",")
     sets = sorted(name.removesuffix(".csv") for name in os.listdir(arguments.data) if name.endswith(".csv"))
@@ -166,13 +192,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = Tokenizer(os.path.abspath(arguments.library), arguments.model)
         rows = {s: read_rows(os.path.join(arguments.data, s + ".csv"), arguments.rows, tokenizer) for s in sets}
-        for number, method in enumerate(methods):
+        kept = {name: row for name, row in read_page(arguments.output).items() if name not in methods} if arguments.add else {}
+        for method in methods:
             for s in sets:
                 began = time.monotonic()
                 reciprocal, chance = measure(arguments.bin, arguments.model, method, rows[s], folder, arguments.threads)
                 results[s, method], results[s, "random"], counts[s] = mean(reciprocal), mean(chance), len(rows[s])
                 print(f"{method} {s}: {results[s, method]:.3f} (random {results[s, 'random']:.3f}), {len(rows[s])} rows, {time.monotonic() - began:.0f} s", flush=True)
-            write(arguments.output, arguments.model, sets, methods[:number + 1], results, counts)
+            write(arguments.output, arguments.model, sets, results, counts, arguments.rows, kept)
 
 
 if __name__ == "__main__":
