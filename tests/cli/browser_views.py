@@ -78,6 +78,18 @@ def test_sliders_and_keys_move_the_map(folder):
     assert found["rows"] == "3", found["rows"]
 
 
+def test_a_small_map_is_whole(folder):
+    found = ask(folder, browser.draw(folder, "attribute", *browser.TRANSLATION[:4], "-a", "attention", "--view", "layers"), """
+        const grid = document.querySelector(".ci-grid"), canvas = grid.querySelector("canvas");
+        found.sizes = [[grid.scrollWidth, grid.clientWidth, canvas.clientWidth], [grid.scrollHeight, grid.clientHeight, canvas.clientHeight]];
+        const zoom = document.querySelector("input[aria-label='Size of a cell']");
+        zoom.value = 0;
+        zoom.dispatchEvent(new Event("input"));
+        await frame();
+        found.small = [grid.scrollWidth - grid.clientWidth, grid.clientWidth - canvas.clientWidth];""")
+    assert all(len(set(sizes)) == 1 for sizes in found["sizes"]) and found["small"] == [0, 0], found
+
+
 def test_twenty_outputs_in_one_page(folder):
     fragments = [browser.draw(folder, "attribute", *browser.TRANSLATION, "--fragment", "--view", view) for view in ("tokens", "granular", "table", "grid")]
     page = '<!DOCTYPE html><meta charset="utf-8"><title></title><p id="mine">text</p><table><tr><td>mine</td></tr></table>' + "".join(5 * fragments)

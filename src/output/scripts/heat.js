@@ -239,10 +239,8 @@ class Heat {
     if (canvas.width != Math.round(wide * ratio) || canvas.height != Math.round(high * ratio)) {
       canvas.width = Math.round(wide * ratio);
       canvas.height = Math.round(high * ratio);
-      for (const element of [canvas, this.pane]) {
-        element.style.width = wide + "px";
-        element.style.height = high + "px";
-      }
+      canvas.style.width = wide + "px";
+      canvas.style.height = high + "px";
     }
     const style = getComputedStyle(grid), pen = canvas.getContext("2d");
     Object.assign(this, {pen, ink: style.color, paper: style.backgroundColor, muted: style.outlineColor});
