@@ -97,7 +97,8 @@ class Calls(unittest.TestCase):
 
     def test_functions_are_tools(self):
         """Their schemas as transformers 4.57's get_json_schema gives them."""
-        def weather(city: str, days: int = 1, unit: Optional[str] = None, days_of: Union[list[int], None, str] = None) -> dict[str, float]:
+        def weather(city: str, days: int = 1, unit: Optional[str] = None,  # noqa: UP045  as of Python 3.9
+                    days_of: Union[list[int], None, str] = None) -> dict[str, float]:  # noqa: UP007
             """
             Says what the weather will be.
 
