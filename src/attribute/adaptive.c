@@ -32,12 +32,11 @@ static int by_place(const void *a, const void *b) {
   return (x->point.alpha > y->point.alpha) - (x->point.alpha < y->point.alpha);
 }
 
-static ci_status wish_for(wishes *w, const ci_profile *profile, size_t target, size_t targets, double tolerance,
-                          ci_error *err) {
+static ci_status wish_for(wishes *w, const ci_profile *profile, size_t target, double tolerance, ci_error *err) {
   ci_spline spline;
   ci_point *points = NULL;
   size_t count = 0;
-  ci_status status = ci_profile_spline(profile, target, targets, &spline, err);
+  ci_status status = ci_profile_spline(profile, target, &spline, err);
   if (!status) status = ci_panels(&spline, tolerance, MOST_STEPS, &points, &count, err);
   if (!status && ci_reserve((void **)&w->items, &w->capacity, w->count + count, sizeof *w->items))
     status = ci_fail_memory(err);
@@ -48,14 +47,13 @@ static ci_status wish_for(wishes *w, const ci_profile *profile, size_t target, s
 }
 
 /* What the targets that are not done want, by place. */
-static ci_status collect(wishes *w, const ci_profile *profile, targets_state *s, size_t targets, double tolerance,
-                         ci_error *err) {
+static ci_status collect(wishes *w, const ci_profile *profile, targets_state *s, double tolerance, ci_error *err) {
   ci_status status = CI_OK;
   w->count = 0;
-  for (size_t t = 0; t < targets && !status; t++) {
+  for (size_t t = 0; t < profile->targets && !status; t++) {
     size_t before = w->count;
     if (s->done[t]) continue;
-    status = wish_for(w, profile, t, targets, tolerance * fmax(fabs(s->difference[t]), 1e-6), err);
+    status = wish_for(w, profile, t, tolerance * fmax(fabs(s->difference[t]), 1e-6), err);
     s->steps[t] = (double)(w->count - before);
   }
   if (!status) qsort(w->items, w->count, sizeof *w->items, by_place);
@@ -100,19 +98,30 @@ static size_t judge(ci_attribution *a, targets_state *s, double tolerance) {
   return left;
 }
 
+typedef struct {
+  ci_attribution *a;
+  const ci_leaves *leaves;
+} line;
+
+static ci_status measure(void *context, const double *at, size_t count, double *out, ci_error *err) {
+  const line *l = context;
+  return ci_values_on_line(l->a, l->leaves, at, count, out, err);
+}
+
 /* Half of the tolerance is for what the profile does not tell. */
 static ci_status refine(ci_attribution *a, const ci_leaves *leaves, int layer, targets_state *s, double tolerance,
                         ci_error *err) {
   size_t targets = a->subject.target_count, left = targets;
-  ci_profile profile = {0};
+  line l = {a, leaves};
+  ci_profile profile = {.measure = measure, .context = &l, .targets = targets};
   wishes w = {0};
   ci_status status = CI_OK;
   double part = tolerance / 2;
   for (int round = 0; round < ROUNDS && left && !status; round++, part /= 4) {
-    status = ci_profile_extend(&profile, a, leaves, s->done, part, err);
+    status = ci_profile_extend(&profile, s->done, part, err);
     for (size_t t = 0; t < targets && !status; t++)
       s->difference[t] = profile.values[(profile.count - 1) * targets + t] - profile.values[t];
-    if (!status) status = collect(&w, &profile, s, targets, part, err);
+    if (!status) status = collect(&w, &profile, s, part, err);
     if (!status) status = fulfil(a, &w, layer, s->done, err);
     if (!status) left = judge(a, s, tolerance);
   }

@@ -4,7 +4,7 @@
 #include <math.h>
 
 enum { POINTS = 2 };                          /* of a piece */
-static const double FINEST = 1.0 / (1 << 16); /* a piece so narrow is not cut: there f jumps */
+static const double FINEST = 1.0 / (1 << 14); /* a piece so narrow is not cut: there f jumps */
 static const double SPREAD = 4;
 
 typedef struct {

@@ -1,9 +1,10 @@
 /* See profile.h. */
 #include "attribute/profile.h"
+#include "base/memory.h"
 #include <math.h>
 #include <string.h>
 
-enum { FIRST_PIECES = 16, FINEST = 1 << 16, MOST_PLACES = 2048 };
+enum { FIRST_PIECES = 16, FINEST = 1 << 14, MOST_PLACES = 2048 };
 
 /* Places to add, and what is known of them. */
 typedef struct {
@@ -16,8 +17,8 @@ static void insert_row(double *rows, size_t width, size_t count, size_t place, c
   memcpy(rows + place * width, row, width * sizeof *rows);
 }
 
-static ci_status add(ci_profile *p, const places *more, size_t targets, ci_error *err) {
-  size_t count = p->count + more->count;
+static ci_status add(ci_profile *p, const places *more, ci_error *err) {
+  size_t count = p->count + more->count, targets = p->targets;
   if (ci_reserve((void **)&p->at, &p->capacity, count, sizeof *p->at) ||
       ci_reserve((void **)&p->values, &p->value_capacity, count * targets, sizeof *p->values) ||
       ci_reserve((void **)&p->surprises, &p->surprise_capacity, count * targets, sizeof *p->surprises))
@@ -34,8 +35,8 @@ static ci_status add(ci_profile *p, const places *more, size_t targets, ci_error
   return CI_OK;
 }
 
-ci_status ci_profile_spline(const ci_profile *p, size_t target, size_t targets, ci_spline *spline, ci_error *err) {
-  *spline = (ci_spline){.at = p->at, .values = p->values + target, .stride = targets, .count = p->count};
+ci_status ci_profile_spline(const ci_profile *p, size_t target, ci_spline *spline, ci_error *err) {
+  *spline = (ci_spline){.at = p->at, .values = p->values + target, .stride = p->targets, .count = p->count};
   return ci_spline_fit(spline, err);
 }
 
@@ -45,12 +46,13 @@ static double beyond_rounding(double expected, double value) {
 }
 
 /* How far the values of new places are from what the profile tells of them; of the first ones it tells nothing. */
-static ci_status compare(const ci_profile *p, const places *more, size_t targets, ci_error *err) {
+static ci_status compare(const ci_profile *p, const places *more, ci_error *err) {
   ci_status status = CI_OK;
+  size_t targets = p->targets;
   for (size_t i = 0; i < more->count * targets && !p->count; i++) more->surprises[i] = INFINITY;
   for (size_t t = 0; t < targets && p->count && !status; t++) {
     ci_spline spline;
-    status = ci_profile_spline(p, t, targets, &spline, err);
+    status = ci_profile_spline(p, t, &spline, err);
     double whole = fmax(fabs(p->values[(p->count - 1) * targets + t] - p->values[t]), 1e-6);
     for (size_t i = 0; i < more->count && !status; i++)
       more->surprises[i * targets + t] =
@@ -60,38 +62,41 @@ static ci_status compare(const ci_profile *p, const places *more, size_t targets
   return status;
 }
 
-static bool is_surprising(const ci_profile *p, size_t piece, size_t targets, const bool *done, double part) {
-  for (size_t t = 0; t < targets; t++)
-    if (!done[t] && p->surprises[piece * targets + t] > part) return true;
+static bool is_surprising(const ci_profile *p, size_t piece, const bool *done, double part) {
+  for (size_t t = 0; t < p->targets; t++)
+    if (!done[t] && p->surprises[piece * p->targets + t] > part) return true;
   return false;
 }
 
+/* A value may be told by chance where those beside it are not: great surprises count for the next pieces too. */
+static bool is_cut(const ci_profile *p, size_t piece, const bool *done, double part) {
+  const double great = 16 * part; /* by which a spline's error falls where pieces are halved */
+  return is_surprising(p, piece, done, part) || (piece && is_surprising(p, piece - 1, done, great)) ||
+         (piece + 2 < p->count && is_surprising(p, piece + 1, done, great));
+}
+
 /* at[MOST_PLACES]: the middles of the pieces that may hold a surprise. */
-static size_t choose(const ci_profile *p, size_t targets, const bool *done, double part, double *at) {
+static size_t choose(const ci_profile *p, const bool *done, double part, double *at) {
   size_t count = 0;
   for (; count <= FIRST_PIECES && !p->count; count++) at[count] = (double)count / FIRST_PIECES;
   for (size_t i = 0; i + 1 < p->count && p->count + count < MOST_PLACES; i++)
-    if (p->at[i + 1] - p->at[i] > 1.0 / FINEST && is_surprising(p, i, targets, done, part))
-      at[count++] = (p->at[i] + p->at[i + 1]) / 2;
+    if (p->at[i + 1] - p->at[i] > 1.0 / FINEST && is_cut(p, i, done, part)) at[count++] = (p->at[i] + p->at[i + 1]) / 2;
   return count;
 }
 
-static ci_status extend(ci_profile *p, ci_attribution *a, const ci_leaves *leaves, const places *more, ci_error *err) {
-  size_t targets = a->subject.target_count;
-  ci_status status = ci_values_on_line(a, leaves, more->at, more->count, more->values, err);
-  if (!status) status = compare(p, more, targets, err);
-  return status ? status : add(p, more, targets, err);
+static ci_status extend(ci_profile *p, const places *more, ci_error *err) {
+  ci_status status = p->measure(p->context, more->at, more->count, more->values, err);
+  if (!status) status = compare(p, more, err);
+  return status ? status : add(p, more, err);
 }
 
-ci_status ci_profile_extend(ci_profile *p, ci_attribution *a, const ci_leaves *leaves, const bool *done, double part,
-                            ci_error *err) {
-  size_t targets = a->subject.target_count;
+ci_status ci_profile_extend(ci_profile *p, const bool *done, double part, ci_error *err) {
   double *at = ci_alloc(MOST_PLACES, sizeof *at);
   ci_status status = at ? CI_OK : ci_fail_memory(err);
-  for (size_t count; !status && (count = choose(p, targets, done, part, at));) {
-    double *room = ci_alloc(count * targets, 2 * sizeof *room);
-    places more = {at, room, room + count * targets, count};
-    status = room ? extend(p, a, leaves, &more, err) : ci_fail_memory(err);
+  for (size_t count; !status && (count = choose(p, done, part, at));) {
+    double *room = ci_alloc(count * p->targets, 2 * sizeof *room);
+    places more = {at, room, room + count * p->targets, count};
+    status = room ? extend(p, &more, err) : ci_fail_memory(err);
     ci_free(room);
   }
   ci_free(at);
