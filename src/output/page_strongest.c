@@ -75,8 +75,10 @@ static void add_side(ci_page *p, const ci_heat_table *t, const ci_heat_limits *l
     ci_text_add_format(p->out, " of the first %zu of %zu generated tokens", lines, t->column_count);
   else
     ci_text_add(p->out, " generated token");
-  ci_text_add_format(p->out, "%s</span></figcaption>\n<div class=\"ci-scroll\" tabindex=\"0\"><table>\n<thead>\n",
-                     t->place);
+  ci_text_add_format(p->out,
+                     "%s</span></figcaption>\n<div class=\"ci-scroll\" tabindex=\"0\" role=\"group\" "
+                     "aria-label=\"%s\"><table>\n<thead>\n",
+                     t->place, t->title);
   ci_text_add(p->out, "<tr><th class=\"ci-i\"> </th><th class=\"ci-t\"> </th>");
   for (int i = 1; i <= STRONGEST; i++) ci_text_add_format(p->out, "<th class=\"ci-n\" scope=\"col\">%d</th>", i);
   ci_text_add(p->out, "</tr>\n</thead>\n<tbody>\n");

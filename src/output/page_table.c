@@ -130,8 +130,12 @@ void ci_html_table(ci_page *p, const ci_sequence *s, const ci_heat_table *t, con
   ci_text_add(p->out, "<figure>\n<figcaption>");
   ci_html_escaped(p->out, title.data ? title.data : "");
   ci_text_add_format(p->out,
-                     " <span>→ %s, ↓ attributed</span></figcaption>\n<div class=\"ci-scroll\" tabindex=\"0\"><table",
+                     " <span>→ %s, ↓ attributed</span></figcaption>\n<div class=\"ci-scroll\" tabindex=\"0\" "
+                     "role=\"group\" aria-label=\"",
                      t->across);
+  ci_html_escaped(p->out, title.data ? title.data : "");
+  ci_text_add(p->out, "\"><table");
+  ci_text_free(&title);
   if (is_large(t)) add_widths(p, s, t);
   ci_text_add(p->out, ">\n<thead>\n");
   ci_text_free(&title);

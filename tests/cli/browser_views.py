@@ -90,6 +90,15 @@ def test_a_small_map_is_whole(folder):
     assert all(len(set(sizes)) == 1 for sizes in found["sizes"]) and found["small"] == [0, 0], found
 
 
+def test_what_the_keyboard_reaches_has_a_name(folder):
+    for view in ("table", "tokens", "grid", "granular"):
+        text = browser.draw(folder, "attribute", *browser.TRANSLATION[:4], "-a", "attention", "--view", view)
+        with browser.opened(folder, text, 1300) as page:
+            reached = [node for node in page.tree() if node.get("focusable") and node["role"] != "RootWebArea"]
+        names = [node["name"] for node in reached]
+        assert names and all(names), (view, reached)
+
+
 def test_twenty_outputs_in_one_page(folder):
     fragments = [browser.draw(folder, "attribute", *browser.TRANSLATION, "--fragment", "--view", view) for view in ("tokens", "granular", "table", "grid")]
     page = '<!DOCTYPE html><meta charset="utf-8"><title></title><p id="mine">text</p><table><tr><td>mine</td></tr></table>' + "".join(5 * fragments)

@@ -89,8 +89,8 @@ static void check_entity(const char *at) {
 
 /* From behind a tag's name to behind its `>`: name="value" or name=value, and only harmless ones. */
 static const char *check_attributes(const char *at) {
-  static const char *const allowed[] = {"lang",  "charset", "name",     "content", "class",      "title",
-                                        "scope", "dir",     "tabindex", "style",   "http-equiv", NULL};
+  static const char *const allowed[] = {"lang", "charset",  "name",  "content",    "class", "title",      "scope",
+                                        "dir",  "tabindex", "style", "http-equiv", "role",  "aria-label", NULL};
   while (*at != '>') {
     assert_int_equal(*at++, ' ');
     size_t length = strcspn(at, "= >\""), i = 0;

@@ -52,7 +52,7 @@ class Explorer {
 
   slider(i) {
     const {names, shape} = this.data;
-    const range = make("input", {type: "range", min: 0, max: shape[i] - 1}), mean = make("input", {type: "checkbox"}), output = make("output");
+    const range = make("input", {type: "range", min: 0, max: shape[i] - 1}), mean = make("input", {type: "checkbox", "aria-label": `mean over ${names[i]}`}), output = make("output");
     range.value = this.at[i];
     mean.checked = this.mean[i];
     const tell = () => {
