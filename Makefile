@@ -16,7 +16,7 @@ WHEEL        = build-wheel
 PYTHON      ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-notebook test-inseq test-inseq-suite test-hub sanitize fuzz docs format install uninstall clean
+.PHONY: help setup build demo test test-tokenizers test-real bench check-seed test-notebook test-inseq test-inseq-suite test-python test-hub sanitize fuzz docs format install uninstall clean
 
 help: ## this list
 	@echo "cinseq: which input tokens did each generated token come from?"
@@ -57,13 +57,18 @@ test-inseq-suite: build ## Inseq's own tests of its public interface against cin
 	@PYTHON=$(PYTHON) scripts/with_packages.sh $(BUILD)/python-inseq-suite "numpy pytest" \
 	  python python/tests/inseq_suite/run.py --library $(BUILD)/libcinseq.so.0 --folder $(BUILD)/inseq-suite --source $(INSEQ) $(if $(SLOW),--slow)
 
-test-hub: build ## our cache of the Hugging Face hub against the real huggingface_hub; PYTHON=path-to-python that has it
-	@$(PYTHON) tests/hub/real.py --bin $(CINSEQ)
+# Runs with the packages that cinseq is compared with: those of PYTHON, or those of PyPI, with the CPU's torch where that is to be had.
+peers = if $(PYTHON) -c "import inseq, torch, pandas, lxml" 2>/dev/null; then $(PYTHON) $(1); \
+  else PYTHON=$(PYTHON) scripts/with_packages.sh $(BUILD)/python-inseq "--no-deps $$(tr '\n' ' ' <tests/inseq/packages.txt)" python $(1); fi
+
+test-hub: build ## our cache of the Hugging Face hub against the real huggingface_hub
+	@$(call peers,tests/hub/real.py --bin $(CINSEQ))
 
 test-inseq: build ## files, printing and numbers against the real Inseq: that of PYTHON, or one from PyPI (with the CPU's torch, where that is to be had)
-	@if $(PYTHON) -c "import inseq, torch" 2>/dev/null; then $(PYTHON) tests/inseq/interchange.py --library $(BUILD)/libcinseq.so.0; \
-	else PYTHON=$(PYTHON) scripts/with_packages.sh $(BUILD)/python-inseq "torch==2.13.0+cpu transformers==4.57.6 inseq==0.7.1" \
-	  python tests/inseq/interchange.py --library $(BUILD)/libcinseq.so.0; fi
+	@$(call peers,tests/inseq/interchange.py --library $(BUILD)/libcinseq.so.0)
+
+test-python: build ## tests of the package for Python that need pandas, matplotlib, torch or transformers, which make test does without
+	@$(call peers,python/tests/run.py --library $(BUILD)/libcinseq.so.0 --only test_torch test_viz)
 
 sanitize: ## all tests with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory test BUILD=$(SANITIZE) CMAKE_FLAGS="-DCINSEQ_SANITIZE=address,undefined $(CMAKE_FLAGS)"
