@@ -18,8 +18,8 @@ typedef struct {
   size_t count, capacity, value_capacity, surprise_capacity;
 } ci_profile;
 
-/* Pieces are cut in halves where the last value, or greatly one beside it, was a surprise of more than `part` for a
- * target that is not `done`; until there are none, pieces are 2^-14 long, or there are 2,048 places. At first `profile`
+/* A piece is cut in halves where its last value was a surprise of more than `part` for a target that is not `done`, or of
+ * 16 times that in a piece beside it; until none is, pieces are 2^-14 long, or there are 2,048 places. At first `profile`
  * has its three members above, and zeros. */
 ci_status ci_profile_extend(ci_profile *profile, const bool *done, double part, ci_error *err);
 /* The spline of a target, which borrows the profile; ci_spline_free. */
