@@ -14,6 +14,10 @@ static const ci_aggregator aggregators[] = {
 static const char *const default_functions[] = {
     [CI_PLAIN] = "mean", [CI_GRANULAR] = "vnorm", [CI_COARSE] = NULL, [CI_MULTIDIMENSIONAL] = "mean"};
 
+const char *ci_scores_function(ci_result_kind kind) {
+  return default_functions[kind] ? default_functions[kind] : "mean";
+}
+
 enum { AGGREGATORS = sizeof aggregators / sizeof *aggregators };
 
 const ci_aggregator *ci_aggregators(size_t *count) {

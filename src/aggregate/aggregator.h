@@ -37,6 +37,8 @@ typedef struct {
 } ci_function;
 const ci_function *ci_functions(size_t *count);
 const ci_function *ci_function_find(const char *id); /* NULL: unknown */
+/* The function of `scores` where none is named: vnorm for results of gradient methods, the mean for others. */
+const char *ci_scores_function(ci_result_kind kind);
 
 /* Whether all names are aggregators or functions, and there are as many functions ("aggregate_fn") and indices
  * ("attribution_selectors") as names: CI_EINVAL with the nearest. names: array of strings, or NULL. */

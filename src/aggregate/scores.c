@@ -162,7 +162,7 @@ ci_status ci_scores_aggregate(const ci_sequence *sequence, const ci_sequence *pa
                               ci_sequence *out, ci_error *err) {
   (void)paired;
   *out = (ci_sequence){0};
-  reduction r = {.function = ci_function_find(function ? function : "mean")};
+  reduction r = {.function = ci_function_find(function ? function : ci_scores_function(sequence->kind))};
   if (!r.function) return ci_fail(err, CI_EINVAL, "scores", "unknown aggregation function \"%s\"", function);
   scores_options options;
   json_t *keep;

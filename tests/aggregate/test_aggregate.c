@@ -117,7 +117,7 @@ static void test_names(void **state) {
     const char *name;
     double first, second; /* of magnitudes that sum to 1 */
   } rows[] = {
-      {"sum", -0.25, 0.75}, {"scores", -0.25, 0.75}, {"vnorm", 0.6909830, 0.3090170}, {"absmax", -2.0 / 3, 1.0 / 3}};
+      {"sum", -0.25, 0.75}, {"mean", -0.25, 0.75}, {"scores", 0.6909830, 0.3090170}, {"vnorm", 0.6909830, 0.3090170}, {"absmax", -2.0 / 3, 1.0 / 3}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     json_t *names = json_pack("[s]", rows[i].name);
     assert_int_equal(ci_sequence_aggregate(&s, NULL, names, NULL, &out, &err), CI_OK);

@@ -40,15 +40,20 @@ static void test_joint(void **state) {
   free_arrays(&s);
 }
 
-/* Signs are kept: the magnitudes sum to 1. */
+/* Signs are kept: the magnitudes sum to 1. Without a function it is the mean, but the norm for gradient methods. */
 static void test_signs_and_raw(void **state) {
   (void)state;
-  ci_sequence s = {.kind = CI_GRANULAR}, out;
+  ci_sequence s = {.kind = CI_PLAIN}, out;
   fill(&s.target_attributions, 3, (const size_t[]){2, 1, 2}, (const float[]){-1, -5, 1, 1});
   ci_error err = {0};
   assert_int_equal(ci_scores_aggregate(&s, NULL, NULL, NULL, &out, &err), CI_OK);
   expect(&out.target_attributions, (const float[]){-0.75f, 0.25f});
   assert_null(out.source_attributions.data);
+  ci_sequence_free(&out);
+  s.kind = CI_GRANULAR;
+  assert_int_equal(ci_scores_aggregate(&s, NULL, NULL, NULL, &out, &err), CI_OK);
+  const float first = sqrtf(26) / (sqrtf(26) + sqrtf(2));
+  expect(&out.target_attributions, (const float[]){first, 1 - first});
   ci_sequence_free(&out);
   json_t *arguments = json_pack("{s:b, s:s}", "normalize", 0, "of_another", "ignored");
   assert_int_equal(ci_scores_aggregate(&s, NULL, "sum", arguments, &out, &err), CI_OK);
