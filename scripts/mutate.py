@@ -83,7 +83,9 @@ MUTATIONS = [
     ("adjoint rows: predictor's row one too low", "src/engine/adjoint.c",
      "sets[CI_SET_TOP][g] = decoder->rows[group->predictor];",
      "sets[CI_SET_TOP][g] = decoder->rows[group->predictor - (group->predictor > group->first)];"),
-    ("paths: weights forgotten", "src/engine/gradients.c", "(float)j->path->points[g->point].weight : 1", "1.0f : 1"),
+    ("paths: weights forgotten", "src/engine/gradients.c", "? j->path->points[g->point].weight", "? 1.0"),
+    ("paths: another target's weight", "src/engine/gradients.c", "weights[g->point * targets + g->target]", "weights[g->point * targets]"),
+    ("paths: weights of 0 wanted, others not", "src/engine/gradients.c", "* j->subject->target_count + target] != 0", "* j->subject->target_count + target] == 0"),
 ]
 
 

@@ -130,8 +130,10 @@ static void results_do_not_depend_on_the_cut(void **state) {
   golden_close(&model);
 }
 
-static void add_point(golden_subject *g, const ci_model *model, ci_point point, double weight,
+/* sum += weights[target] times the gradients at a point */
+static void add_point(golden_subject *g, const ci_model *model, ci_point point, const double *weights,
                       float *const baseline[CI_SPACES], gradients *sum) {
+  size_t targets = g->subject.target_count;
   point.weight = 1;
   ci_path path = {
       .wanted = {[CI_ENCODER] = model->graph.encoder_decoder, [CI_DECODER] = true}, .points = &point, .point_count = 1};
@@ -140,11 +142,17 @@ static void add_point(golden_subject *g, const ci_model *model, ci_point point, 
   ci_error err = {0};
   assert_int_equal(ci_subject_gradients(&g->subject, &path, &g->objective, one.of, &err), CI_OK);
   for (int s = 0; s < CI_SPACES; s++)
-    for (size_t i = 0; i < one.size[s]; i++) sum->of[s][i] += (float)weight * one.of[s][i];
+    for (size_t i = 0; i < one.size[s]; i++)
+      sum->of[s][i] += (float)weights[i / width_of(model, (ci_space_id)s) % targets] * one.of[s][i];
   release(&one);
 }
 
-/* A path is the weighted sum of its points; the point at alpha 1 is the text. */
+static void clear(gradients *g) {
+  for (int s = 0; s < CI_SPACES; s++)
+    if (g->of[s]) memset(g->of[s], 0, g->size[s] * sizeof(float));
+}
+
+/* A path is the weighted sum of its points, whose weights may be a target's own; the point at alpha 1 is the text. */
 static void a_path_is_the_sum_of_its_points(void **state) {
   ci_model model;
   golden_open(&model, *state);
@@ -160,20 +168,29 @@ static void a_path_is_the_sum_of_its_points(void **state) {
     random_floats(&random, baseline[s], n, 0.5f);
   }
   const ci_point points[] = {{0, 0.5}, {0.4, -2}, {0.7, 3}, {1, 0.25}};
+  double weights[2][4 * GOLDEN_ROWS]; /* the points', and each target's own: some are 0 */
+  size_t targets = g.subject.target_count;
+  for (size_t i = 0; i < 4 * targets; i++) {
+    weights[0][i] = points[i / targets].weight;
+    weights[1][i] = (double)((i / targets + 2 * i) % 3) - 0.5 * (double)(i % 2);
+  }
   gradients sum = allocate(&g, &model, &path), whole = allocate(&g, &model, &path), text = allocate(&g, &model, &path);
-  for (int s = 0; s < CI_SPACES; s++)
-    if (sum.of[s]) memset(sum.of[s], 0, sum.size[s] * sizeof(float));
-  for (int i = 0; i < 4; i++) add_point(&g, &model, points[i], points[i].weight, baseline, &sum);
   ci_error err = {0};
-  path.points = points;
-  path.point_count = 4;
-  assert_int_equal(ci_subject_gradients(&g.subject, &path, &g.objective, whole.of, &err), CI_OK);
-  same(&model, &whole, &sum, "four points");
+  for (int own = 0; own < 2; own++) {
+    clear(&sum);
+    for (size_t i = 0; i < 4; i++) add_point(&g, &model, points[i], weights[own] + i * targets, baseline, &sum);
+    path.points = points;
+    path.point_count = 4;
+    path.weights = own ? weights[own] : NULL;
+    assert_int_equal(ci_subject_gradients(&g.subject, &path, &g.objective, whole.of, &err), CI_OK);
+    same(&model, &whole, &sum, own ? "weights of their own" : "four points");
+  }
   path.points = NULL;
+  path.weights = NULL;
   assert_int_equal(ci_subject_gradients(&g.subject, &path, &g.objective, text.of, &err), CI_OK);
-  for (int s = 0; s < CI_SPACES; s++)
-    if (sum.of[s]) memset(sum.of[s], 0, sum.size[s] * sizeof(float));
-  add_point(&g, &model, points[3], 1, baseline, &sum);
+  clear(&sum);
+  for (size_t t = 0; t < targets; t++) weights[0][t] = 1;
+  add_point(&g, &model, points[3], weights[0], baseline, &sum);
   same(&model, &sum, &text, "alpha 1");
   release(&sum);
   release(&whole);
@@ -259,7 +276,8 @@ static void compare_slopes(golden_subject *g, const ci_model *model, ci_space_id
       squares += x * x;
     }
     double length = sqrt(squares);
-    for (double size = 0.003; size > 0.0001 && fabs(along - d[t]) > 3e-3 * length && chooses_experts(model); size /= 3) {
+    for (double size = 0.003; size > 0.0001 && fabs(along - d[t]) > 3e-3 * length && chooses_experts(model);
+         size /= 3) {
       slopes(g, model, space, v, size, closer);
       d[t] = closer[t];
     }
