@@ -21,23 +21,23 @@ class Interrupts(unittest.TestCase):
         self.assertIs(signal.getsignal(signal.SIGINT), signal.default_int_handler)
 
     def interrupted(self, **asked):
-        """Seconds from the signal to the exception."""
+        """Processor seconds from the signal to the exception: other work on the machine takes no part in them."""
         pressed = []
 
         def press():
-            pressed.append(time.monotonic())
+            pressed.append(time.process_time())
             os.kill(os.getpid(), signal.SIGINT)
 
         threading.Timer(0.3, press).start()
         with self.assertRaises(KeyboardInterrupt):
             self.model.attribute("Once upon a time", show_progress=False, **asked)
-        return time.monotonic() - pressed[0]
+        return time.process_time() - pressed[0]
 
     def test_ctrl_c_ends_a_long_run_at_once(self):
         """Of what would take minutes."""
         seconds = self.interrupted(method="integrated_gradients", n_steps=9000)
-        print(f"Ctrl-C ended integrated_gradients in {seconds:.3f} s", end=" ")
-        self.assertLess(seconds, 100)  # of minutes; a busy machine may take its time
+        print(f"Ctrl-C ended integrated_gradients in {seconds:.3f} processor s", end=" ")
+        self.assertLess(seconds, 10)
 
     def test_ctrl_c_ends_a_run_with_a_step_function(self):
         def slow(args):
@@ -45,8 +45,8 @@ class Interrupts(unittest.TestCase):
             return args.forward_output.logits[0, 0, int(args.target_ids[0])]
 
         seconds = self.interrupted(method="integrated_gradients", attributed_fn=slow, n_steps=9000)
-        print(f"with a step function in {seconds:.3f} s", end=" ")
-        self.assertLess(seconds, 100)  # of minutes; a busy machine may take its time
+        print(f"with a step function in {seconds:.3f} processor s", end=" ")
+        self.assertLess(seconds, 10)
 
     def test_ctrl_c_ends_between_two_forwards_of_a_step_function(self):
         """The signal comes in the first of many tokens' functions, which forward on their own: few more are called."""
