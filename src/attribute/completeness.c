@@ -29,9 +29,8 @@ static size_t move(void *context, size_t point, ci_intervention *moves) {
   return count;
 }
 
-/* at NULL: the baseline, as the one point */
-static ci_status values_on_line(ci_attribution *a, const ci_leaves *leaves, const double *at, size_t count, double *out,
-                                ci_error *err) {
+ci_status ci_values_on_line(ci_attribution *a, const ci_leaves *leaves, const double *at, size_t count, double *out,
+                            ci_error *err) {
   line l = {.a = a, .leaves = leaves, .at = at};
   ci_walk walk = {.points = count, .move = move, .context = &l};
   ci_status status = CI_OK;
@@ -50,13 +49,8 @@ static ci_status values_on_line(ci_attribution *a, const ci_leaves *leaves, cons
   return status;
 }
 
-ci_status ci_values_on_line(ci_attribution *a, const ci_leaves *leaves, const double *at, size_t count, double *out,
-                            ci_error *err) {
-  return values_on_line(a, leaves, at, count, out, err);
-}
-
 ci_status ci_values_at_baseline(ci_attribution *a, const ci_leaves *leaves, double *out, ci_error *err) {
-  return values_on_line(a, leaves, NULL, 1, out, err);
+  return ci_values_on_line(a, leaves, NULL, 1, out, err);
 }
 
 void ci_attribution_sums(const ci_attribution *a, double *out) {

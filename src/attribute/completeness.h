@@ -8,7 +8,8 @@
 void ci_values_at_text(ci_attribution *a, double *out);
 /* out[targets] = f(x'), where the leaves have their baseline's values. */
 ci_status ci_values_at_baseline(ci_attribution *a, const ci_leaves *leaves, double *out, ci_error *err);
-/* out[count, targets] = f where the leaves are baseline + at[i] (text - baseline). */
+/* out[count, targets] = f where the leaves are baseline + at[i] (text - baseline); at NULL: the baseline itself, once.
+ */
 ci_status ci_values_on_line(ci_attribution *a, const ci_leaves *leaves, const double *at, size_t count, double *out,
                             ci_error *err);
 /* out[targets] = sum of all attributions of the result. */
