@@ -136,9 +136,10 @@ static size_t shared_prefix(const ci_attribution *a, const ci_contrast *c) {
   return n;
 }
 
-/* The text's own output row for what contrast position c predicts, if it has one. */
-static bool is_own(const ci_attribution *a, size_t shared, size_t position) {
-  return position <= shared && position >= a->start && position < a->end;
+/* Whether what predicts this position of the contrast is an output row of the text. Where its logits are a constant
+ * they have a row of their own: scores tell by it that they do not move with the text's. */
+static bool is_own(const ci_attribution *a, const ci_contrast *c, size_t shared, size_t position) {
+  return !c->options->force_inputs && position <= shared && position >= a->start && position < a->end;
 }
 
 /* The branch with the contrast's rows from `begin` to before `end`. */
@@ -163,14 +164,14 @@ ci_status ci_contrast_forward(ci_attribution *a, ci_contrast *c, ci_error *err) 
   c->log_sums = ci_alloc(targets, sizeof *c->log_sums);
   if (!c->rows || !c->log_sums) return ci_fail_memory(err);
   for (size_t t = 0; t < targets; t++) {
-    if (is_own(a, shared, c->aligned[t])) continue;
+    if (is_own(a, c, shared, c->aligned[t])) continue;
     if (c->aligned[t] > end) end = c->aligned[t];
     if (c->aligned[t] - 1 < begin) begin = c->aligned[t] - 1; /* logits come of rows that are computed with them */
   }
   int branch = -1;
   ci_status status = end ? add_branch(a, c, shared, begin, end, &branch, err) : CI_OK;
   for (size_t t = 0; t < targets && !status; t++) {
-    if (is_own(a, shared, c->aligned[t]))
+    if (is_own(a, c, shared, c->aligned[t]))
       c->rows[t] = a->subject.output_rows[c->aligned[t] - a->start];
     else
       status = ci_run_want_logits(a->subject.run, branch, c->aligned[t] - 1, &c->rows[t], err);

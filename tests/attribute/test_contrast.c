@@ -176,6 +176,36 @@ static void gradients_are_those_of_what_is_contrasted(void **state) {
   }
 }
 
+/* With contrast_force_inputs the contrast is a constant also where both texts are predicted by the same row: at the
+ * first token that differs, and all before. */
+static void a_forced_contrast_is_constant_where_texts_are_shared(void **state) {
+  (void)state;
+  static const char *const methods[] = {"{\"abs\": false%s}", "{\"n_steps\": 8%s}"};
+  const pair *p = &pairs[3];
+  for (int m = 0; m < 2; m++) {
+    cinseq_result *results[2];
+    for (int i = 0; i < 2; i++) {
+      char kwargs[200], more[400];
+      snprintf(kwargs, sizeof kwargs, methods[m], i ? ", \"contrast_force_inputs\": true" : "");
+      snprintf(more, sizeof more,
+               "{\"attribution_method\": \"%s\", \"attributed_fn\": \"%s\", \"step_scores\": "
+               "[\"contrast_prob\"], \"attribution_kwargs\": %s}",
+               m ? "integrated_gradients" : "saliency", i ? "contrast_logits_diff" : "logit", kwargs);
+      char *request = against(p, more);
+      results[i] = attribute(p->model, request);
+      free(request);
+    }
+    cinseq_array x = cinseq_sequence_attributions(cinseq_result_sequence(results[0], 0), CINSEQ_SOURCE);
+    cinseq_array y = cinseq_sequence_attributions(cinseq_result_sequence(results[1], 0), CINSEQ_SOURCE);
+    size_t size = x.shape[0] * x.shape[1] * x.shape[2];
+    double largest = 0;
+    for (size_t k = 0; k < size; k++) largest = fmax(largest, (double)fabsf(x.data[k]));
+    assert_true(largest > 1e-4);
+    for (size_t k = 0; k < size; k++) assert_near((double)y.data[k], (double)x.data[k], 1e-5 * largest);
+    for (int i = 0; i < 2; i++) cinseq_result_close(results[i]);
+  }
+}
+
 /* KL, PCXMI and PVI against their definitions on the two texts' own scores, at the one token where they can be
  * compared. */
 static void scores_of_two_texts(void **state) {
@@ -254,7 +284,9 @@ static void wrong_contrasts_are_explained(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_contrast_has_the_scores_of_its_own_text),
                                      cmocka_unit_test(gradients_are_those_of_what_is_contrasted),
-                                     cmocka_unit_test(scores_of_two_texts), cmocka_unit_test(labels_and_info),
+                                     cmocka_unit_test(a_forced_contrast_is_constant_where_texts_are_shared),
+                                     cmocka_unit_test(scores_of_two_texts),
+                                     cmocka_unit_test(labels_and_info),
                                      cmocka_unit_test(wrong_contrasts_are_explained)};
   return cmocka_run_group_tests(tests, open_models, close_models);
 }
