@@ -9,6 +9,12 @@
 #define AT(field) offsetof(REQUEST, field)
 
 /* clang-format off */
+/* Of every request that may draw random numbers. */
+#define SEED_OPTION \
+  {"seed", NULL, CI_INT, AT(seed), "null", 0, 9007199254740991, NULL, \
+   "Start of all random numbers, the method's, the step functions' and sampling's, where their arguments name no other: the same " \
+   "seed, the same numbers; none: 0."}
+
 /* The last rows of every request that runs a model. */
 #define RUN_OPTIONS \
   {"batch_size", "-bs", CI_INT, AT(batch_size), "8", 1, 1e9, NULL, \
@@ -84,6 +90,7 @@ const ci_option ci_attribute_options[] = {
      "Arguments of the method, the attributed score and the step scores: n_steps, step_scores_args, ..."},
     {"target_block", NULL, CI_INT, AT(target_block), "0", 0, 1e9, NULL,
      "Generated tokens whose gradients are computed together; 0: as many as the memory budget allows."},
+    SEED_OPTION,
     RUN_OPTIONS,
     CI_OPTIONS_END};
 #undef REQUEST
@@ -102,6 +109,7 @@ const ci_option ci_generate_options[] = {
      "Input texts are what the user says (or messages as JSON): put them into the model's chat template."},
     {"skip_special_tokens", NULL, CI_BOOL, AT(skip_special_tokens), "false", 0, 0, NULL,
      "Remove special tokens from the texts and add none."},
+    SEED_OPTION,
     RUN_OPTIONS,
     CI_OPTIONS_END};
 #undef REQUEST
@@ -283,6 +291,7 @@ ci_status ci_attribute_request_read(const char *request_json, ci_attribute_reque
   ci_status status = read_request(ci_attribute_options, request_json, request, &object, owner, err);
   if (!status && !is_given(object, "attr_pos_start")) request->attr_pos_start = CI_NOT_GIVEN;
   if (!status && !is_given(object, "attr_pos_end")) request->attr_pos_end = CI_NOT_GIVEN;
+  if (!status && !is_given(object, "seed")) request->seed = CI_NOT_GIVEN;
   if (!status && !request->attribution_method) request->attribution_method = "saliency";
   if (!status) status = check_run(&request->run, err);
   if (!status) status = check_inputs(request->input_texts, err);
@@ -295,6 +304,7 @@ ci_status ci_generate_request_read(const char *request_json, ci_generate_request
   json_t *object;
   memset(request, 0, sizeof *request);
   ci_status status = read_request(ci_generate_options, request_json, request, &object, owner, err);
+  if (!status && !is_given(object, "seed")) request->seed = CI_NOT_GIVEN;
   if (!status) status = check_run(&request->run, err);
   if (!status && request->input_ids && request->input_texts)
     status = ci_fail(err, CI_EINVAL, "input_ids", "is given together with input_texts, expected one of them");

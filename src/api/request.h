@@ -24,8 +24,8 @@ typedef struct {
   json_t *model_kwargs;     /* keys put on top of config.json */
   json_t *tokenizer_kwargs; /* keys put on top of tokenizer_config.json */
   const char *revision;
-  const char *tokenizer;    /* folder, file or name; NULL: the model's own */
-  ci_hub_request hub;       /* where to look for a name, without the name */
+  const char *tokenizer; /* folder, file or name; NULL: the model's own */
+  ci_hub_request hub;    /* where to look for a name, without the name */
 } ci_open_request;
 
 typedef struct {
@@ -55,6 +55,7 @@ typedef struct {
   json_t *attribution_kwargs;       /* object: arguments of the method, attributed_fn and step scores */
   int64_t batch_size;               /* 1 or more: accepted for Inseq's sake, no score depends on it */
   int64_t target_block;             /* targets in one backward pass; 0: as many as the budget allows */
+  int64_t seed;                     /* of all that draws and is given none of its own; CI_NOT_GIVEN */
   ci_run_request run;
 } ci_attribute_request;
 
@@ -65,6 +66,7 @@ typedef struct {
   bool skip_special_tokens;  /* special tokens are cut from texts and not added */
   bool chat;                 /* input_texts are what the user says */
   int64_t batch_size;        /* as above */
+  int64_t seed;              /* of sampling; CI_NOT_GIVEN */
   ci_run_request run;
 } ci_generate_request;
 
@@ -74,7 +76,8 @@ extern const ci_option ci_open_options[], ci_download_options[], ci_attribute_op
  * points to belongs to *owner, which is closed with json_decref; *owner is NULL after a failure. Errors: CI_EINVAL with
  * the key. */
 ci_status ci_open_request_read(const char *request_json, ci_open_request *request, json_t **owner, ci_error *err);
-ci_status ci_download_request_read(const char *request_json, ci_download_request *request, json_t **owner, ci_error *err);
+ci_status ci_download_request_read(const char *request_json, ci_download_request *request, json_t **owner,
+                                   ci_error *err);
 ci_status ci_attribute_request_read(const char *request_json, ci_attribute_request *request, json_t **owner,
                                     ci_error *err);
 ci_status ci_generate_request_read(const char *request_json, ci_generate_request *request, json_t **owner,

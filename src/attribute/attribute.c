@@ -224,6 +224,15 @@ static json_t *with_seed(json_t *arguments, const ci_option *table, const void *
   return NULL;
 }
 
+/* The seed of texts that were drawn is among them too. */
+static json_t *generation_arguments(const ci_job *job) {
+  json_t *arguments = or_empty(job->request->generation_kwargs);
+  bool drawn = job->generation.do_sample && !json_object_get(arguments, "seed");
+  if (!drawn || !json_object_set_new(arguments, "seed", json_integer(job->generation.seed))) return arguments;
+  json_decref(arguments);
+  return NULL;
+}
+
 static json_t *method_arguments(const ci_job *job) {
   return with_seed(or_empty(job->attribution_args), job->method->options, job->method_options);
 }
@@ -271,7 +280,7 @@ static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generat
                       job->step_score_count),
       "input_texts", r->input_texts, "generated_texts",
       r->generated_texts && !r->generate_from_target_prefix ? r->generated_texts : generated, "generation_args",
-      or_empty(r->generation_kwargs), "constrained_decoding", forced, "generate_from_target_prefix",
+      generation_arguments(job), "constrained_decoding", forced, "generate_from_target_prefix",
       r->generate_from_target_prefix);
   if (!info) return ci_fail_memory(err);
   json_decref(result->info);

@@ -21,6 +21,25 @@ static bool is_explicit(const char *key) {
   return false;
 }
 
+/* Methods and scores that have an option, as "gradient_shap, lime"; empty: none. */
+static void add_owners(const char *key, ci_text *owners) {
+  for (size_t i = 0; ci_method_at(i); i++)
+    if (ci_method_at(i)->options && ci_options_find(ci_method_at(i)->options, key))
+      ci_text_add_format(owners, "%s%s", owners->length ? ", " : "", ci_method_at(i)->id);
+  for (size_t i = 0; ci_score_at(i); i++)
+    if (ci_score_at(i)->options && ci_options_find(ci_score_at(i)->options, key))
+      ci_text_add_format(owners, "%s%s", owners->length ? ", " : "", ci_score_at(i)->id);
+}
+
+/* An argument of attribute() that no method or score has too ("seed"). */
+static bool is_of_attribute_alone(const char *key) {
+  ci_text owners = {0};
+  add_owners(key, &owners);
+  bool alone = ci_options_find(ci_attribute_options, key) && !owners.length;
+  ci_text_free(&owners);
+  return alone;
+}
+
 /* Arguments of attribute() that stand among attribution_kwargs become keys of the request. */
 static ci_status lift(const char *request_json, char **lifted, ci_error *err) {
   json_t *request;
@@ -32,7 +51,7 @@ static ci_status lift(const char *request_json, char **lifted, ci_error *err) {
   const char *key;
   void *next;
   json_object_foreach_safe(kwargs, next, key, value) {
-    if (!ci_options_find(ci_attribute_options, key) || json_object_get(request, key)) continue;
+    if (!is_of_attribute_alone(key) || json_object_get(request, key)) continue;
     if (json_object_set(request, key, value)) status = ci_fail_memory(err);
     json_object_del(kwargs, key);
   }
@@ -52,12 +71,7 @@ static ci_status offer(const ci_option *table, json_t *arguments, const char *ke
 /* An option of other methods or scores than those asked for: says of which. CI_OK: of none. */
 static ci_status of_others(const ci_job *job, const char *key, ci_error *err) {
   ci_text owners = {0};
-  for (size_t i = 0; ci_method_at(i); i++)
-    if (ci_method_at(i)->options && ci_options_find(ci_method_at(i)->options, key))
-      ci_text_add_format(&owners, "%s%s", owners.length ? ", " : "", ci_method_at(i)->id);
-  for (size_t i = 0; ci_score_at(i); i++)
-    if (ci_score_at(i)->options && ci_options_find(ci_score_at(i)->options, key))
-      ci_text_add_format(&owners, "%s%s", owners.length ? ", " : "", ci_score_at(i)->id);
+  add_owners(key, &owners);
   ci_status status = CI_OK;
   if (owners.length && !owners.failed)
     status = ci_fail(err, CI_EINVAL, "attribution_kwargs",
@@ -73,11 +87,30 @@ static ci_status unknown_argument(const ci_job *job, const char *key, ci_error *
   size_t count = 3;
   for (size_t i = 0; i < job->step_score_count && count < MOST; i++)
     tables[count++] = job->step_scores[i].score->options;
-  if (ci_options_find(ci_attribute_options, key)) /* lift has left it where it was */
-    return ci_fail(err, CI_EINVAL, "attribution_kwargs", "\"%s\" is given a second time: it is an argument of its own",
-                   key);
   ci_status status = of_others(job, key, err);
+  if (!status && ci_options_find(ci_attribute_options, key)) /* lift has left it where it was */
+    status = ci_fail(err, CI_EINVAL, "attribution_kwargs",
+                     "\"%s\" is given a second time: it is an argument of its own", key);
   return status ? status : ci_options_unknown(tables, count, "attribution_kwargs", key, err);
+}
+
+/* Puts key: value among the arguments of all that have the option; known: one has. */
+static ci_status offer_all(ci_job *job, const char *key, json_t *value, bool *known, ci_error *err) {
+  ci_status status = offer(job->method->options, job->attribution_args, key, value, known, err);
+  if (!status) status = offer(job->objective.score->options, job->attributed_fn_args, key, value, known, err);
+  for (size_t i = 0; i < job->step_score_count && !status; i++)
+    status = offer(job->step_scores[i].score->options, job->step_scores_args, key, value, known, err);
+  return status;
+}
+
+/* The request's seed is that of all that draws, until their own arguments say otherwise. */
+static ci_status route_seed(ci_job *job, ci_error *err) {
+  if (job->request->seed == CI_NOT_GIVEN) return CI_OK;
+  json_t *seed = json_integer(job->request->seed);
+  bool known = false;
+  ci_status status = seed ? offer_all(job, "seed", seed, &known, err) : ci_fail_memory(err);
+  json_decref(seed);
+  return status;
 }
 
 static ci_status route(ci_job *job, ci_error *err) {
@@ -88,20 +121,21 @@ static ci_status route(ci_job *job, ci_error *err) {
     json_t *given = kwargs ? json_object_get(kwargs, explicit_keys[i]) : NULL;
     if (given && !json_is_object(given))
       return ci_fail(err, CI_EINVAL, "attribution_kwargs", "\"%s\" is not an object", explicit_keys[i]);
-    *groups[i] = given ? json_copy(given) : json_object();
+    *groups[i] = json_object();
     if (!*groups[i]) return ci_fail_memory(err);
+  }
+  ci_status status = route_seed(job, err);
+  for (size_t i = 0; i < 3 && !status; i++) {
+    json_t *given = kwargs ? json_object_get(kwargs, explicit_keys[i]) : NULL;
+    if (given && json_object_update(*groups[i], given)) status = ci_fail_memory(err);
   }
   json_object_foreach(kwargs, key, value) {
     bool known = false;
     if (is_explicit(key)) continue;
-    ci_status status = offer(job->method->options, job->attribution_args, key, value, &known, err);
-    if (!status) status = offer(job->objective.score->options, job->attributed_fn_args, key, value, &known, err);
-    for (size_t i = 0; i < job->step_score_count && !status; i++)
-      status = offer(job->step_scores[i].score->options, job->step_scores_args, key, value, &known, err);
-    if (status) return status;
-    if (!known) return unknown_argument(job, key, err);
+    if (!status) status = offer_all(job, key, value, &known, err);
+    if (!status && !known) status = unknown_argument(job, key, err);
   }
-  return CI_OK;
+  return status;
 }
 
 static ci_status bind_options(ci_job *job, const ci_option *table, size_t size, const void *preset,
@@ -204,6 +238,7 @@ static ci_status read_generate(opened *o, const char *json, ci_error *err) {
                                       .chat = request.chat,
                                       .attr_pos_start = CI_NOT_GIVEN,
                                       .attr_pos_end = CI_NOT_GIVEN,
+                                      .seed = request.seed,
                                       .run = request.run};
   return CI_OK;
 }
@@ -242,6 +277,8 @@ static ci_status read_generation(ci_job *job, ci_error *err) {
                                         "generation_kwargs", &job->generation, err);
   if (!status && model && model->target_language >= 0 && !json_object_get(kwargs, "forced_bos_token_id"))
     job->generation.forced_bos_token_id = model->target_language;
+  if (!status && job->request->seed != CI_NOT_GIVEN && !json_object_get(kwargs, "seed"))
+    job->generation.seed = job->request->seed;
   return status;
 }
 

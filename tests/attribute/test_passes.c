@@ -93,6 +93,32 @@ static void cuts_and_companions_change_nothing(void **state) {
   cinseq_model_close(model);
 }
 
+/* The request's seed is that of the method, of scores and of the text, unless one of them has its own. */
+static void one_seed_is_for_all_that_draws(void **state) {
+  (void)state;
+  cinseq_model *model = attributed_model("stories260K");
+  static const char *const kwargs[] = {"{}",
+                                       "{\"attribution_args\": {\"seed\": 5}, \"step_scores_args\": {\"seed\": 6}}"};
+  for (int own = 0; own < 2; own++) {
+    cinseq_result *result = attributed_by(model, "gradient_shap",
+                                          "\"input_texts\": [\"Once\"], \"generation_kwargs\": {\"do_sample\": true, "
+                                          "\"max_new_tokens\": 3}, \"seed\": 4, "
+                                          "\"step_scores\": [\"mc_dropout_prob_avg\"], ",
+                                          kwargs[own]);
+    static const char *const groups[] = {"attribution_args", "step_scores_args", "generation_args"};
+    const int expected[2][3] = {{4, 4, 4}, {5, 6, 4}};
+    for (int i = 0; i < 3; i++)
+      assert_int_equal(json_integer_value(json_object_get(json_object_get(result->info, groups[i]), "seed")),
+                       expected[own][i]);
+    cinseq_result_close(result);
+  }
+  attributed_fails(model, "saliency", STORY, "{\"seed\": 4}", "attribution_kwargs", "is an option of gradient_shap");
+  cinseq_result *plain = attributed_by(model, "saliency", STORY "\"seed\": 4, ", "{}");
+  assert_null(json_object_get(json_object_get(plain->info, "generation_args"), "seed")); /* nothing was drawn */
+  cinseq_result_close(plain);
+  cinseq_model_close(model);
+}
+
 static void the_seed_is_in_the_result(void **state) {
   (void)state;
   cinseq_model *model = attributed_model(MODELS "/zh-en-mini");
@@ -180,9 +206,9 @@ static void means_are_those_of_transformers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(without_dropout_they_are_the_text),     cmocka_unit_test(small_rates_are_near_the_text),
-      cmocka_unit_test(cuts_and_companions_change_nothing),    cmocka_unit_test(the_seed_is_in_the_result),
-      cmocka_unit_test(attributed_they_scale_the_probability), cmocka_unit_test(what_cannot_be_had_says_why),
-      cmocka_unit_test(means_are_those_of_transformers)};
+      cmocka_unit_test(without_dropout_they_are_the_text),  cmocka_unit_test(small_rates_are_near_the_text),
+      cmocka_unit_test(cuts_and_companions_change_nothing), cmocka_unit_test(the_seed_is_in_the_result),
+      cmocka_unit_test(one_seed_is_for_all_that_draws),     cmocka_unit_test(attributed_they_scale_the_probability),
+      cmocka_unit_test(what_cannot_be_had_says_why),        cmocka_unit_test(means_are_those_of_transformers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,7 +125,8 @@ class AttributionModel(Forwards, Generation, Conversions):
         request["attributed_fn"] = custom.attributed_name
         kwargs = custom.route(kwargs, known_arguments(used, (custom.attributed_name, *request["step_scores"])))
         request |= {name: kwargs.pop(name) for name in list(kwargs) if name in options("attribute")}
-        own = self._options_of(used) | _flattened(kwargs) | request.get("attribution_kwargs", {})
+        loaded = {name: value for name, value in self._options_of(used).items() if name not in request}
+        own = loaded | _flattened(kwargs) | request.get("attribution_kwargs", {})
         request["attribution_kwargs"] = self._with_layer(own)
         progress = _Progress(show_progress, f"Attributing with {used}")
         try:
