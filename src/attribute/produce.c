@@ -1,5 +1,5 @@
-/* The text that is attributed, and the forward that goes with it: generated (whose rows are then already computed), or forced
- * (one forward over all of it). See attribution.h. */
+/* The text that is attributed, and the forward that goes with it: generated (whose rows are then already computed), or
+ * forced (one forward over all of it). See attribution.h. */
 #include "attribute/job.h"
 #include <math.h>
 #include <string.h>
@@ -22,8 +22,8 @@ static bool are_broken(const ci_attribution *a, const float *logits) {
   return !(a->job->compute->kernels->sum(logits, a->job->model->vocabulary) < INFINITY);
 }
 
-static ci_status advance(void *context, size_t count, const int *parents, const int32_t *tokens, int *branches, float *logits,
-                         ci_error *err) {
+static ci_status advance(void *context, size_t count, const int *parents, const int32_t *tokens, int *branches,
+                         float *logits, ci_error *err) {
   driver *d = context;
   ci_space *space = &d->run->spaces[CI_DECODER];
   size_t vocabulary = d->a->job->model->vocabulary, row = 0, first = 0;
@@ -32,7 +32,8 @@ static ci_status advance(void *context, size_t count, const int *parents, const 
   for (size_t i = 0; i < count && !status; i++) {
     const ci_branch *parent = &space->branches[parents[i]];
     size_t length = parent->length;
-    branches[i] = d->keeps_logits ? parents[i] : ci_run_branch(d->run, CI_DECODER, parents[i], length, parent->source_branch);
+    branches[i] =
+        d->keeps_logits ? parents[i] : ci_run_branch(d->run, CI_DECODER, parents[i], length, parent->source_branch);
     if (branches[i] < 0) return ci_fail_memory(err);
     status = ci_run_append(d->run, CI_DECODER, branches[i], &tokens[i], 1, err);
     if (!status) status = ci_run_want_logits(d->run, branches[i], length, &row, err);
@@ -65,12 +66,14 @@ static ci_status check_length(const ci_attribution *a, ci_error *err) {
     size_t rows = ci_subject_rows(s, space), most = s->graph->positions[space];
     if (most && rows > most)
       return ci_fail(err, CI_EINVAL, space == CI_ENCODER ? "input_texts" : output_flag(a),
-                     "text %zu: %zu tokens are more than the model's %zu positions", a->job->text_index + 1, rows, most);
+                     "text %zu: %zu tokens are more than the model's %zu positions", a->job->text_index + 1, rows,
+                     most);
   }
   return CI_OK;
 }
 
-/* The subject is the text so far; its rows are computed in a new run, with logits from the first position that predicts. */
+/* The subject is the text so far; its rows are computed in a new run, with logits from the first position that
+ * predicts. */
 static ci_status start(ci_attribution *a, ci_keep keep, ci_error *err) {
   ci_subject *s = &a->subject;
   s->first_target = a->job->model->graph.encoder_decoder ? 1 : a->prefix;
@@ -101,8 +104,8 @@ static ci_status take_ids(ci_attribution *a, const ci_generated *text, ci_error 
   return status;
 }
 
-/* The decoder begins as in transformers' generate(): with the generation's own start, before a target prefix that begins with another;
- * a language of the generation wins over a prefix. */
+/* The decoder begins as in transformers' generate(): with the generation's own start, before a target prefix that
+ * begins with another; a language of the generation wins over a prefix. */
 static ci_status set_start(ci_attribution *a, ci_error *err) {
   const ci_generation *g = &a->job->generation;
   ci_status status = CI_OK;
@@ -137,8 +140,8 @@ static ci_status generate(ci_attribution *a, ci_error *err) {
   for (size_t v = 0; v < model->vocabulary; v++) logits[v] = last[v];
   ci_generated text = {0};
   status = are_broken(a, last) ? not_finite(d.run, model, err)
-                           : ci_generate(g, &stepper, a->target.items, a->prefix, model->graph.encoder_decoder,
-                                         model->graph.positions[CI_DECODER], a->subject.branch, logits, &text, err);
+                               : ci_generate(g, &stepper, a->target.items, a->prefix, model->graph.encoder_decoder,
+                                             model->graph.positions[CI_DECODER], a->subject.branch, logits, &text, err);
   if (!status) status = take_ids(a, &text, err);
   if (beams) { /* the finished text's rows lie scattered among those of dropped beams: one extra pass */
     ci_run_close(a->subject.run);
@@ -151,7 +154,8 @@ static ci_status generate(ci_attribution *a, ci_error *err) {
 
 /* Inseq's attr_pos_start and attr_pos_end (spec 1.6), half-open for both kinds of models. */
 static ci_status set_positions(ci_attribution *a, ci_error *err) {
-  int64_t length = (int64_t)a->target.count, start = a->job->request->attr_pos_start, end = a->job->request->attr_pos_end;
+  int64_t length = (int64_t)a->target.count, start = a->job->request->attr_pos_start,
+          end = a->job->request->attr_pos_end;
   int64_t least = a->job->model->graph.encoder_decoder ? 1 : (int64_t)a->prefix;
   if (end == CI_NOT_GIVEN || end > length) end = length;
   if (end < 0) end += length;
@@ -159,10 +163,12 @@ static ci_status set_positions(ci_attribution *a, ci_error *err) {
   if (start < 0) start += length;
   if (start < least) start = least; /* a prompt's tokens are not predicted, the decoder start neither */
   if (length <= least)
-    return ci_fail(err, CI_EINVAL, output_flag(a), "text %zu: there is no token to attribute after the %lld given", a->job->text_index + 1, (long long)least);
+    return ci_fail(err, CI_EINVAL, output_flag(a), "text %zu: there is no token to attribute after the %lld given",
+                   a->job->text_index + 1, (long long)least);
   if (start >= end)
-    return ci_fail(err, CI_EINVAL, "attr_pos_start", "positions %lld to %lld hold no token: the text has %lld to %lld",
-                   (long long)start, (long long)end, (long long)least, (long long)length);
+    return ci_fail(err, CI_EINVAL, end <= least ? "attr_pos_end" : "attr_pos_start",
+                   "positions %lld to %lld hold no token: the text has %lld to %lld", (long long)start, (long long)end,
+                   (long long)least, (long long)length);
   a->start = (size_t)start;
   a->end = (size_t)end;
   return CI_OK;
@@ -199,7 +205,8 @@ ci_status ci_attribution_produce(ci_attribution *a, ci_error *err) {
   if (!status) status = aim(a, err);
   if (!status) status = ci_subject_forward(&a->subject, ci_subject_plan(&a->subject, 1, job->method->keep), err);
   for (size_t t = 0; t < a->subject.target_count && !status; t++)
-    if (are_broken(a, ci_run_logits(a->subject.run, a->subject.output_rows[t]))) status = not_finite(a->subject.run, job->model, err);
+    if (are_broken(a, ci_run_logits(a->subject.run, a->subject.output_rows[t])))
+      status = not_finite(a->subject.run, job->model, err);
   return status;
 }
 
@@ -223,11 +230,13 @@ static ci_status add_line(const ci_attribution *a, ci_text *lines, ci_error *err
   if (!status && text.failed) status = ci_fail_memory(err);
   if (!status) {
     json_t *input = both ? array_of(&a->source, a->source.count) : array_of(&a->target, a->prefix);
-    json_t *line = json_pack("{s:o,s:o,s:o}", "input_ids", input, "output_ids", array_of(&a->target, a->target.count), "text",
-                             json_stringn(text.data ? text.data : "", text.length));
+    json_t *line = json_pack("{s:o,s:o,s:o}", "input_ids", input, "output_ids", array_of(&a->target, a->target.count),
+                             "text", json_stringn(text.data ? text.data : "", text.length));
     char *dumped = ci_json_text(line, JSON_COMPACT);
-    if (dumped) ci_text_add_format(lines, "%s\n", dumped);
-    else status = ci_fail_memory(err);
+    if (dumped)
+      ci_text_add_format(lines, "%s\n", dumped);
+    else
+      status = ci_fail_memory(err);
     ci_free(dumped);
     json_decref(line);
   }
@@ -238,8 +247,11 @@ static ci_status add_line(const ci_attribution *a, ci_text *lines, ci_error *err
 ci_status ci_attribution_generate(ci_job *job, size_t index, ci_text *lines, ci_error *err) {
   ci_attribution a = {.job = job};
   ci_status status = ci_attribution_prepare(&a, index, err);
-  a.subject = (ci_subject){.graph = &job->model->graph, .compute = job->compute, .source = a.source.items,
-                           .source_count = a.source.count, .budget = job->budget};
+  a.subject = (ci_subject){.graph = &job->model->graph,
+                           .compute = job->compute,
+                           .source = a.source.items,
+                           .source_count = a.source.count,
+                           .budget = job->budget};
   if (!status) status = generate(&a, err);
   if (!status) status = add_line(&a, lines, err);
   ci_attribution_free(&a);

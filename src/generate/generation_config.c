@@ -6,6 +6,7 @@
 #include "generate/generate.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unknown.h"
 #include <limits.h>
 #include <string.h>
 
@@ -126,12 +127,14 @@ static ci_status unknown_option(const char *key, ci_error *err) {
     OWN = sizeof ci_generation_options / sizeof *ci_generation_options
   };
   const char *names[OWN + FOREIGN];
-  size_t count = 0;
+  size_t count = 0, own;
   for (const ci_option *o = ci_generation_options; o->name; o++) names[count++] = o->name;
+  own = count;
   for (size_t i = 0; i < FOREIGN; i++) names[count++] = foreign_options[i].name;
   const char *nearest = ci_nearest(key, names, count);
-  if (nearest) return ci_fail(err, CI_EINVAL, kwargs_name, "unknown option \"%s\": did you mean \"%s\"?", key, nearest);
-  return ci_fail(err, CI_EINVAL, kwargs_name, "unknown option \"%s\"", key);
+  if (nearest && find_foreign(nearest))
+    return ci_fail(err, CI_EINVAL, kwargs_name, "unknown option \"%s\": did you mean \"%s\"?", key, nearest);
+  return ci_fail_unknown(err, kwargs_name, "option", key, names, own);
 }
 
 /* Puts one value on top of merged. A null takes the key away; only for top_k that is not its default but "off".

@@ -174,6 +174,47 @@ static char *module_of(const ci_tensor *tensor, int up) {
   return NULL;
 }
 
+/* "decoder.3.mlp.up": the length of "decoder.", and *rest is "mlp.up"; 0: the node is in no block. */
+static size_t before_number(const char *name, const char **rest) {
+  size_t n = strcspn(name, "0123456789"), digits = strspn(name + n, "0123456789");
+  if (!n || !digits || name[n - 1] != '.' || name[n + digits] != '.') return 0;
+  *rest = name + n + digits + 1;
+  return n;
+}
+
+/* Whether a node of this name has come before, in another block. */
+static bool is_in_earlier_block(const ci_graph *graph, int node) {
+  const char *rest, *other, *name = graph->nodes[node].name;
+  size_t n = before_number(name, &rest);
+  for (int i = 0; i < node && n; i++)
+    if (before_number(graph->nodes[i].name, &other) == n && !strncmp(graph->nodes[i].name, name, n) &&
+        !strcmp(other, rest))
+      return true;
+  return false;
+}
+
+/* "decoder.embedding.tokens, decoder.N.{input_layernorm, ..., output}, ..., output.logits" */
+static void list_nodes(const ci_graph *graph, ci_text *list) {
+  const char *open = NULL, *rest;
+  size_t length = 0;
+  for (int i = 0; i < graph->count; i++) {
+    const char *name = graph->nodes[i].name, *comma = list->length ? ", " : "";
+    size_t n = before_number(name, &rest);
+    if (is_in_earlier_block(graph, i)) continue;
+    bool goes_on = open && n == length && !strncmp(name, open, n);
+    if (open && !goes_on) ci_text_add_format(list, "}");
+    open = n ? name : NULL;
+    length = n;
+    if (goes_on)
+      ci_text_add_format(list, ", %s", rest);
+    else if (n)
+      ci_text_add_format(list, "%s%.*sN.{%s", comma, (int)n, name, rest);
+    else
+      ci_text_add_format(list, "%s%s", comma, name);
+  }
+  if (open) ci_text_add_format(list, "}");
+}
+
 static ci_status unknown(const ci_model *model, const char *where, const char *name, ci_error *err) {
   enum { LEVELS = 3 };
   const ci_graph *graph = &model->graph;
@@ -188,10 +229,14 @@ static ci_status unknown(const ci_model *model, const char *where, const char *n
     for (int up = 1; up <= LEVELS; up++)
       if ((names[count] = module_of(ci_tensors_at(model->tensors, i), up))) count++;
   const char *nearest = ci_nearest(path, names, count);
+  ci_text list = {0};
+  list_nodes(graph, &list);
   ci_status status =
-      ci_fail(err, CI_EINVAL, where, "\"%.100s\" is no node or module of the model%s%s%s (nodes are \"%s\" to \"%s\")",
-              name, nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", names[0],
-              names[graph->count - 1]);
+      list.failed
+          ? ci_fail_memory(err)
+          : ci_fail(err, CI_EINVAL, where, "\"%.100s\" is no node or module of the model%s%s%s (nodes are %s)", name,
+                    nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", list.data);
+  ci_text_free(&list);
   while (count > (size_t)graph->count) ci_free((char *)names[--count]);
   ci_free(names);
   ci_free(path);

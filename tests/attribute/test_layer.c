@@ -138,6 +138,8 @@ static void wrong_layers_are_explained(void **state) {
                {"model.layers", "more than one block"},
                {"model.norm", "one row a step"},
                {"model.layers[9]", "no node or module"},
+               {"decoder.9.output", "(nodes are decoder.embedding.tokens, decoder.N.{input_layernorm, self_attn."},
+               {"decoder.9.output", ", output}, output.rows, output.norm, output.logits)"},
                {"", "no node or module"}};
   cinseq_model *model = attributed_model("stories260K");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -169,7 +169,7 @@ static void what_is_wrong_is_named(void **state) {
   } bad[] = {
       {NULL, "{\"max_new_token\": 3}", "generation_kwargs", "did you mean \"max_new_tokens\"?"},
       {NULL, "{\"asistant_model\": 3}", "generation_kwargs", "did you mean \"assistant_model\"?"},
-      {NULL, "{\"qqqqqqqqqqqqqq\": 3}", "generation_kwargs", "unknown option"},
+      {NULL, "{\"qqqqqqqqqqqqqq\": 3}", "generation_kwargs", "(one of max_new_tokens, "},
       {NULL, "{\"num_beam_groups\": 2}", "generation_kwargs", "\"num_beam_groups\" of transformers is not supported"},
       {NULL, "{\"penalty_alpha\": 0.6}", "generation_kwargs", "not supported"},
       {NULL, "{\"constraints\": [1]}", "generation_kwargs", "not supported"},
