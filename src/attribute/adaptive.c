@@ -61,7 +61,7 @@ static ci_status collect(wishes *w, const ci_profile *profile, targets_state *s,
 }
 
 /* Gradients at the places that are wished for: each place once, for those targets that wish for it. */
-static ci_status fulfil(ci_attribution *a, const wishes *w, int layer, const bool *done, ci_error *err) {
+static ci_status fulfil(ci_attribution *a, const wishes *w, ci_leaves *leaves, const bool *done, ci_error *err) {
   size_t targets = a->subject.target_count, count = 0;
   for (size_t i = 0; i < w->count; i++) count += !i || by_place(&w->items[i - 1], &w->items[i]);
   ci_point *points = ci_alloc(count, sizeof *points);
@@ -73,13 +73,9 @@ static ci_status fulfil(ci_attribution *a, const wishes *w, int layer, const boo
     points[place] = w->items[i].point;
     weights[place * targets + w->items[i].target] = w->items[i].point.weight;
   }
-  ci_gradient_request request = {.layer = layer,
-                                 .points = points,
-                                 .point_count = count,
-                                 .weights = weights,
-                                 .reduce = ci_times_difference,
-                                 .skip = done};
-  if (!status) status = ci_attribute_by_gradient(a, &request, err);
+  ci_gradient_request request = {
+      .points = points, .point_count = count, .weights = weights, .reduce = ci_times_difference, .skip = done};
+  if (!status) status = ci_attribute_leaves(a, leaves, &request, err);
   ci_free(points);
   ci_free(weights);
   return status;
@@ -100,7 +96,7 @@ static size_t judge(ci_attribution *a, targets_state *s, double tolerance) {
 
 typedef struct {
   ci_attribution *a;
-  const ci_leaves *leaves;
+  ci_leaves *leaves;
 } line;
 
 static ci_status measure(void *context, const double *at, size_t count, double *out, ci_error *err) {
@@ -109,8 +105,7 @@ static ci_status measure(void *context, const double *at, size_t count, double *
 }
 
 /* Half of the tolerance is for what the profile does not tell. */
-static ci_status refine(ci_attribution *a, const ci_leaves *leaves, int layer, targets_state *s, double tolerance,
-                        ci_error *err) {
+static ci_status refine(ci_attribution *a, ci_leaves *leaves, targets_state *s, double tolerance, ci_error *err) {
   size_t targets = a->subject.target_count, left = targets;
   line l = {a, leaves};
   ci_profile profile = {.measure = measure, .context = &l, .targets = targets};
@@ -122,7 +117,7 @@ static ci_status refine(ci_attribution *a, const ci_leaves *leaves, int layer, t
     for (size_t t = 0; t < targets && !status; t++)
       s->difference[t] = profile.values[(profile.count - 1) * targets + t] - profile.values[t];
     if (!status) status = collect(&w, &profile, s, part, err);
-    if (!status) status = fulfil(a, &w, layer, s->done, err);
+    if (!status) status = fulfil(a, &w, leaves, s->done, err);
     if (!status) left = judge(a, s, tolerance);
   }
   if (!status && left)
@@ -135,14 +130,13 @@ static ci_status refine(ci_attribution *a, const ci_leaves *leaves, int layer, t
   return status;
 }
 
-ci_status ci_attribute_adaptively(ci_attribution *a, const ci_leaves *leaves, int layer, double tolerance,
-                                  ci_error *err) {
+ci_status ci_attribute_adaptively(ci_attribution *a, ci_leaves *leaves, double tolerance, ci_error *err) {
   size_t n = a->subject.target_count;
   double *room = ci_alloc(4 * n, sizeof *room);
   bool *done = ci_alloc_zeroed(n, sizeof *done);
   ci_status status = room && done ? CI_OK : ci_fail_memory(err);
   targets_state s = {room, room + n, room + 2 * n, room + 3 * n, done};
-  if (!status) status = refine(a, leaves, layer, &s, tolerance, err);
+  if (!status) status = refine(a, leaves, &s, tolerance, err);
   if (!status) status = ci_add_step_score(a, "completeness_error", s.error, err);
   if (!status) status = ci_add_step_score(a, "n_steps", s.steps, err);
   ci_free(room);

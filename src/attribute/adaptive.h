@@ -3,10 +3,9 @@
 #define CI_ATTRIBUTE_ADAPTIVE_H
 #include "attribute/completeness.h"
 
-/* Integrated gradients of a node (-1: the input), whose sum is within `tolerance` of f(x) - f(x'), as part of it:
+/* Integrated gradients of leaves, whose sum is within `tolerance` of f(x) - f(x'), as part of it:
  * forwards say where f changes along the path (profile.h), points are chosen for each target (panels.h), and targets
  * whose gradients then do not add up are taken again, more strictly. Step scores "completeness_error" and "n_steps". */
-ci_status ci_attribute_adaptively(ci_attribution *a, const ci_leaves *leaves, int layer, double tolerance,
-                                  ci_error *err);
+ci_status ci_attribute_adaptively(ci_attribution *a, ci_leaves *leaves, double tolerance, ci_error *err);
 
 #endif

@@ -12,7 +12,7 @@ typedef struct {
   const ci_attribution *a;
   const ci_leaves *leaves;
   const double *at;
-  float *baseline[CI_SPACES], *origin[CI_SPACES];
+  const float *baseline[CI_SPACES], *text[CI_SPACES];
 } line;
 
 static size_t move(void *context, size_t point, ci_intervention *moves) {
@@ -20,37 +20,30 @@ static size_t move(void *context, size_t point, ci_intervention *moves) {
   size_t count = 0;
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++)
     if (l->leaves->nodes[space] >= 0)
-      moves[count++] = (ci_intervention){.kind = l->at ? CI_INTERPOLATE : CI_SET,
+      moves[count++] = (ci_intervention){.kind = CI_INTERPOLATE,
                                          .node = l->leaves->nodes[space],
                                          .count = ci_subject_rows(&l->a->subject, space),
                                          .values = l->baseline[space],
-                                         .origin = l->origin[space],
-                                         .alpha = l->at ? (float)l->at[point] : 0};
+                                         .origin = l->text[space],
+                                         .alpha = (float)l->at[point]};
   return count;
 }
 
-ci_status ci_values_on_line(ci_attribution *a, const ci_leaves *leaves, const double *at, size_t count, double *out,
+ci_status ci_values_on_line(ci_attribution *a, ci_leaves *leaves, const double *at, size_t count, double *out,
                             ci_error *err) {
   line l = {.a = a, .leaves = leaves, .at = at};
   ci_walk walk = {.points = count, .move = move, .context = &l};
   ci_status status = CI_OK;
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++) {
-    int node = leaves->nodes[space];
-    if (node < 0) continue;
-    status = ci_leaf_values(a, node, true, &l.baseline[space], err);
-    bool is_input = node == a->subject.graph->input_node[space]; /* below which there is nothing to save */
-    if (!status && at && !is_input) status = ci_leaf_values(a, node, false, &l.origin[space], err);
+    if (leaves->nodes[space] < 0) continue;
+    status = ci_leaf_values(a, leaves, space, true, &l.baseline[space], err);
+    if (!status) status = ci_leaf_values(a, leaves, space, false, &l.text[space], err);
   }
-  if (!status) status = ci_subject_values(&a->subject, &walk, &a->objective, out, err);
-  for (int space = 0; space < CI_SPACES; space++) {
-    ci_free(l.baseline[space]);
-    ci_free(l.origin[space]);
-  }
-  return status;
+  return status ? status : ci_subject_values(&a->subject, &walk, &a->objective, out, err);
 }
 
-ci_status ci_values_at_baseline(ci_attribution *a, const ci_leaves *leaves, double *out, ci_error *err) {
-  return ci_values_on_line(a, leaves, NULL, 1, out, err);
+ci_status ci_values_at_baseline(ci_attribution *a, ci_leaves *leaves, double *out, ci_error *err) {
+  return ci_values_on_line(a, leaves, &(double){0}, 1, out, err);
 }
 
 void ci_attribution_sums(const ci_attribution *a, double *out) {
@@ -80,7 +73,7 @@ ci_status ci_add_step_score(ci_attribution *a, const char *name, const double *v
   return status;
 }
 
-ci_status ci_add_deltas(ci_attribution *a, const ci_leaves *leaves, ci_error *err) {
+ci_status ci_add_deltas(ci_attribution *a, ci_leaves *leaves, ci_error *err) {
   size_t targets = a->subject.target_count;
   double *room = ci_alloc(3 * targets, sizeof *room);
   if (!room) return ci_fail_memory(err);

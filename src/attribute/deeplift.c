@@ -15,12 +15,14 @@ static const ci_option options_table[] = {{"multiply_by_inputs", NULL, CI_BOOL, 
 
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
   const arguments *arg = options;
-  ci_gradient_request request = {.layer = -1, .rescale = true};
+  ci_gradient_request request = {.rescale = true};
   request.reduce = arg->multiply_by_inputs ? ci_times_difference : ci_as_it_is;
   ci_leaves leaves;
-  ci_leaves_of(a, -1, &leaves);
-  ci_status status = ci_attribute_by_gradient(a, &request, err);
-  return status || !arg->return_convergence_delta ? status : ci_add_deltas(a, &leaves, err);
+  ci_leaves_open(a, -1, &leaves);
+  ci_status status = ci_attribute_leaves(a, &leaves, &request, err);
+  if (!status && arg->return_convergence_delta) status = ci_add_deltas(a, &leaves, err);
+  ci_leaves_close(&leaves);
+  return status;
 }
 
 extern const ci_method ci_method_deeplift;

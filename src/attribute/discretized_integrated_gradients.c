@@ -215,7 +215,7 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   int nodes[CI_SPACES];
   ci_walk walk = {.nodes = nodes, .points = (size_t)j.arg->n_steps - 1, .move = move, .take = take, .context = &j};
   ci_status status = CI_OK;
-  ci_leaves_of(a, -1, &j.leaves);
+  ci_leaves_open(a, -1, &j.leaves);
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++) {
     if (j.leaves.nodes[space] < 0) continue;
     j.spaces[walk.node_count] = space;
@@ -226,6 +226,7 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   if (!status) status = ci_subject_walk(&a->subject, &walk, &a->objective, err);
   if (!status && j.arg->return_convergence_delta) status = ci_add_deltas(a, &j.leaves, err);
   for (int space = 0; space < CI_SPACES; space++) close_path(&j.paths[space]);
+  ci_leaves_close(&j.leaves);
   return status;
 }
 

@@ -16,11 +16,19 @@ void ci_times_input(const float *x, const float *b, float *g, size_t n) {
   for (size_t i = 0; i < n; i++) g[i] *= x[i];
 }
 
-void ci_leaves_of(const ci_attribution *a, int layer, ci_leaves *leaves) {
+void ci_leaves_open(const ci_attribution *a, int layer, ci_leaves *leaves) {
   const ci_graph *graph = a->subject.graph;
+  *leaves = (ci_leaves){0};
   for (ci_space_id space = CI_ENCODER; space < CI_SPACES; space++) {
     bool here = layer >= 0 && graph->nodes[layer].space == space;
     leaves->nodes[space] = layer >= 0 ? (here ? layer : -1) : a->wants[space] ? graph->input_node[space] : -1;
+  }
+}
+
+void ci_leaves_close(ci_leaves *leaves) {
+  for (int space = 0; space < CI_SPACES; space++) {
+    ci_free(leaves->text[space]);
+    ci_free(leaves->baseline[space]);
   }
 }
 
@@ -35,8 +43,8 @@ static ci_status use_baseline_ids(ci_attribution *a, ci_subject *aside, int32_t 
   return CI_OK;
 }
 
-ci_status ci_leaves_values(ci_attribution *a, const int *nodes, size_t count, bool baseline, float **values,
-                           ci_error *err) {
+ci_status ci_node_values(ci_attribution *a, const int *nodes, size_t count, bool baseline, float **values,
+                         ci_error *err) {
   ci_subject aside = a->subject;
   int32_t *ids[CI_SPACES] = {0};
   const float *known;
@@ -55,19 +63,17 @@ ci_status ci_leaves_values(ci_attribution *a, const int *nodes, size_t count, bo
   return status;
 }
 
-ci_status ci_leaf_values(ci_attribution *a, int node, bool baseline, float **values, ci_error *err) {
-  const ci_graph *graph = a->subject.graph;
-  ci_space_id space = graph->nodes[node].space;
-  size_t floats = ci_subject_rows(&a->subject, space) * ci_attribution_width(a, space);
-  const float *known;
-  if (node != graph->input_node[space]) return ci_leaves_values(a, &node, 1, baseline, values, err);
-  if (!baseline) return ci_attribution_values(a, space, values, err);
-  ci_status status = ci_attribution_baseline(a, space, &known, err);
-  if (status) return status;
-  *values = ci_alloc(floats, sizeof(float));
-  if (!*values) return ci_fail_memory(err);
-  memcpy(*values, known, floats * sizeof(float));
-  return CI_OK;
+ci_status ci_leaf_values(ci_attribution *a, ci_leaves *leaves, ci_space_id space, bool baseline, const float **values,
+                         ci_error *err) {
+  int node = leaves->nodes[space];
+  bool is_input = node == a->subject.graph->input_node[space];
+  float **own = baseline ? &leaves->baseline[space] : &leaves->text[space];
+  ci_status status = CI_OK;
+  if (is_input && baseline) return ci_attribution_baseline(a, space, values, err);
+  if (!*own)
+    status = is_input ? ci_attribution_values(a, space, own, err) : ci_node_values(a, &node, 1, baseline, own, err);
+  *values = *own;
+  return status;
 }
 
 /* In place: gradients[row, target, :] reduced; rows that a target cannot see, and the last token's, are NaN. */
@@ -102,34 +108,35 @@ ci_status ci_open_scores(ci_attribution *a, int node, float **data, ci_error *er
   return CI_OK;
 }
 
-ci_status ci_attribute_by_gradient(ci_attribution *a, const ci_gradient_request *q, ci_error *err) {
+ci_status ci_attribute_leaves(ci_attribution *a, ci_leaves *leaves, const ci_gradient_request *q, ci_error *err) {
   bool needs_baseline = q->points || q->rescale;
-  ci_leaves leaves;
-  ci_leaves_of(a, q->layer, &leaves);
-  ci_path path = {.nodes = leaves.nodes,
+  ci_path path = {.nodes = leaves->nodes,
                   .points = q->points,
                   .point_count = q->point_count,
                   .weights = q->weights,
                   .rescale = q->rescale,
                   .skip = q->skip};
-  float *gradients[CI_SPACES] = {0}, *baseline[CI_SPACES] = {0}, *x[CI_SPACES] = {0};
+  float *gradients[CI_SPACES] = {0};
   ci_status status = CI_OK;
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++) {
     if (q->rescale && a->wants[space]) status = ci_attribution_baseline(a, space, &path.reference[space], err);
-    if (status || leaves.nodes[space] < 0) continue;
+    if (status || leaves->nodes[space] < 0) continue;
     path.wanted[space] = true;
-    status = ci_open_scores(a, leaves.nodes[space], &gradients[space], err);
-    if (!status && needs_baseline) status = ci_leaf_values(a, leaves.nodes[space], true, &baseline[space], err);
-    if (!status) status = ci_leaf_values(a, leaves.nodes[space], false, &x[space], err);
-    path.baseline[space] = baseline[space];
-    if (q->layer >= 0) path.origin[space] = x[space]; /* below the input there is nothing to save */
+    status = ci_open_scores(a, leaves->nodes[space], &gradients[space], err);
+    if (!status && needs_baseline) status = ci_leaf_values(a, leaves, space, true, &path.baseline[space], err);
+    if (!status) status = ci_leaf_values(a, leaves, space, false, &path.origin[space], err);
   }
   if (!status) status = ci_subject_gradients(&a->subject, &path, &a->objective, gradients, err);
-  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++) {
-    if (!status && leaves.nodes[space] >= 0)
-      finish(a, leaves.nodes[space], q, x[space], baseline[space], gradients[space]);
-    ci_free(baseline[space]);
-    ci_free(x[space]);
-  }
+  for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++)
+    if (path.wanted[space])
+      finish(a, leaves->nodes[space], q, path.origin[space], path.baseline[space], gradients[space]);
+  return status;
+}
+
+ci_status ci_attribute_by_gradient(ci_attribution *a, int layer, const ci_gradient_request *q, ci_error *err) {
+  ci_leaves leaves;
+  ci_leaves_open(a, layer, &leaves);
+  ci_status status = ci_attribute_leaves(a, &leaves, q, err);
+  ci_leaves_close(&leaves);
   return status;
 }

@@ -30,7 +30,7 @@ typedef struct {
   const arguments *arg;
   ci_leaves leaves;
   ci_space_id spaces[CI_SPACES]; /* of the walk's nodes */
-  float *x[CI_SPACES], *baseline[CI_SPACES];
+  const float *x[CI_SPACES], *baseline[CI_SPACES];
   float *difference[CI_SPACES]; /* x + n - x' of the point it was last made for */
   size_t point[CI_SPACES];
   float *out[CI_SPACES];
@@ -118,8 +118,8 @@ static ci_status add_deltas(job *j, ci_error *err) {
 static ci_status open_space(job *j, ci_space_id space, ci_error *err) {
   size_t floats = ci_subject_rows(&j->a->subject, space) * ci_attribution_width(j->a, space);
   ci_status status = ci_open_scores(j->a, j->leaves.nodes[space], &j->out[space], err);
-  if (!status) status = ci_leaf_values(j->a, j->leaves.nodes[space], false, &j->x[space], err);
-  if (!status) status = ci_leaf_values(j->a, j->leaves.nodes[space], true, &j->baseline[space], err);
+  if (!status) status = ci_leaf_values(j->a, &j->leaves, space, false, &j->x[space], err);
+  if (!status) status = ci_leaf_values(j->a, &j->leaves, space, true, &j->baseline[space], err);
   j->difference[space] = ci_alloc(floats, sizeof(float));
   j->point[space] = SIZE_MAX;
   return status || j->difference[space] ? status : ci_fail_memory(err);
@@ -130,7 +130,7 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   int nodes[CI_SPACES];
   ci_walk walk = {.nodes = nodes, .points = (size_t)j.arg->n_samples, .move = move, .take = take, .context = &j};
   ci_status status = CI_OK;
-  ci_leaves_of(a, -1, &j.leaves);
+  ci_leaves_open(a, -1, &j.leaves);
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++) {
     if (j.leaves.nodes[space] < 0) continue;
     j.spaces[walk.node_count] = space;
@@ -139,11 +139,8 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   }
   if (!status) status = ci_subject_walk(&a->subject, &walk, &a->objective, err);
   if (!status && j.arg->return_convergence_delta) status = add_deltas(&j, err);
-  for (int space = 0; space < CI_SPACES; space++) {
-    ci_free(j.x[space]);
-    ci_free(j.baseline[space]);
-    ci_free(j.difference[space]);
-  }
+  for (int space = 0; space < CI_SPACES; space++) ci_free(j.difference[space]);
+  ci_leaves_close(&j.leaves);
   return status;
 }
 

@@ -3,7 +3,7 @@
 
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
   (void)options;
-  return ci_attribute_by_gradient(a, &(ci_gradient_request){.layer = -1, .reduce = ci_times_input}, err);
+  return ci_attribute_by_gradient(a, -1, &(ci_gradient_request){.reduce = ci_times_input}, err);
 }
 
 extern const ci_method ci_method_input_x_gradient;

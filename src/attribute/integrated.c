@@ -5,12 +5,13 @@
 
 enum { MOST_STEPS = 1000000 };
 
-static ci_status integrate(ci_attribution *a, const ci_integrated_options *o, int layer, size_t steps, ci_error *err) {
+static ci_status integrate(ci_attribution *a, const ci_integrated_options *o, ci_leaves *leaves, size_t steps,
+                           ci_error *err) {
   ci_point *points = ci_alloc(steps, sizeof *points);
   ci_status status = points ? ci_quadrature(o->method, steps, points, err) : ci_fail_memory(err);
-  ci_gradient_request request = {.layer = layer, .points = points, .point_count = steps};
+  ci_gradient_request request = {.points = points, .point_count = steps};
   request.reduce = o->multiply_by_inputs ? ci_times_difference : ci_as_it_is;
-  if (!status) status = ci_attribute_by_gradient(a, &request, err);
+  if (!status) status = ci_attribute_leaves(a, leaves, &request, err);
   ci_free(points);
   return status;
 }
@@ -33,8 +34,9 @@ ci_status ci_attribute_integrated(ci_attribution *a, const ci_integrated_options
     return ci_fail(err, CI_EINVAL, "n_steps",
                    "\"auto\" goes by the sum of the scores, which need multiply_by_inputs for it");
   ci_leaves leaves;
-  ci_leaves_of(a, layer, &leaves);
-  status = is_auto ? ci_attribute_adaptively(a, &leaves, layer, o->tolerance, err) : integrate(a, o, layer, steps, err);
+  ci_leaves_open(a, layer, &leaves);
+  status = is_auto ? ci_attribute_adaptively(a, &leaves, o->tolerance, err) : integrate(a, o, &leaves, steps, err);
   if (!status && o->return_convergence_delta) status = ci_add_deltas(a, &leaves, err);
+  ci_leaves_close(&leaves);
   return status;
 }

@@ -157,8 +157,8 @@ static ci_status open_layers(layers_job *j, bool baseline, ci_error *err) {
   j->x = ci_alloc_zeroed(j->count, sizeof *j->x);
   j->baseline = baseline ? ci_alloc_zeroed(j->count, sizeof *j->baseline) : NULL;
   ci_status status = j->x && (j->baseline || !baseline) ? CI_OK : ci_fail_memory(err);
-  if (!status) status = ci_leaves_values(j->a, j->nodes, j->count, false, j->x, err);
-  if (!status && baseline) status = ci_leaves_values(j->a, j->nodes, j->count, true, j->baseline, err);
+  if (!status) status = ci_node_values(j->a, j->nodes, j->count, false, j->x, err);
+  if (!status && baseline) status = ci_node_values(j->a, j->nodes, j->count, true, j->baseline, err);
   for (size_t i = 0; i < j->count; i++)
     if (graph->nodes[j->nodes[i]].width > widest) widest = graph->nodes[j->nodes[i]].width;
   j->room = ci_alloc(widest, sizeof *j->room);

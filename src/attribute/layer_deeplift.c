@@ -19,6 +19,7 @@ static const ci_option options_table[] = {CI_LAYER_OPTIONS(arguments, layer),
 
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
   const arguments *arg = options;
+  int layer;
   ci_gradient_request request = {.rescale = true,
                                  .reduce = arg->multiply_by_inputs ? ci_times_difference : ci_as_it_is};
   ci_leaves leaves;
@@ -26,11 +27,13 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
     return ci_fail(err, CI_EINVAL, "return_convergence_delta", "is for one target_layer, not for \"all\"");
   if (ci_layer_is_all(&arg->layer))
     return ci_attribute_all_layers(a, &arg->layer, true, NULL, request.reduce, arg->reduce, err);
-  ci_status status = ci_layer_find(a, &arg->layer, &request.layer, err);
-  if (!status) status = ci_attribute_by_gradient(a, &request, err);
-  if (status || !arg->return_convergence_delta) return status;
-  ci_leaves_of(a, request.layer, &leaves);
-  return ci_add_deltas(a, &leaves, err);
+  ci_status status = ci_layer_find(a, &arg->layer, &layer, err);
+  if (status) return status;
+  ci_leaves_open(a, layer, &leaves);
+  status = ci_attribute_leaves(a, &leaves, &request, err);
+  if (!status && arg->return_convergence_delta) status = ci_add_deltas(a, &leaves, err);
+  ci_leaves_close(&leaves);
+  return status;
 }
 
 extern const ci_method ci_method_layer_deeplift;

@@ -16,11 +16,12 @@ static const ci_option options_table[] = {CI_LAYER_OPTIONS(arguments, layer),
 
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
   const arguments *arg = options;
+  int layer;
   ci_gradient_request request = {.reduce = arg->multiply_by_inputs ? ci_times_input : ci_as_it_is};
   if (ci_layer_is_all(&arg->layer))
     return ci_attribute_all_layers(a, &arg->layer, false, NULL, request.reduce, arg->reduce, err);
-  ci_status status = ci_layer_find(a, &arg->layer, &request.layer, err);
-  return status ? status : ci_attribute_by_gradient(a, &request, err);
+  ci_status status = ci_layer_find(a, &arg->layer, &layer, err);
+  return status ? status : ci_attribute_by_gradient(a, layer, &request, err);
 }
 
 extern const ci_method ci_method_layer_gradient_x_activation;

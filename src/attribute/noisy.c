@@ -54,7 +54,8 @@ static void take(void *context, const ci_gradient *g) {
 static ci_status find_stdev(job *j, ci_space_id space, ci_error *err) {
   const json_t *given = j->options->stdevs;
   double number = json_is_number(given) ? json_number_value(given) : 0;
-  float *x, low = INFINITY, high = -INFINITY;
+  const float *x;
+  float low = INFINITY, high = -INFINITY;
   if (given && !json_is_null(given)) {
     if (!json_is_number(given) || number < 0 || number > 1e6)
       return ci_fail(err, CI_EINVAL, "stdevs", "expected a number from 0 to 1000000");
@@ -62,13 +63,12 @@ static ci_status find_stdev(job *j, ci_space_id space, ci_error *err) {
     return CI_OK;
   }
   size_t n = ci_subject_rows(&j->a->subject, space) * ci_attribution_width(j->a, space);
-  ci_status status = ci_leaf_values(j->a, j->leaves.nodes[space], false, &x, err);
+  ci_status status = ci_leaf_values(j->a, &j->leaves, space, false, &x, err);
   for (size_t i = 0; i < n && !status; i++) {
     low = fminf(low, x[i]);
     high = fmaxf(high, x[i]);
   }
   j->stdev[space] = (float)j->options->noise_level * (high - low);
-  ci_free(x);
   return status;
 }
 
@@ -87,7 +87,7 @@ ci_status ci_attribute_noisy(ci_attribution *a, const ci_noisy_options *options,
   int nodes[CI_SPACES];
   ci_walk walk = {.nodes = nodes, .points = (size_t)options->n_samples, .move = move, .take = take, .context = &j};
   ci_status status = CI_OK;
-  ci_leaves_of(a, -1, &j.leaves);
+  ci_leaves_open(a, -1, &j.leaves);
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++) {
     if (j.leaves.nodes[space] < 0) continue;
     j.spaces[walk.node_count] = space;
@@ -96,5 +96,6 @@ ci_status ci_attribute_noisy(ci_attribution *a, const ci_noisy_options *options,
   }
   if (!status) status = ci_subject_walk(&a->subject, &walk, &a->objective, err);
   for (int space = 0; space < CI_SPACES; space++) ci_free(j.mean[space]);
+  ci_leaves_close(&j.leaves);
   return status;
 }

@@ -16,8 +16,8 @@ static void magnitude(const float *x, const float *b, float *g, size_t n) {
 }
 
 static ci_status attribute(ci_attribution *a, const void *options, ci_error *err) {
-  ci_gradient_request request = {.layer = -1, .reduce = ((const arguments *)options)->abs ? magnitude : ci_as_it_is};
-  return ci_attribute_by_gradient(a, &request, err);
+  ci_gradient_request request = {.reduce = ((const arguments *)options)->abs ? magnitude : ci_as_it_is};
+  return ci_attribute_by_gradient(a, -1, &request, err);
 }
 
 extern const ci_method ci_method_saliency;

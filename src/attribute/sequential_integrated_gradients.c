@@ -58,26 +58,21 @@ static void take(void *context, const ci_gradient *g) {
   for (size_t i = 0; i < j->width; i++) to[i] += weight * from[i] * (j->multiply ? x[i] - b[i] : 1);
 }
 
-static ci_status attribute_space(ci_attribution *a, job *j, ci_space_id space, ci_error *err) {
+static ci_status attribute_space(ci_attribution *a, ci_leaves *leaves, job *j, ci_space_id space, ci_error *err) {
   size_t rows = ci_subject_rows(&a->subject, space);
-  float *x = NULL, *baseline = NULL;
-  j->node = a->subject.graph->input_node[space];
+  j->node = leaves->nodes[space];
   j->width = a->subject.graph->nodes[j->node].width;
   j->count = 0;
   ci_status status = ci_open_scores(a, j->node, &j->out, err);
-  if (!status) status = ci_leaf_values(a, j->node, false, &x, err);
-  if (!status) status = ci_leaf_values(a, j->node, true, &baseline, err);
-  j->x = x;
-  j->baseline = baseline;
+  if (!status) status = ci_leaf_values(a, leaves, space, false, &j->x, err);
+  if (!status) status = ci_leaf_values(a, leaves, space, true, &j->baseline, err);
   j->rows = ci_alloc(rows, sizeof *j->rows);
   if (!status && !j->rows) status = ci_fail_memory(err);
   for (size_t r = 0; r < rows && !status; r++)
-    if (memcmp(x + r * j->width, baseline + r * j->width, j->width * sizeof *x)) j->rows[j->count++] = r;
+    if (memcmp(j->x + r * j->width, j->baseline + r * j->width, j->width * sizeof *j->x)) j->rows[j->count++] = r;
   ci_walk walk = {
       .nodes = &j->node, .node_count = 1, .points = j->count * j->steps, .move = move, .take = take, .context = j};
   if (!status && j->count) status = ci_subject_walk(&a->subject, &walk, &a->objective, err);
-  ci_free(x);
-  ci_free(baseline);
   ci_free(j->rows);
   return status;
 }
@@ -88,11 +83,12 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
   if (!points) return ci_fail_memory(err);
   job j = {.a = a, .points = points, .steps = (size_t)arg->n_steps, .multiply = arg->multiply_by_inputs};
   ci_leaves leaves;
-  ci_leaves_of(a, -1, &leaves);
+  ci_leaves_open(a, -1, &leaves);
   ci_status status = ci_quadrature(arg->method, j.steps, points, err);
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER && !status; space++)
-    if (leaves.nodes[space] >= 0) status = attribute_space(a, &j, space, err);
+    if (leaves.nodes[space] >= 0) status = attribute_space(a, &leaves, &j, space, err);
   if (!status && arg->return_convergence_delta) status = ci_add_deltas(a, &leaves, err);
+  ci_leaves_close(&leaves);
   ci_free(points);
   return status;
 }

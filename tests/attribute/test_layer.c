@@ -130,6 +130,24 @@ static void all_layers_are_each_layer(void **state) {
   }
 }
 
+/* The difference to the baseline reads the layer's values that the path was made of, and goes on from there. */
+static void values_are_computed_once(void **state) {
+  (void)state;
+  static const char *const plain = "{\"target_layer\": \"model.layers[4]\", \"n_steps\": 3}",
+                           *const deltas = "{\"target_layer\": \"model.layers[4]\", \"n_steps\": 3, "
+                                           "\"return_convergence_delta\": true}";
+  cinseq_model *model = attributed_model("stories260K");
+  cinseq_result *forward = attributed_by(model, "attention", TEXT, "{}"),
+                *without = attributed_by(model, "layer_integrated_gradients", TEXT, plain),
+                *with = attributed_by(model, "layer_integrated_gradients", TEXT, deltas);
+  double more = flop(with) - flop(without);
+  if (!(more > 0 && more < flop(forward) / 2)) fail_msg("%g flop more, %g of a forward", more, flop(forward));
+  cinseq_result_close(forward);
+  cinseq_result_close(without);
+  cinseq_result_close(with);
+  cinseq_model_close(model);
+}
+
 static void wrong_layers_are_explained(void **state) {
   (void)state;
   static const struct {
@@ -158,9 +176,9 @@ static void wrong_layers_are_explained(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(modules_are_nodes),
-                                     cmocka_unit_test(the_default_layer_is_the_input),
-                                     cmocka_unit_test(blocks_are_complete), cmocka_unit_test(all_layers_are_each_layer),
-                                     cmocka_unit_test(wrong_layers_are_explained)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(modules_are_nodes),        cmocka_unit_test(the_default_layer_is_the_input),
+      cmocka_unit_test(blocks_are_complete),      cmocka_unit_test(all_layers_are_each_layer),
+      cmocka_unit_test(values_are_computed_once), cmocka_unit_test(wrong_layers_are_explained)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
