@@ -11,8 +11,10 @@ typedef struct {
   bool keeps_logits; /* greedy and sampled text: the rows are what is attributed later */
 } driver;
 
-static ci_status not_finite(const ci_run *run, const ci_model *model, ci_error *err) {
-  const char *node = ci_run_find_not_finite(run);
+static ci_status not_finite(ci_run *run, const ci_model *model, ci_error *err) {
+  const char *node;
+  ci_status status = ci_run_find_not_finite(run, &node, err);
+  if (status) return status;
   return ci_fail(err, CI_EMODEL, model->path, "the model computes values that are not finite, the first in node \"%s\"",
                  node ? node : "output.logits");
 }

@@ -2,6 +2,7 @@
 #include "engine/run.h"
 #include "base/random.h"
 #include "engine/dropout.h"
+#include <math.h>
 #include <string.h>
 
 /* Room for rows [0, rows) of a node that is kept: half as much again is asked for, so that decoding seldom moves. */
@@ -80,6 +81,12 @@ static void intervene(const ci_run *run, int number, size_t first, size_t count)
   }
 }
 
+static bool all_finite(const float *values, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (!isfinite(values[i])) return false;
+  return true;
+}
+
 ci_status ci_run_compute_node(ci_run *run, int number, size_t first, size_t count, ci_error *err) {
   const ci_node *node = &run->graph->nodes[number];
   ci_status status = ci_run_place(run, number, first, count, err);
@@ -94,7 +101,18 @@ ci_status ci_run_compute_node(ci_run *run, int number, size_t first, size_t coun
     intervene(run, number, first, count);
     ci_drop_rows(run, number, first, count);
   }
+  if (run->watched && !run->broken && !all_finite(call.out, count * node->width)) run->broken = node->name;
   return ci_compute_check(run->compute, err);
+}
+
+ci_status ci_run_find_not_finite(ci_run *run, const char **name, ci_error *err) {
+  for (int s = 0; s < CI_SPACES; s++) run->spaces[s].computed = 0;
+  run->watched = true;
+  run->broken = NULL;
+  ci_status status = ci_run_forward(run, err);
+  run->watched = false;
+  *name = run->broken;
+  return status;
 }
 
 ci_status ci_run_forward(ci_run *run, ci_error *err) {

@@ -197,17 +197,6 @@ float *ci_run_row(const ci_run *run, int node, size_t row) {
 
 const float *ci_run_logits(const ci_run *run, size_t output_row) { return ci_run_row(run, run->graph->logits, output_row); }
 
-const char *ci_run_find_not_finite(const ci_run *run) {
-  for (int i = 0; i < run->graph->count; i++) {
-    const ci_node *node = &run->graph->nodes[i];
-    if (!run->keeps[i]) continue;
-    size_t n = run->spaces[node->space].computed * node->width;
-    for (size_t j = 0; j < n; j++)
-      if (!isfinite(run->values[i].data[j])) return node->name;
-  }
-  return NULL;
-}
-
 size_t ci_run_row_bytes(const ci_graph *graph, ci_space_id space, ci_keep keep) {
   size_t floats = 0;
   for (int i = 0; i < graph->count; i++) {

@@ -76,6 +76,8 @@ typedef struct ci_run {
   int loaded_section;    /* whose scratch values cover all computed rows (backward); -1: none */
   bool loaded_whole;     /* all of them, not only what vjps read */
   bool *touched;         /* [graph->count]: an intervention names this node */
+  bool watched;          /* forward notes the first node that has a value which is not finite */
+  const char *broken;    /* its name; NULL: none so far */
   ci_intervention *interventions;
   size_t intervention_count, intervention_capacity;
   struct ci_rope_table *rope; /* angles for positions so far, shared by all layers */
@@ -121,8 +123,9 @@ float *ci_run_row(const ci_run *run, int node, size_t row);
 const float *ci_run_logits(const ci_run *run, size_t output_row);
 /* Value of the input node for these ids at positions 0.. of a space, without any rows: out[count, width]. */
 ci_status ci_run_input_values(ci_run *run, ci_space_id space, const int32_t *ids, size_t count, float *out, ci_error *err);
-/* "decoder.2.self_attn.value" of the first kept value that is not finite; NULL: all are. */
-const char *ci_run_find_not_finite(const ci_run *run);
+/* Computes all rows anew to find the first node that has a value which is not finite: *name is "decoder.2.self_attn.value", the
+ * graph's; NULL: all are finite. */
+ci_status ci_run_find_not_finite(ci_run *run, const char **name, ci_error *err);
 
 /* Bytes that one row of a space takes under a plan, and a row that is being computed takes beside it. */
 size_t ci_run_row_bytes(const ci_graph *graph, ci_space_id space, ci_keep keep);
