@@ -13,7 +13,8 @@ const ci_dropout_keys ci_dropout_of_llama = {.attention = {"attention_dropout", 
                                                .attended = {"dropout", 0.1},
                                                .activation = {"activation_dropout", 0},
                                                .fed = {"dropout", 0.1},
-                                               .layer = {{"encoder_layerdrop", 0}, {"decoder_layerdrop", 0}}};
+                                               .layer = {{"encoder_layerdrop", 0}, {"decoder_layerdrop", 0}}},
+                      ci_dropout_of_ernie = {.embedding = {NULL, 0}};
 
 const ci_dropout_keys *ci_dropout_keys_of(const ci_builder *b) {
   const ci_dropout_keys *own = b->model->architecture->dropout;

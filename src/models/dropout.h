@@ -21,8 +21,9 @@ typedef struct ci_dropout_keys {
   bool of_the_sum;           /* a parallel block's attention and feed-forward are dropped together */
 } ci_dropout_keys;
 
-/* Of families. NULL in an architecture's row: "attention_dropout" for the probabilities, and nothing else. */
-extern const ci_dropout_keys ci_dropout_of_llama, ci_dropout_of_gpt2, ci_dropout_of_fairseq;
+/* Of families. NULL in an architecture's row: llama's, "attention_dropout" for the probabilities and nothing else.
+ * ERNIE's keys are not read: its rate of 0 is in transformers' code. */
+extern const ci_dropout_keys ci_dropout_of_llama, ci_dropout_of_gpt2, ci_dropout_of_fairseq, ci_dropout_of_ernie;
 
 /* Those that hold for what is being built. */
 const ci_dropout_keys *ci_dropout_keys_of(const ci_builder *b);

@@ -1,6 +1,7 @@
 /* ERNIE 4.5's mixtures of experts (Baidu 2025): rotary pairs are neighbours, a bias that only chooses is added to the
  * experts' softmax, shared experts for all rows; some layers have none. Attribution input: the token embedding. */
 #include "models/decoder.h"
+#include "models/dropout.h"
 #include "models/experts.h"
 
 static void choose_layer(ci_builder *b, const ci_decoder *d, int index, ci_block *block) {
@@ -48,4 +49,5 @@ const ci_architecture ci_architecture_ernie4_5_moe = {
                 "\"rms_norm_eps\": 1e-5,"
                 " \"tie_word_embeddings\": true, \"rope_theta\": 500000, \"max_position_embeddings\": 131072,"
                 " \"moe_intermediate_size\": 1536, \"moe_k\": 6, \"moe_num_experts\": 64}",
+    .dropout = &ci_dropout_of_ernie,
     .build = build};
