@@ -1,4 +1,5 @@
-/* The aggregator `weight`: every column times a step score of its token (Inseq's weight_attributions). */
+/* The aggregator `weight`: every column times a step score of its token. As in Inseq's weight_attributions, scores that
+ * are not yet tokens by tokens are aggregated first, as suits the method: normalising them afterwards would undo it. */
 #include "aggregate/aggregator.h"
 #include "base/unknown.h"
 #include <string.h>
@@ -27,15 +28,23 @@ static ci_status find_score(const ci_sequence *s, const char *name, const ci_arr
   return ci_fail_unknown(err, "weight_by", "step score of this result", name, names, count);
 }
 
-static ci_status multiply(const ci_array *in, const ci_array *score, ci_array *out, ci_error *err) {
-  ci_status status = ci_array_copy(in, out, err);
-  if (status || !in->data || in->rank < 2) return status;
-  size_t columns = in->shape[1], inner = 1;
-  for (int i = 2; i < in->rank; i++) inner *= in->shape[i];
+static ci_status multiply(ci_array *scores, const ci_array *score, ci_error *err) {
+  if (!scores->data || scores->rank < 2) return CI_OK;
+  size_t columns = scores->shape[1];
   if (columns != ci_array_size(score))
     return ci_fail(err, CI_EINVAL, "weight_by", "%zu values for %zu columns", ci_array_size(score), columns);
-  for (size_t i = 0; i < ci_array_size(out); i++) out->data[i] *= score->data[i / inner % columns];
+  for (size_t i = 0; i < ci_array_size(scores); i++) scores->data[i] *= score->data[i % columns];
   return CI_OK;
+}
+
+/* selectors are of the pipeline that this is a stage of */
+static ci_status reduce(const ci_sequence *sequence, const json_t *arguments, ci_sequence *out, ci_error *err) {
+  json_t *own = arguments ? json_copy((json_t *)arguments) : json_object();
+  if (!own) return ci_fail_memory(err);
+  json_object_del(own, "attribution_selectors");
+  ci_status status = ci_sequence_aggregate(sequence, NULL, NULL, own, out, err);
+  json_decref(own);
+  return status;
 }
 
 ci_status ci_weight_aggregate(const ci_sequence *sequence, const ci_sequence *paired, const char *function,
@@ -47,12 +56,9 @@ ci_status ci_weight_aggregate(const ci_sequence *sequence, const ci_sequence *pa
   *out = (ci_sequence){0};
   ci_status status = ci_aggregator_options("weight", ci_weight_options, arguments, &options, &keep, err);
   if (!status) status = find_score(sequence, options.score, &score, err);
-  if (!status) status = ci_sequence_copy_frame(sequence, out, err);
-  if (!status) status = multiply(&sequence->source_attributions, score, &out->source_attributions, err);
-  if (!status) status = multiply(&sequence->target_attributions, score, &out->target_attributions, err);
-  if (!status)
-    status = ci_named_arrays_copy(sequence->sequence_scores, sequence->sequence_scores_count, &out->sequence_scores,
-                                  &out->sequence_scores_count, err);
+  if (!status) status = reduce(sequence, arguments, out, err);
+  if (!status) status = multiply(&out->source_attributions, score, err);
+  if (!status) status = multiply(&out->target_attributions, score, err);
   json_decref(keep);
   if (status) ci_sequence_free(out);
   return status;

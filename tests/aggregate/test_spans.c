@@ -228,6 +228,35 @@ static void weights_multiply_columns(void **state) {
   ci_sequence_free(&out);
 }
 
+/* Scores with a width are reduced and normalised first: a column then has the magnitude of its step score. */
+static void weights_come_after_the_default(void **state) {
+  (void)state;
+  ci_sequence s, out;
+  ci_error err = {0};
+  fill(&s);
+  s.kind = CI_GRANULAR;
+  ci_array *sides[] = {&s.source_attributions, &s.target_attributions};
+  for (int i = 0; i < 2; i++) {
+    sides[i]->rank = 3; /* of one number */
+    sides[i]->shape[2] = 1;
+  }
+  json_t *names = json_pack("[s]", "weight"), *options = json_pack("{s:n}", "attribution_selectors");
+  assert_int_equal(ci_sequence_aggregate(&s, NULL, names, options, &out, &err), CI_OK);
+  assert_int_equal(out.target_attributions.rank, 2);
+  for (int c = 0; c < 2; c++) {
+    float sum = 0;
+    for (size_t r = 0; r < 2; r++) sum += out.source_attributions.data[r * 2 + (size_t)c];
+    for (size_t r = 0; r < 5; r++)
+      sum +=
+          isnan(out.target_attributions.data[r * 2 + (size_t)c]) ? 0 : out.target_attributions.data[r * 2 + (size_t)c];
+    assert_true(fabsf(sum - s.step_scores[0].values.data[c]) < 1e-6f);
+  }
+  json_decref(names);
+  json_decref(options);
+  ci_sequence_free(&s);
+  ci_sequence_free(&out);
+}
+
 static void wrong_arguments_are_explained(void **state) {
   (void)state;
   static const struct {
@@ -304,6 +333,7 @@ int main(void) {
                                      cmocka_unit_test(slices_cut),
                                      cmocka_unit_test(pairs_are_subtracted),
                                      cmocka_unit_test(weights_multiply_columns),
+                                     cmocka_unit_test(weights_come_after_the_default),
                                      cmocka_unit_test(scores_are_selected),
                                      cmocka_unit_test(wrong_arguments_are_explained)};
   return cmocka_run_group_tests(tests, NULL, NULL);
