@@ -95,9 +95,19 @@ ci_heat_limits ci_heat_table_limits(const ci_sequence *s, double min_val, double
   return limits;
 }
 
-size_t ci_score_format(double score, char text[32]) {
+bool ci_scores_are_whole(const float *scores, size_t count) {
+  bool whole = true, any = false;
+  for (size_t i = 0; i < count && whole; i++) {
+    if (isnan(scores[i])) continue;
+    any = true;
+    whole = isfinite(scores[i]) && scores[i] == rintf(scores[i]);
+  }
+  return whole && any;
+}
+
+size_t ci_score_format(double score, bool whole, char text[32]) {
   if (fabs(score) < 0.0005) score = 0;
-  const char *format = fabs(score) < 10000 ? "%.3f" : fabs(score) < 1e9 ? "%.0f" : "%.3g";
+  const char *format = fabs(score) >= 1e9 ? "%.3g" : whole || fabs(score) >= 10000 ? "%.0f" : "%.3f";
   int n = snprintf(text, 32, format, score);
   return n > 0 ? (size_t)n : 0;
 }

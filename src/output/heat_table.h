@@ -51,8 +51,13 @@ ci_status ci_heat_table_check(const ci_sequence *sequence, int rank, ci_error *e
  * say otherwise. */
 ci_heat_limits ci_heat_table_limits(const ci_sequence *sequence, double min_val, double max_val);
 
-/* A score as tables show it, three decimals while there is room for them, never "-0.000". Returns its length. */
-size_t ci_score_format(double score, char text[32]);
+/* A score as tables show it, three decimals while there is room for them, never "-0.000"; whole: of whole numbers,
+ * which need none. Returns its length. */
+size_t ci_score_format(double score, bool whole, char text[32]);
+
+/* Whether the step scores of a row are counts, such as n_steps: whole numbers all of them, but for those that are NaN.
+ */
+bool ci_scores_are_whole(const float *scores, size_t count);
 
 /* Appends a token as it is or, when `clean`, without its word markers U+2581 and U+0120, unless nothing would be left.
  */

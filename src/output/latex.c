@@ -99,11 +99,11 @@ static void add_label(paper *p, const char *text, bool clean, size_t most) {
 /* ---- tables ---- */
 
 /* NaN: a blank cell. */
-static void add_score(paper *p, double score, const ci_heat_limits *limits) {
+static void add_score(paper *p, double score, bool whole, const ci_heat_limits *limits) {
   char text[32];
   ci_text_add(p->out, " & ");
   if (isnan(score)) return;
-  ci_score_format(score, text);
+  ci_score_format(score, whole, text);
   const char *minus = *text == '-' ? "$-$" : "", *digits = text + (*text == '-');
   if (!limits) {
     ci_text_add_format(p->out, "%s%s", minus, digits);
@@ -140,7 +140,7 @@ static void add_rows(paper *p, const ci_heat_table *t, const ci_heat_limits *lim
   for (size_t row = 0; row < t->row_count; row++) {
     ci_text_add_format(p->out, "%zu & ", t->first_row + row);
     add_label(p, t->row_tokens[row].token, p->options->clean_tokens, LONGEST_TOKEN);
-    for (size_t i = first; i < end; i++) add_score(p, t->scores[row * t->column_count + i], limits);
+    for (size_t i = first; i < end; i++) add_score(p, t->scores[row * t->column_count + i], false, limits);
     end_row(p);
   }
 }
@@ -151,7 +151,9 @@ static void add_step_scores(paper *p, const ci_sequence *s, const ci_heat_table 
   for (size_t k = 0; k < s->step_scores_count; k++) {
     ci_text_add(p->out, " & ");
     add_label(p, s->step_scores[k].name, false, LONGEST_TOKEN);
-    for (size_t i = first; i < end; i++) add_score(p, s->step_scores[k].values.data[t->first_column + i], NULL);
+    const float *values = s->step_scores[k].values.data + t->first_column;
+    bool whole = ci_scores_are_whole(values, t->column_count);
+    for (size_t i = first; i < end; i++) add_score(p, values[i], whole, NULL);
     end_row(p);
   }
 }

@@ -60,7 +60,7 @@ static void add_line(ci_page *p, const ci_heat_table *t, size_t column, const ci
       ci_html_color(p->out, found[i].score, limits);
       ci_text_add_format(p->out, ">%zu <bdi>", found[i].row);
       ci_html_foreign(p->out, t->row_tokens[found[i].row].token, clean);
-      ci_score_format(found[i].score, number);
+      ci_score_format(found[i].score, false, number);
       ci_text_add_format(p->out, "</bdi> %s</td>", number);
     } else
       ci_text_add(p->out, "></td>");

@@ -59,7 +59,7 @@ static void add_token_row(ci_page *p, const ci_heat_table *t) {
 }
 
 /* limits NULL: not painted. NaN: a blank cell. */
-static void add_score(ci_page *p, double score, const ci_heat_limits *limits, bool titled) {
+static void add_score(ci_page *p, double score, bool whole, const ci_heat_limits *limits, bool titled) {
   char text[32];
   if (isnan(score)) {
     ci_text_add(p->out, "<td></td>");
@@ -67,7 +67,7 @@ static void add_score(ci_page *p, double score, const ci_heat_limits *limits, bo
   }
   ci_text_add(p->out, "<td");
   ci_html_color(p->out, score, limits);
-  ci_score_format(score, text);
+  ci_score_format(score, whole, text);
   if (titled) ci_text_add_format(p->out, " title=\"%.7g\"", score);
   ci_text_add(p->out, ">");
   ci_text_add(p->out, text);
@@ -78,7 +78,8 @@ static void add_row(ci_page *p, const ci_heat_table *t, size_t row, const ci_hea
   bool titled = !is_large(t);
   ci_text_add_format(p->out, "<tr><th class=\"ci-i\">%zu</th><th class=\"ci-t\" scope=\"row\">", t->first_row + row);
   add_token(p, t->row_tokens[row].token, LONGEST_TOKEN);
-  for (size_t i = 0; i < t->column_count; i++) add_score(p, t->scores[row * t->column_count + i], limits, titled);
+  for (size_t i = 0; i < t->column_count; i++)
+    add_score(p, t->scores[row * t->column_count + i], false, limits, titled);
   ci_text_add(p->out, "</tr>\n");
 }
 
@@ -89,8 +90,9 @@ static void add_step_scores(ci_page *p, const ci_sequence *s, const ci_heat_tabl
     ci_text_add(p->out, "<tr><th class=\"ci-i\"> </th><th class=\"ci-t\" scope=\"row\">");
     ci_html_foreign(p->out, s->step_scores[k].name, false);
     ci_text_add(p->out, "</th>");
-    for (size_t i = 0; i < t->column_count; i++)
-      add_score(p, s->step_scores[k].values.data[t->first_column + i], NULL, true);
+    const float *values = s->step_scores[k].values.data + t->first_column;
+    bool whole = ci_scores_are_whole(values, t->column_count);
+    for (size_t i = 0; i < t->column_count; i++) add_score(p, values[i], whole, NULL, true);
     ci_text_add(p->out, "</tr>\n");
   }
   ci_text_add(p->out, "</tfoot>\n");
@@ -157,8 +159,8 @@ static bool has_negative(const ci_array *scores) {
 void ci_html_bar(ci_page *p, const ci_sequence *s, const ci_heat_limits *limits) {
   char low[32], high[32];
   bool both = has_negative(&s->source_attributions) || has_negative(&s->target_attributions);
-  ci_score_format(both ? limits->min : 0, low);
-  ci_score_format(limits->max, high);
+  ci_score_format(both ? limits->min : 0, false, low);
+  ci_score_format(limits->max, false, high);
   double zero = !both ? 0 : limits->max > limits->min ? 100 * limits->min / (limits->min - limits->max) : 50;
   ci_color blue = ci_heat_on_white.negative, red = ci_heat_on_white.positive;
   ci_text_add_format(

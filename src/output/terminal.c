@@ -36,6 +36,7 @@ typedef struct {
   ci_arena *arena;
   label *rows;          /* [heat.row_count] */
   label *score_rows;    /* [step_scores_count] */
+  bool *whole;          /* [step_count]: of the step scores, those that are counts */
   column *columns;      /* [heat.column_count] */
   char *title, *legend; /* what stands above */
   size_t index_width, side_width;
@@ -90,9 +91,9 @@ static void start_paint(line *l, double score, const ci_heat_limits *limits) {
 }
 
 /* One cell; limits NULL: not painted. NaN: blank. */
-static void add_score(line *l, const column *c, double score, const ci_heat_limits *limits) {
+static void add_score(line *l, const column *c, double score, bool whole, const ci_heat_limits *limits) {
   char text[32] = "";
-  size_t width = isnan(score) ? 0 : ci_score_format(score, text);
+  size_t width = isnan(score) ? 0 : ci_score_format(score, whole, text);
   if (isnan(score)) {
     l->spaces += c->width;
     return;
@@ -144,7 +145,7 @@ static void add_row(line *l, const table *t, size_t row, size_t first, size_t en
   l->spaces++;
   add_text(l, t->rows[row].text);
   l->spaces += t->side_width - t->index_width - 1 - t->rows[row].width;
-  for (size_t i = first; i < end; i++) add_score(l, &t->columns[i], score_at(t, row, i), &t->limits);
+  for (size_t i = first; i < end; i++) add_score(l, &t->columns[i], score_at(t, row, i), false, &t->limits);
   end_line(l);
 }
 
@@ -162,7 +163,7 @@ static void add_step_scores(line *l, const table *t, size_t first, size_t end, s
     add_text(l, t->score_rows[s].text);
     l->spaces += t->side_width - t->score_rows[s].width;
     const float *values = t->sequence->step_scores[s].values.data + t->heat.first_column;
-    for (size_t i = first; i < end; i++) add_score(l, &t->columns[i], values[i], NULL);
+    for (size_t i = first; i < end; i++) add_score(l, &t->columns[i], values[i], t->whole[s], NULL);
     end_line(l);
   }
 }
@@ -199,12 +200,12 @@ static void measure_column(const table *t, size_t i) {
   char text[32];
   for (size_t row = 0; row < t->heat.row_count; row++) {
     double score = score_at(t, row, i);
-    size_t width = isnan(score) ? 0 : ci_score_format(score, text);
+    size_t width = isnan(score) ? 0 : ci_score_format(score, false, text);
     if (width > c->number_width) c->number_width = width;
   }
   for (size_t s = 0; s < t->step_count; s++) {
     double score = t->sequence->step_scores[s].values.data[t->heat.first_column + i];
-    size_t width = isnan(score) ? 0 : ci_score_format(score, text);
+    size_t width = isnan(score) ? 0 : ci_score_format(score, t->whole[s], text);
     if (width > c->number_width) c->number_width = width;
   }
   enum { NARROWEST = 5 }; /* 0.000: all cells look alike */
@@ -255,7 +256,11 @@ static ci_status show_table(table *t, ci_text *out, ci_error *err) {
   t->rows = ci_arena_alloc(t->arena, t->heat.row_count, sizeof *t->rows);
   t->columns = ci_arena_alloc(t->arena, t->heat.column_count, sizeof *t->columns);
   t->score_rows = ci_arena_alloc(t->arena, t->sequence->step_scores_count, sizeof *t->score_rows);
-  ci_status status = t->rows && t->columns && t->score_rows ? make_labels(t, err) : ci_fail_memory(err);
+  t->whole = ci_arena_alloc(t->arena, t->step_count, sizeof *t->whole);
+  for (size_t s = 0; s < t->step_count && t->whole; s++)
+    t->whole[s] =
+        ci_scores_are_whole(t->sequence->step_scores[s].values.data + t->heat.first_column, t->heat.column_count);
+  ci_status status = t->rows && t->columns && t->score_rows && t->whole ? make_labels(t, err) : ci_fail_memory(err);
   if (!status) add_table(out, t);
   ci_arena_close(t->arena);
   return status ? status : out->failed ? ci_fail_memory(err) : CI_OK;

@@ -58,7 +58,7 @@ static void add_strongest(ci_page *p, const char *side, const part *parts, size_
   size_t shown = 0;
   for (; shown < count && shown < MOST; shown++) {
     const part *at = &parts[positive ? shown : count - 1 - shown];
-    ci_score_format(at->score, text);
+    ci_score_format(at->score, false, text);
     if ((positive ? at->score <= 0 : at->score >= 0) || strcmp(text, "0.000") == 0) break;
     ci_text_add(p->out, shown ? ", <bdi>" : " <bdi>");
     ci_html_foreign(p->out, at->token->token, p->options->clean_tokens);

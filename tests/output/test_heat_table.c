@@ -9,7 +9,8 @@
 #include <string.h>
 
 static float data[12] = {0.5f, -2, 0.25f, NAN, 1, 0};
-static ci_token tokens[4] = {{.id = 0, .token = "a"}, {.id = 1, .token = "b"}, {.id = 2, .token = "c"}, {.id = 3, .token = "d"}};
+static ci_token tokens[4] = {
+    {.id = 0, .token = "a"}, {.id = 1, .token = "b"}, {.id = 2, .token = "c"}, {.id = 3, .token = "d"}};
 
 /* Three source tokens; columns for target tokens 1 and 2 of four. */
 static ci_sequence sequence(void) {
@@ -101,14 +102,25 @@ static void numbers_have_three_decimals_while_there_is_room(void **state) {
   (void)state;
   static const struct {
     double score;
+    bool whole;
     const char *text;
-  } cases[] = {{0.12345, "0.123"}, {-0.0004, "0.000"}, {-0.0006, "-0.001"}, {9999.5, "9999.500"},
-               {12345.6, "12346"}, {1e12, "1e+12"},    {INFINITY, "inf"},   {-INFINITY, "-inf"}};
+  } cases[] = {
+      {0.12345, false, "0.123"}, {-0.0004, false, "0.000"}, {-0.0006, false, "-0.001"}, {9999.5, false, "9999.500"},
+      {12345.6, false, "12346"}, {1e12, false, "1e+12"},    {INFINITY, false, "inf"},   {-INFINITY, false, "-inf"},
+      {12, false, "12.000"},     {12, true, "12"},          {-0.0, true, "0"},          {1e12, true, "1e+12"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char text[32];
-    assert_int_equal(ci_score_format(cases[i].score, text), strlen(cases[i].text));
+    assert_int_equal(ci_score_format(cases[i].score, cases[i].whole, text), strlen(cases[i].text));
     assert_string_equal(text, cases[i].text);
   }
+}
+
+static void counts_are_whole_numbers_all_of_them(void **state) {
+  (void)state;
+  assert_true(ci_scores_are_whole((float[]){12, 0, -3, NAN}, 4));
+  assert_false(ci_scores_are_whole((float[]){12, 0.5f}, 2));
+  assert_false(ci_scores_are_whole((float[]){12, INFINITY}, 2));
+  assert_false(ci_scores_are_whole((float[]){NAN}, 1));
 }
 
 static void assert_label(const char *token, bool clean, size_t most, const char *expected, size_t width) {
@@ -130,8 +142,11 @@ static void labels_are_safe_and_cleaned(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(tables_are_over_the_sequence), cmocka_unit_test(what_does_not_agree_is_refused),
-      cmocka_unit_test(limits_are_given_or_found),    cmocka_unit_test(numbers_have_three_decimals_while_there_is_room),
+      cmocka_unit_test(tables_are_over_the_sequence),
+      cmocka_unit_test(what_does_not_agree_is_refused),
+      cmocka_unit_test(limits_are_given_or_found),
+      cmocka_unit_test(numbers_have_three_decimals_while_there_is_room),
+      cmocka_unit_test(counts_are_whole_numbers_all_of_them),
       cmocka_unit_test(labels_are_safe_and_cleaned),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,9 @@ function short(score) {
   const size = Math.abs(score);
   return size && size < 0.0005 ? score.toExponential(0) : size < 100 ? score.toFixed(3) : score.toPrecision(4);
 }
+// A function that writes the step scores of a row (null: none): counts, such as n_steps, have no decimals, as in heat_table.c.
+const shortOf = values => values.every(value => value === null || Number.isInteger(value))
+  ? score => Number.isNaN(score) ? "" : String(score) : short;
 const exact = score => Number.isNaN(score) ? "not generated yet" : String(+score.toPrecision(4));
 
 function limitsOf(scores) {
@@ -182,7 +185,7 @@ class Heat {
     const {rows, columns, firsts, kinds, scores, steps} = this.map, [row, column] = this.hover || this.at;
     if (!rows.length || !columns.length) return;
     const score = exact(scores[row * columns.length + column]);
-    const below = (steps || []).map(([name, values]) => `${name} ${short(values[column])}`).join(", ");
+    const below = (steps || []).map(([name, values]) => `${name} ${shortOf(values)(values[column] ?? NaN)}`).join(", ");
     const from = `${kinds[0]} ${firsts[0] + row} ${rows[row]}`.trim(), to = `${kinds[1]} ${firsts[1] + column} ${columns[column]}`.trim();
     this.readout.textContent = `${from} → ${to}: ${score}${below ? ` (${below})` : ""}`;
     if (this.hover) return;
@@ -374,7 +377,7 @@ class Heat {
     pen.fillRect(0, bottom, wide, high - bottom);
     this.shade(0.2, 0, bottom, wide, 1);
     steps.forEach(([name, values], k) => {
-      const middle = bottom + 24 * k + 13;
+      const middle = bottom + 24 * k + 13, text = shortOf(values);
       pen.textAlign = "right";
       pen.fillStyle = this.muted;
       pen.fillText(name, side - 6, middle);
@@ -382,7 +385,7 @@ class Heat {
       this.clip(side, bottom, wide - side, foot, () => {
         pen.textAlign = "center";
         for (let column = first[1]; column < last[1]; column++)
-          pen.fillText(short(values[column] ?? NaN), x + (column + 0.5) * width, middle, width - 4);
+          pen.fillText(text(values[column] ?? NaN), x + (column + 0.5) * width, middle, width - 4);
       });
     });
   }

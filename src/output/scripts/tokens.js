@@ -21,7 +21,7 @@ for (const [root, data] of newElements("tokens")) {
     mark(steps[column]);
     for (const token of tokens) paint(token, scoreAt(token.dataset.row, column), data.limits);
     for (const step of steps) if (!("row" in step.dataset)) paint(step, NaN, data.limits);
-    const below = data.steps.map(([name, values]) => `, ${name} ${short(values[column] ?? NaN)}`).join("");
+    const below = data.steps.map(([name, values]) => `, ${name} ${shortOf(values)(values[column] ?? NaN)}`).join("");
     const from = strongest(tokens.map(token => [scoreAt(token.dataset.row, column), token.dataset.row]), row => words[row]);
     readout.textContent = `${steps[column].textContent}${below} ← ${from}`;
   };

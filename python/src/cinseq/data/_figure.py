@@ -82,8 +82,10 @@ def _draw(axis: Any, title: str, scores: Any, rows: list[str], columns: list[str
                 dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.45
                 axis.text(column, row, f"{score:.3f}", ha="center", va="center", fontsize=6.5, color="white" if dark else "black")
         for row, values in enumerate(steps.values(), count):
-            for column, value in enumerate(np.asarray(values)):
-                axis.text(column, row, f"{value:.3f}", ha="center", va="center", fontsize=6.5)
+            numbers = np.asarray(values)
+            digits = 0 if np.array_equal(numbers, np.rint(numbers)) else 3  # none of counts, such as n_steps
+            for column, value in enumerate(numbers):
+                axis.text(column, row, f"{value:.{digits}f}", ha="center", va="center", fontsize=6.5)
 
 
 def save(figures: list[Any], path: str) -> None:
