@@ -101,9 +101,10 @@ static json_t *read_value(const char *type, const char *text) {
 
 static const struct {
   const char *type, *expected;
-} expectations[] = {{"bool", "true or false"}, {"int", "an integer"}, {"ints", "integers"},
-                    {"real", "a number"},      {"word", "a word"},    {"words", "words"},
-                    {"texts", "texts"},        {"json", "JSON"},      {"table", "a JSON object"}};
+} expectations[] = {
+    {"bool", "true or false"}, {"int", "an integer"}, {"ints", "integers"},
+    {"real", "a number"},      {"word", "a word"},    {"words", "words"},
+    {"texts", "texts"},        {"json", "JSON"},      {"table", "a JSON object, such as {\"name\": 1}"}};
 
 static const char *expected(const char *type) {
   for (size_t i = 0; i < sizeof expectations / sizeof *expectations; i++)
@@ -251,6 +252,17 @@ static void set_value(line *l, const json_t *option, json_t *value) {
   json_object_set_new(json_object_get(l->values, request), text_of(option, "name"), value);
 }
 
+/* A list flag that was given before goes on with its list. */
+static void add_values(line *l, const json_t *option, json_t *list) {
+  json_t *before = json_object_get(json_object_get(l->values, text_of(option, "request")), text_of(option, "name"));
+  if (json_is_array(before) && before != json_object_get(option, "default")) {
+    json_array_extend(before, list);
+    json_decref(list);
+  } else {
+    set_value(l, option, list);
+  }
+}
+
 /* One word of a list: one member, but for the texts of a file. After `--` a text stands as it is. */
 static int take_member(const line *l, const json_t *option, const char *flag, const char *word, bool literal,
                        json_t *list) {
@@ -279,7 +291,7 @@ static int take_list(line *l, const json_t *option, const char *flag, const char
   if (code)
     json_decref(list);
   else
-    set_value(l, option, list);
+    add_values(l, option, list);
   return code;
 }
 

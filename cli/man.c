@@ -179,7 +179,7 @@ static void print_page(void) {
       "output token came from, and shows it as a heat table. Names of flags, methods and files are those of Inseq.");
   fputs(".SH COMMANDS\n", stdout);
   print_line(
-      "Flags may be written --name VALUE or --name=VALUE, with - or _ inside. Lists take values up to the next flag.");
+      "Flags may be written --name VALUE or --name=VALUE, with - or _ inside. Lists take values up to the next flag, and go on where it is given again.");
   for (size_t i = 0; cli_command_at(i); i++) print_command(cli_command_at(i));
   print_kind("METHODS", "For --attribution_method; their options are keys of --attribution_kwargs.", "methods");
   print_kind("SCORES", "For --step_scores and --attributed_fn; their options are keys of --attribution_kwargs.",

@@ -29,17 +29,21 @@ static char *read_stream(FILE *in, size_t *length) {
   return NULL;
 }
 
-/* The lines of bytes[0..length), from `from` on. */
-static void add_lines(char *bytes, size_t from, size_t length, json_t *texts) {
+/* The lines of bytes[0..length), from `from` on. Returns the number of the first that is not UTF-8, counted from 1, or
+ * 0: another encoding would be attributed without a word about it. */
+static size_t add_lines(char *bytes, size_t from, size_t length, json_t *texts) {
+  size_t number = 0;
   while (length > from && strchr("\r\n", bytes[length - 1])) length--;
   bytes[length] = 0;
   for (size_t at = from; at < length;) {
     size_t n = strcspn(bytes + at, "\n"), end = at + n;
     bytes[end] = 0;
     if (n && bytes[end - 1] == '\r') bytes[end - 1] = 0;
-    json_array_append_new(texts, cli_string(bytes + at));
+    number++;
+    if (json_array_append_new(texts, json_string(bytes + at))) return number;
     at = end + 1;
   }
+  return 0;
 }
 
 static int read_lines(const cli_command *command, const char *flag, const char *path, FILE *in, json_t *texts) {
@@ -56,8 +60,13 @@ static int read_lines(const cli_command *command, const char *flag, const char *
     code = CLI_FAILURE;
   } else {
     bool marked = length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0;
-    add_lines(bytes, marked ? 3 : 0, length, texts);
-    if (json_array_size(texts) == before) code = cli_usage_error(command, "%s: %s holds no text", flag, path);
+    size_t bad = add_lines(bytes, marked ? 3 : 0, length, texts);
+    if (bad) {
+      fprintf(stderr, "cinseq %s: %s: line %zu of %s is not UTF-8 (iconv -f gb18030 -t utf-8 converts Chinese texts)\n",
+              command->id, flag, bad, path);
+      code = CLI_FAILURE;
+    } else if (json_array_size(texts) == before)
+      code = cli_usage_error(command, "%s: %s holds no text", flag, path);
   }
   free(bytes);
   return code;

@@ -42,6 +42,8 @@ ci_status ci_find_model(const char *name, ci_hub_request hub, const cinseq_hooks
   *path = there ? ci_duplicate(name) : ci_installed_model(name);
   if (*path) return CI_OK;
   if (there) return ci_fail_memory(err);
+  if (ci_file_exists(name))
+    return ci_fail(err, CI_EINVAL, name, "is a file, but no .gguf: expected a model's folder or a file NAME.gguf");
   if (!ci_hub_named(name)) return unknown_model(name, "", err);
   hub.name = name;
   return ask_hub(hub, hooks, path, err);

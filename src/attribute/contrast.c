@@ -2,6 +2,7 @@
 #include "attribute/alignment.h"
 #include "attribute/attribution.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 void ci_contrast_free(ci_contrast *c) {
@@ -96,6 +97,19 @@ static ci_status pair_by_embeddings(const ci_attribution *a, const ci_contrast *
   return status;
 }
 
+/* Pairs are made from the right: the first positions have no partner in a shorter contrast. */
+static void warn_of_short(const ci_attribution *a, size_t short_of) {
+  char positions[64];
+  if (short_of == 1)
+    snprintf(positions, sizeof positions, "position %zu is", a->start);
+  else
+    snprintf(positions, sizeof positions, "positions %zu to %zu are", a->start, a->start + short_of - 1);
+  ci_job_warn(a->job,
+              "contrast_targets: text %zu is shorter than what is attributed: %s compared with its last token "
+              "(\"contrast_targets_alignments\": \"auto\" pairs tokens that are alike)",
+              a->job->text_index + 1, positions);
+}
+
 static ci_status align(const ci_attribution *a, ci_contrast *c, ci_error *err) {
   const json_t *given = c->options->targets ? c->options->alignments : NULL;
   ci_aligned_pairs pairs = {0};
@@ -113,11 +127,7 @@ static ci_status align(const ci_attribution *a, ci_contrast *c, ci_error *err) {
   if (!status && c->options->targets)
     ci_alignment_fill(&pairs, a->start, a->end, c->target.count, c->aligned, &short_of);
   ci_free(pairs.items);
-  if (!status && short_of)
-    ci_job_warn(
-        a->job,
-        "contrast_targets: text %zu has %zu tokens for %zu attributed: positions %zu to %zu are compared with its last",
-        a->job->text_index + 1, c->target.count, a->end - a->start, a->start, a->start + short_of - 1);
+  if (!status && short_of) warn_of_short(a, short_of);
   return status;
 }
 

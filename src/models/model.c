@@ -45,7 +45,9 @@ static ci_status find_config(ci_model *model, const ci_model_source *source, con
     return model->config ? CI_OK : ci_fail_memory(err);
   }
   if (ci_gguf_named(model->path)) return ci_gguf_config(model->path, &model->config, err);
-  if (ci_folder_exists(model->path)) return ci_json_read_file(path, &model->config, err);
+  if (ci_file_exists(path)) return ci_json_read_file(path, &model->config, err);
+  if (ci_folder_exists(model->path))
+    return ci_fail(err, CI_EFILE, model->path, "is no model folder: it holds no config.json (a .gguf file is given by its own name)");
   return ci_fail(err, CI_EINVAL, model->path, "is no model folder and no installed model");
 }
 

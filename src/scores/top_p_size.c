@@ -14,7 +14,7 @@ static const ci_option options_table[] = {
 static ci_status check(const void *options, bool attributed, const char *where, ci_error *err) {
   (void)attributed;
   if (((const arguments *)options)->top_p > 0) return CI_OK;
-  return ci_fail(err, CI_EINVAL, where, "top_p_size needs \"top_p\", the probability of the nucleus");
+  return ci_fail(err, CI_EINVAL, where, "top_p_size needs \"top_p\", the probability of the nucleus, such as 0.9");
 }
 
 static double value(const ci_score_input *in, const void *options) {

@@ -137,7 +137,7 @@ def test_mistyped_models():
 
 def test_texts_of_files():
     files = {"unix.txt": b"\xe6\x88\x91\xe5\xbe\x88\xe5\xbc\x80\xe5\xbf\x83\xe3\x80\x82\n@here\n\n\n", "windows.txt": b"\xef\xbb\xbf\xe6\x88\x91\r\n@here",
-             "empty.txt": b"\n\n", "binary.txt": b"a\0b\n", "gap.txt": "我\n\n我\n".encode(), "out.txt": b"I'm very happy.\n"}
+             "empty.txt": b"\n\n", "binary.txt": b"a\0b\n", "gap.txt": "我\n\n我\n".encode(), "gbk.txt": "a\n我\n".encode("gbk"), "out.txt": b"I'm very happy.\n"}
     for name, content in files.items():
         with open(os.path.join(program.FOLDER, name), "wb") as file:
             file.write(content)
@@ -147,11 +147,13 @@ def test_texts_of_files():
     assert ids("@unix.txt") == [happy, here] and ids("@windows.txt") == [me, here]
     assert ids("-", stdin=files["unix.txt"]) == ids("@-", stdin=files["unix.txt"]) == [happy, here]
     assert ids("我", "@unix.txt", "我") == [me, happy, here, me] and ids("--", "@here") == [here]
+    assert ids("我", "-i", "@unix.txt", "--input_texts=我") == [me, happy, here, me]
     assert works(*ZH[:3], "-i", "-", "-g", "@out.txt", stdin="我很开心。\n".encode()).stdout == works(*ZH).stdout
     generate = ("generate", "-m", "zh-en-mini", "-i")
     fails(1, "-i: cannot read nowhere.txt: No such file.*@@", *generate, "@nowhere.txt")
     fails(1, "-i: cannot read .: Is a directory", *generate, "@.")
     fails(1, "-i: binary.txt is no text", *generate, "@binary.txt")
+    fails(1, "-i: line 2 of gbk.txt is not UTF-8", *generate, "@gbk.txt")
     fails(2, "-i: empty.txt holds no text", *generate, "@empty.txt")
     fails(2, "-i: stdin holds no text", *generate, "-")
     fails(2, "--input_texts: text 2 is empty", *generate, "@gap.txt")
