@@ -310,7 +310,7 @@ ci_status ci_job_run(ci_job *job, ci_result **out, ci_error *err) {
   double begin = now();
   json_t *generated = json_array();
   ci_result *result = ci_result_create(job->text_count);
-  ci_status status = result && generated ? CI_OK : ci_fail_memory(err);
+  ci_status status = result && generated ? ci_job_check_texts(job, err) : ci_fail_memory(err);
   for (size_t i = 0; i < job->text_count && !status; i++)
     status = attribute_text(job, i, &result->sequences[i], generated, err);
   if (!status && job->request->output_step_attributions) status = ci_result_add_steps(result, err);

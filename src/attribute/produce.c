@@ -192,6 +192,30 @@ static ci_status aim(ci_attribution *a, ci_error *err) {
   return check_length(a, err);
 }
 
+static bool is_forced(const ci_attribute_request *request) {
+  return (request->generated_texts || request->generated_ids) && !request->generate_from_target_prefix;
+}
+
+static ci_status check_text(ci_job *job, size_t index, ci_error *err) {
+  ci_attribution a = {.job = job};
+  bool forced = is_forced(job->request);
+  job->text_index = index;
+  ci_status status = ci_attribution_prepare(&a, index, err);
+  if (!status && forced) status = set_positions(&a, err);
+  a.subject.graph = &job->model->graph;
+  a.subject.source_count = a.source.count;
+  a.subject.row_count = forced && !status ? a.end - 1 : a.prefix;
+  if (!status) status = check_length(&a, err);
+  ci_attribution_free(&a);
+  return status;
+}
+
+ci_status ci_job_check_texts(ci_job *job, ci_error *err) {
+  ci_status status = CI_OK;
+  for (size_t i = 0; job->text_count > 1 && i < job->text_count && !status; i++) status = check_text(job, i, err);
+  return status;
+}
+
 ci_status ci_attribution_produce(ci_attribution *a, ci_error *err) {
   ci_job *job = a->job;
   const ci_attribute_request *request = job->request;
@@ -201,8 +225,7 @@ ci_status ci_attribution_produce(ci_attribution *a, ci_error *err) {
                             .source_count = a->source.count,
                             .budget = job->budget,
                             .target_block = (size_t)request->target_block};
-  bool forced = (request->generated_texts || request->generated_ids) && !request->generate_from_target_prefix;
-  ci_status status = forced ? CI_OK : generate(a, err);
+  ci_status status = is_forced(request) ? CI_OK : generate(a, err);
   if (!status) status = set_positions(a, err);
   if (!status) status = aim(a, err);
   if (!status) status = ci_subject_forward(&a->subject, ci_subject_plan(&a->subject, 1, job->method->keep), err);

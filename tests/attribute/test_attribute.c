@@ -258,12 +258,32 @@ static void a_run_can_be_cancelled_in_each_stage(void **state) {
   cinseq_model_close(model);
 }
 
+static void a_wrong_text_is_found_before_others_are_run(void **state) {
+  (void)state;
+  cinseq_model *model = open_model(MODELS "/zh-en-mini");
+  cinseq_hooks hooks = {.progress = stop, .context = "generating"};
+  static char request[4096];
+  cinseq_error err;
+  cinseq_result *result;
+  assert_int_equal(cinseq_attribute(model, "{\"input_texts\": [\"a\", \"\"]}", &hooks, &result, &err), CINSEQ_EINVAL);
+  assert_non_null(strstr(err.message, "text 2 is empty"));
+  int length = snprintf(request, sizeof request, "{\"input_texts\": [\"a\", \"");
+  for (int i = 0; i < 300; i++) length += snprintf(request + length, sizeof request - (size_t)length, "a b ");
+  snprintf(request + length, sizeof request - (size_t)length, "\"]}");
+  assert_int_equal(cinseq_attribute(model, request, &hooks, &result, &err), CINSEQ_EINVAL);
+  assert_non_null(strstr(err.message, "text 2: "));
+  assert_non_null(strstr(err.message, "positions"));
+  assert_int_equal(cinseq_attribute(model, "{\"input_texts\": [\"a\", \"a\"]}", &hooks, &result, &err), CINSEQ_ECANCEL);
+  cinseq_model_close(model);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(integrated_gradients_are_complete),  cmocka_unit_test(wrong_requests_are_explained),
       cmocka_unit_test(target_prefixes_go_on),
       cmocka_unit_test(too_long_a_text_is_refused),         cmocka_unit_test(weights_that_are_not_numbers_are_named),
       cmocka_unit_test(two_threads_share_a_model),          cmocka_unit_test(a_run_can_be_cancelled_in_each_stage),
+      cmocka_unit_test(a_wrong_text_is_found_before_others_are_run),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
