@@ -23,7 +23,7 @@ void ci_drop(const ci_intervention *v, const ci_node *node, size_t row, size_t f
   }
 }
 
-/* Whether the pass leaves a section out. */
+/* Whether the pass leaves out the section that ends here. */
 static bool leaves_out(const ci_intervention *v, const ci_node *node) {
   return node->layer_dropout > 0 &&
          ci_random_uniform(v->seed, stream_of(v, SECTION | node->section), 0) < (double)node->layer_dropout;
@@ -44,7 +44,7 @@ static void drop_range(void *context, size_t begin, size_t end) {
     if (!v) continue;
     float *x = ci_run_row(j->run, j->number, row);
     if (leaves_out(v, node))
-      memset(x, 0, node->width * sizeof *x);
+      memcpy(x, ci_run_row(j->run, node->layer_input, row), node->width * sizeof *x);
     else if (node->dropout > 0)
       ci_drop(v, node, (size_t)space->positions[row], 0, node->width, x);
   }

@@ -20,16 +20,19 @@ static void mark_inputs(ci_graph *graph, const ci_node *node) {
   }
 }
 
-/* Scratch slots. Values used within their section take the section's slots by turns. Those that cross into later sections take
- * a slot of their own until their last reader is done: the plan that keeps only keys and values has them in scratch too. */
+/* Scratch slots. Values used within their section take the section's slots by turns. Those that cross into later
+ * sections take a slot of their own until their last reader is done: the plan that keeps only keys and values has them
+ * in scratch too. */
+static void mark_reader(ci_graph *graph, int number, int input) {
+  graph->nodes[input].last_reader = number;
+  if (graph->nodes[input].section != graph->nodes[number].section) graph->nodes[input].slot = -1;
+}
+
 static void mark_readers(ci_graph *graph) {
   for (int i = 0; i < graph->count; i++) {
     const ci_node *node = &graph->nodes[i];
-    for (int j = 0; j < node->input_count; j++) {
-      ci_node *input = &graph->nodes[node->inputs[j]];
-      input->last_reader = i;
-      if (input->section != node->section) input->slot = -1;
-    }
+    for (int j = 0; j < node->input_count; j++) mark_reader(graph, i, node->inputs[j]);
+    if (node->layer_dropout > 0) mark_reader(graph, i, node->layer_input);
   }
 }
 

@@ -36,7 +36,8 @@ typedef struct {
   bool rebuilt;          /* not kept as a boundary, and needed for what vjps of its section read */
   float dropout;         /* chance that training drops a number of the value (attention: a probability); 0: it never does */
   int dropout_site;      /* whose draws these are: the node's own, unless one mask goes over several nodes */
-  float layer_dropout;   /* chance that training leaves out the whole section, which is so when this value is 0 */
+  float layer_dropout;   /* chance that training leaves out the whole section, which ends here */
+  int layer_input;       /* the node whose value this one's then is */
   ci_weight weight;      /* of ops that have one */
   const float *scale;    /* [width] norm weights */
   const float *bias;     /* [width], or NULL */

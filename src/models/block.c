@@ -227,24 +227,18 @@ static int feed_forward(ci_builder *b, const ci_block *block, int x) {
   return block->mlp.build ? block->mlp.build(b, block, x) : ci_add_mlp(b, &block->mlp, block->width, x);
 }
 
-/* What a branch of the block gives, as training drops it. */
-static int dropped(ci_builder *b, const ci_branch_norms *norms, int y, const ci_dropout_key *key) {
-  ci_build_dropout(b, y, key);
-  ci_build_layer_dropout(b, y, norms->sum);
-  return y;
-}
-
 static int cross_attention(ci_builder *b, const ci_block *block, int x) {
   const ci_branch_norms *norms = &block->cross_norms;
   int a = ci_add_attention_layer(b, &block->cross, optional_norm(b, block, norms->before, x), block->source);
-  dropped(b, norms, a, &ci_dropout_keys_of(b)->attended);
+  ci_build_dropout(b, a, &ci_dropout_keys_of(b)->attended);
   return optional_norm(b, block, norms->sum, ci_add_sum(b, "cross_attn.residual", x, a));
 }
 
 int ci_add_block(ci_builder *b, const ci_block *block, int x) {
   const ci_branch_norms *first = &block->attention_norms, *second = &block->mlp_norms;
-  int n = optional_norm(b, block, first->before, x);
-  int a = dropped(b, first, ci_add_attention_layer(b, &block->attention, n, n), &ci_dropout_keys_of(b)->attended), attended = a;
+  int input = x, n = optional_norm(b, block, first->before, x);
+  int a = ci_add_attention_layer(b, &block->attention, n, n), attended = a;
+  ci_build_dropout(b, a, &ci_dropout_keys_of(b)->attended);
   a = scaled(b, block, "self_attn.scaled", optional_norm(b, block, first->after, a));
   int y = ci_add_sum(b, "self_attn.residual", block->residual_normed ? n : x, a);
   if (!block->parallel) {
@@ -255,8 +249,11 @@ int ci_add_block(ci_builder *b, const ci_block *block, int x) {
   } else if (second->before) {
     n = ci_add_norm(b, &block->norm, second->before, x);
   }
-  int m = dropped(b, second, feed_forward(b, block, n), &ci_dropout_keys_of(b)->fed);
+  int m = feed_forward(b, block, n);
+  ci_build_dropout(b, m, &ci_dropout_keys_of(b)->fed);
   if (ci_dropout_keys_of(b)->of_the_sum && !b->status) b->model->graph.nodes[m].dropout_site = attended;
   m = scaled(b, block, "mlp.scaled", optional_norm(b, block, second->after, m));
-  return optional_norm(b, block, second->sum, ci_add_sum(b, second->sum ? "mlp.residual" : "output", y, m));
+  m = optional_norm(b, block, second->sum, ci_add_sum(b, second->sum ? "mlp.residual" : "output", y, m));
+  ci_build_layer_dropout(b, m, input);
+  return m;
 }

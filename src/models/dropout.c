@@ -34,19 +34,16 @@ static double rate_of(ci_builder *b, const ci_dropout_key *key) {
 }
 
 /* The first reason stays. */
-static void refuse(ci_builder *b, const ci_dropout_key *key, double rate, const char *why) {
-  enum { LENGTH = 160 };
-  if (b->model->no_dropout) return;
-  char *reason = ci_build_alloc(b, LENGTH, 1);
-  if (reason) snprintf(reason, LENGTH, "config.json: \"%s\" is %g: %s", key->key, rate, why);
-  b->model->no_dropout = reason;
-}
-
 void ci_look_at_training(ci_builder *b) {
+  enum { LENGTH = 160 };
   const ci_dropout_key *others = ci_dropout_keys_of(b)->others;
-  for (size_t i = 0; i < sizeof ci_dropout_of_llama.others / sizeof *others; i++) {
+  for (size_t i = 0; i < sizeof ci_dropout_of_llama.others / sizeof *others && !b->model->no_dropout; i++) {
     double rate = rate_of(b, &others[i]);
-    if (rate > 0) refuse(b, &others[i], rate, "a pass with dropout does not know it (only 0)");
+    char *reason = rate > 0 ? ci_build_alloc(b, LENGTH, 1) : NULL;
+    if (reason)
+      snprintf(reason, LENGTH, "config.json: \"%s\" is %g: a pass with dropout does not know it (only 0)",
+               others[i].key, rate);
+    b->model->no_dropout = reason;
   }
 }
 
@@ -57,10 +54,9 @@ void ci_build_dropout(ci_builder *b, int node, const ci_dropout_key *key) {
   b->model->graph.nodes[node].dropout_site = node;
 }
 
-void ci_build_layer_dropout(ci_builder *b, int node, bool post_norm) {
-  const ci_dropout_key *key = b->space == CI_OUTPUT ? NULL : &ci_dropout_keys_of(b)->layer[b->space];
-  double rate = key ? rate_of(b, key) : 0;
-  if (b->status || !(rate > 0)) return;
-  if (post_norm) refuse(b, key, rate, "post-norm blocks cannot be left out (only 0)");
+void ci_build_layer_dropout(ci_builder *b, int node, int input) {
+  double rate = b->space == CI_OUTPUT ? 0 : rate_of(b, &ci_dropout_keys_of(b)->layer[b->space]);
+  if (b->status) return;
   b->model->graph.nodes[node].layer_dropout = (float)rate;
+  b->model->graph.nodes[node].layer_input = input;
 }

@@ -31,8 +31,7 @@ const ci_dropout_keys *ci_dropout_keys_of(const ci_builder *b);
 void ci_look_at_training(ci_builder *b);
 /* The node's value (attention: its probabilities) is dropped by this key. */
 void ci_build_dropout(ci_builder *b, int node, const ci_dropout_key *key);
-/* A block's end whose value the block without it would have as 0: attention, feed-forward. post_norm: it would not be
- * the same. */
-void ci_build_layer_dropout(ci_builder *b, int node, bool post_norm);
+/* A block that reads `input` and ends at this node. */
+void ci_build_layer_dropout(ci_builder *b, int node, int input);
 
 #endif
