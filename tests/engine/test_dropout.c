@@ -111,6 +111,75 @@ static void cuts_change_nothing(void **state) {
   golden_close(&model);
 }
 
+/* The last block of the decoder. */
+typedef struct {
+  const ci_subject *subject;
+  int end, input;
+  const float *values;
+} last_block;
+
+static last_block find_last_block(const ci_subject *s) {
+  last_block l = {.subject = s};
+  for (int i = 0, first = 0; i < s->graph->count; i++) {
+    if (s->graph->nodes[first].section != s->graph->nodes[i].section) first = i;
+    if (s->graph->nodes[i].space == CI_DECODER) l.end = i, l.input = s->graph->nodes[first].inputs[0];
+  }
+  return l;
+}
+
+static size_t move_end(void *context, size_t point, ci_intervention *moves) {
+  const last_block *l = context;
+  (void)point;
+  moves[0] = (ci_intervention){
+      .kind = CI_SET, .node = l->end, .count = ci_subject_rows(l->subject, CI_DECODER), .values = l->values};
+  return 1;
+}
+
+static void leave_out(ci_graph *graph, const last_block *l) {
+  for (int i = 0; i < graph->count; i++) {
+    ci_node *node = &graph->nodes[i];
+    node->dropout = 0;
+    node->slot = node->last_reader = 0;
+    node->layer_dropout = i == l->end;
+    node->layer_input = l->input;
+  }
+  ci_graph_finish(graph);
+}
+
+/* As if what it reads were put where it ends. */
+static void a_block_left_out_is_what_it_reads(void **state) {
+  ci_model model;
+  ci_compute compute;
+  ci_error err = {0};
+  golden_subject g;
+  float *values = NULL;
+  double expected[GOLDEN_ROWS], text[GOLDEN_ROWS], left_out[GOLDEN_ROWS];
+  golden_open(&model, *state);
+  assert_int_equal(ci_compute_open(&compute, 1, "auto", NULL, &err), CI_OK);
+  golden_subject_open(&g, &model, &compute);
+  last_block l = find_last_block(&g.subject);
+  ci_walk set = {.points = 1, .move = move_end, .context = &l},
+          dropped = {.points = 1, .move = move, .context = &g.subject};
+  if (ci_subject_forward(&g.subject, CI_KEEP_BOUNDARIES, &err) || ci_subject_node(&g.subject, l.input, &values, &err))
+    fail_msg("%s: %s", err.where, err.message);
+  l.values = values;
+  for (size_t t = 0; t < g.subject.target_count; t++)
+    text[t] = golden_value(&g.context, ci_run_logits(g.subject.run, g.output_rows[t]), t, NULL);
+  if (ci_subject_values(&g.subject, &set, &g.objective, expected, &err)) fail_msg("%s: %s", err.where, err.message);
+  golden_subject_close(&g);
+  leave_out(&model.graph, &l);
+  golden_subject_open(&g, &model, &compute);
+  if (ci_subject_values(&g.subject, &dropped, &g.objective, left_out, &err)) fail_msg("%s: %s", err.where, err.message);
+  for (size_t t = 0; t < g.subject.target_count; t++) {
+    assert_true(fabs(left_out[t] - expected[t]) <= 1e-6 * fabs(expected[t]));
+    assert_true(fabs(left_out[t] - text[t]) > 1e-4);
+  }
+  golden_subject_close(&g);
+  ci_free(values);
+  ci_compute_close(&compute);
+  golden_close(&model);
+}
+
 int main(void) {
   golden_list list = {0};
   list.tests[list.count++] = (struct CMUnitTest)cmocka_unit_test(masks_have_the_rate);
@@ -118,5 +187,7 @@ int main(void) {
   static const char *const models[] = {"models/gpt2", "models/llama", "models/marian"};
   for (size_t i = 0; i < 3; i++)
     golden_add_one(&list, "cuts change nothing", cuts_change_nothing, models[i], models[i]);
+  for (size_t i = 0; i < 3; i++)
+    golden_add_one(&list, "a block left out", a_block_left_out_is_what_it_reads, models[i], models[i]);
   return _cmocka_run_group_tests("dropout", list.tests, list.count, NULL, NULL);
 }
