@@ -110,6 +110,8 @@ static ci_status read_function(const json_t *functions, size_t i, ci_aggregate_s
   size_t rows, count = 1;
   const ci_function *table = ci_functions(&rows);
   if (!name || strcmp(name, "default") == 0) return CI_OK;
+  if (ci_function_find(name) && stage->function && strcmp(stage->function, name) != 0)
+    return ci_fail(err, CI_EINVAL, "aggregate_fn", "\"%s\" for \"%s\", which is a function itself", name, stage->function);
   if (ci_function_find(name)) return stage->function = name, CI_OK;
   for (size_t k = 0; k < rows && count < sizeof names / sizeof *names; k++) names[count++] = table[k].id;
   return ci_fail_unknown(err, "aggregate_fn", "function", name, names, count);

@@ -277,6 +277,7 @@ static void wrong_arguments_are_explained(void **state) {
       {"weight", "{\"weight_by\": \"probabilty\"}", "weight_by", "did you mean \"probability\""},
       {"spans", "{\"target_spans\": [0, 2], \"aggregate_fn\": \"summ\"}", "aggregate_fn", "did you mean \"sum\""},
       {"spans", "{\"target_spans\": [0, 2], \"aggregate_fn\": [\"sum\", \"max\"]}", "aggregate_fn", "2 for 1"},
+      {"mean", "{\"aggregate_fn\": \"max\"}", "aggregate_fn", "\"max\" for \"mean\", which is a function itself"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ci_sequence out;
