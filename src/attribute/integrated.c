@@ -33,6 +33,9 @@ ci_status ci_attribute_integrated(ci_attribution *a, const ci_integrated_options
   if (is_auto && !o->multiply_by_inputs)
     return ci_fail(err, CI_EINVAL, "n_steps",
                    "\"auto\" goes by the sum of the scores, which need multiply_by_inputs for it");
+  if (is_auto && strcmp(o->method, "gausslegendre") != 0)
+    return ci_fail(err, CI_EINVAL, "n_steps",
+                   "\"auto\" takes Gauss' points: expected method \"gausslegendre\", not \"%s\"", o->method);
   ci_leaves leaves;
   ci_leaves_open(a, layer, &leaves);
   status = is_auto ? ci_attribute_adaptively(a, &leaves, o->tolerance, err) : integrate(a, o, &leaves, steps, err);

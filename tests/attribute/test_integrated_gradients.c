@@ -88,6 +88,8 @@ static void wrong_arguments_are_explained(void **state) {
     attributed_fails(model, "integrated_gradients", STORY, arguments, "n_steps", "1 to 1000000");
   }
   attributed_fails(model, "integrated_gradients", STORY, "{\"n_steps\": 20000}", "n_steps", "gausslegendre");
+  attributed_fails(model, "integrated_gradients", STORY,
+                   "{\"n_steps\": \"auto\", \"attribution_args\": {\"method\": \"riemann_left\"}}", "n_steps", "gausslegendre");
   attributed_fails(model, "integrated_gradients", STORY, "{\"n_steps\": \"auto\", \"multiply_by_inputs\": false}",
                    "n_steps", "multiply_by_inputs");
   attributed_fails(model, "integrated_gradients", STORY, "{\"tolerance\": 2}", "attribution", "tolerance");
