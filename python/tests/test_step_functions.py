@@ -131,6 +131,29 @@ class StepFunctions(unittest.TestCase):
             out = self.attribute(model, step_scores=["again", "probability"])
             np.testing.assert_allclose(out[0].step_scores["again"], out[0].step_scores["probability"], atol=1e-5)
 
+    def test_logits_without_unlikely_tokens(self):
+        from cinseq.utils import filter_logits, top_p_logits_mask
+
+        logits = np.log(cinseq.arrays.Array([[0.5, 0.1, 0.3, 0.1 - 1e-6]]))
+        kept = lambda made: np.isfinite(np.asarray(made)).tolist()[0]
+        self.assertEqual(kept(filter_logits(logits, top_p=0.7)), [True, False, True, False])
+        self.assertEqual(kept(filter_logits(logits, top_p=0.4)), [True, False, False, False])
+        self.assertEqual(kept(filter_logits(logits, top_p=0.4, min_tokens_to_keep=2)), [True, False, True, False])
+        self.assertEqual(kept(filter_logits(logits, top_k=3)), [True, True, True, False])
+        self.assertEqual(top_p_logits_mask(logits, 0.7, 1).tolist(), [[False, True, False, True]])
+        both = filter_logits(logits, logits[:, ::-1] * 3, top_k=1)
+        self.assertEqual([kept(each) for each in both], [[False, False, False, True]] * 2)
+        self.assertEqual(kept(filter_logits(logits, logits[:, ::-1], top_k=1, filter_strategy="contrast")[0]), [False, False, False, True])
+        for wrong in ({"top_k": 5}, {"top_p": 1.5, "top_k": -1}, {"filter_strategy": "merged"}, {"filter_strategy": "other"}):
+            self.assertRaises(ValueError, filter_logits, logits, **wrong)
+
+        def nucleus_probability(args):
+            logits = filter_logits(args.attribution_model.output2logits(args.forward_output), top_k=2)
+            return logits.log_softmax(dim=-1).gather(-1, args.target_ids.reshape(1, 1)).squeeze(-1)
+
+        out = self.attribute(attributed_fn=nucleus_probability, step_scores=["probability"])
+        self.assertTrue(np.isfinite(out[0].source_attributions).all())
+
     def test_slopes_that_are_given(self):
         def own(args):
             return float(np.sin(args.forward_output.logits[0, 0, int(args.target_ids[0])]))

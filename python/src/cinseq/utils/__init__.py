@@ -7,6 +7,7 @@ from .errors import (
     MissingAttributionMethodError,
     UnknownAttributionMethodError,
 )
+from .torch_utils import filter_logits, top_p_logits_mask
 from .typing import TokenWithId
 
 
@@ -22,6 +23,8 @@ __all__ = [
     "MissingAttributionMethodError",
     "TokenWithId",
     "UnknownAttributionMethodError",
+    "filter_logits",
     "get_default_device",
     "isnotebook",
+    "top_p_logits_mask",
 ]
