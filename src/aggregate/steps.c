@@ -30,11 +30,20 @@ static ci_status copy_scores(const ci_sequence *from, size_t column, ci_sequence
   return CI_OK;
 }
 
+/* Whether the source is a text of its own, and not the prompt with which a decoder-only model's target begins: dummy's
+ * results have no attributions that would say it. */
+static bool has_source(const ci_sequence *s) {
+  if (s->source_attributions.data || s->target_attributions.data) return s->source_attributions.data;
+  bool prompt = s->source_count <= s->target_count;
+  for (size_t i = 0; i < s->source_count && prompt; i++) prompt = s->source[i].id == s->target[i].id;
+  return !prompt;
+}
+
 static ci_status make_step(const ci_sequence *from, size_t column, ci_sequence *to, ci_error *err) {
   size_t prefix = from->attr_pos_start + column;
   *to = (ci_sequence){
       .kind = from->kind, .n_dimensions = from->n_dimensions, .attr_pos_start = prefix, .attr_pos_end = prefix + 1};
-  size_t sources = from->source_attributions.data ? from->source_count : 0;
+  size_t sources = has_source(from) ? from->source_count : 0;
   ci_status status = ci_tokens_copy(from->source, sources, &to->source, &to->source_count, err);
   if (!status) status = ci_tokens_copy(from->target, prefix + 1, &to->target, &to->target_count, err);
   if (!status)

@@ -59,7 +59,7 @@ static json_t *new_step(const void *context, size_t index) {
   const writer *w = context;
   const ci_sequence *s = &w->result->steps[index];
   json_t *a = json_object();
-  a = ci_inseq_with(a, "source", s->source_attributions.data ? new_batch(s->source, s->source_count) : json_null());
+  a = ci_inseq_with(a, "source", s->source_count ? new_batch(s->source, s->source_count) : json_null());
   a = ci_inseq_with(a, "prefix", new_batch(s->target, s->attr_pos_start));
   a = ci_inseq_with(a, "target", new_batch(s->target + s->attr_pos_start, 1));
   a = ci_inseq_with(a, "source_attributions", new_array(&s->source_attributions, true, w->saving));

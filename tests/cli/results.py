@@ -103,6 +103,9 @@ def test_step_attributions():
     assert aggregated["step_attributions"] == steps and aggregated["sequence_attributions"] != attributes["sequence_attributions"]
     (step, *_) = json.loads(save(*TINY, *SHORT, "--output_step_attributions"))["attributes"]["step_attributions"]
     assert step["attributes"]["source"] is None and step["attributes"]["target_attributions"]["shape"][1] == len(step["attributes"]["prefix"][0])
+    for model, has_source in ((ZH, True), (TINY + SHORT, False)):  # dummy has no attributions to tell them by
+        (step, *_) = json.loads(save(*model, "-a", "dummy", "--step_scores", "probability", "--output_step_attributions"))["attributes"]["step_attributions"]
+        assert bool(step["attributes"]["source"]) == has_source and step["attributes"]["source_attributions"] is None
 
 
 def test_quiet():
