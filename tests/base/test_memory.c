@@ -40,6 +40,19 @@ static void more_than_the_machine_has(void **state) {
   assert_null(ci_resize(NULL, 2 * available, 1));
 }
 
+/* What is given out in huge pages is all there, to its last byte. */
+static void large_sizes(void **state) {
+  (void)state;
+  for (size_t n = 1024 * 1024; n < (size_t)16 * 1024 * 1024; n += n / 3 + 1) {
+    unsigned char *a = ci_alloc(n, 1);
+    assert_non_null(a);
+    assert_int_equal((uintptr_t)a % 64, 0);
+    memset(a, 1, n);
+    assert_int_equal(a[n - 1], 1);
+    ci_free(a);
+  }
+}
+
 static void small_sizes(void **state) {
   (void)state;
   for (size_t n = 0; n < 200; n++) {
@@ -109,7 +122,7 @@ static void texts_and_facts(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(overflow),    cmocka_unit_test(more_than_the_machine_has),
-                                     cmocka_unit_test(small_sizes), cmocka_unit_test(reserve_grows),
+                                     cmocka_unit_test(small_sizes), cmocka_unit_test(large_sizes), cmocka_unit_test(reserve_grows),
                                      cmocka_unit_test(arenas),      cmocka_unit_test(texts_and_facts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
