@@ -5,10 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-/* Room for rows [0, rows) of a node that is kept: half as much again is asked for, so that decoding seldom moves. */
+/* Room for rows [0, rows) of a node that is kept: half as much again is asked for where rows have been added before, so
+ * that decoding seldom moves. */
 static ci_status grow(float **data, size_t *capacity, size_t used, size_t rows, size_t width, ci_error *err) {
   if (rows <= *capacity) return CI_OK;
-  size_t wanted = rows > 64 ? rows + rows / 2 : rows + 32, floats;
+  size_t wanted = rows <= 64 ? rows + 32 : used ? rows + rows / 2 : rows, floats;
   float *larger = __builtin_mul_overflow(wanted, width, &floats) ? NULL : ci_alloc(floats, sizeof(float));
   if (!larger) return ci_fail_memory(err);
   if (used) memcpy(larger, *data, used * width * sizeof(float));
