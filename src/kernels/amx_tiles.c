@@ -49,12 +49,21 @@ static size_t parts_of(const __m512i whole[PARTS]) {
   return parts;
 }
 
+/* Rows of weights are far apart, so that the processor does not see by itself what comes next: two lines of what is
+ * read soon. Reading past the end of the weights is no fault here. */
+static inline void fetch(const float *next) {
+  _mm_prefetch((const char *)next, _MM_HINT_T0);
+  _mm_prefetch((const char *)(next + LANES), _MM_HINT_T0);
+}
+
 /* of b[depth, columns] */
 static size_t pack_columns(const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel) {
   __m512i whole[PARTS] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
   const __mmask16 some[2] = {first_lanes(columns), columns > LANES ? first_lanes(columns - LANES) : 0};
   for (size_t k = 0; k < (depth + STEP - 1) / STEP * STEP; k += 2) {
     uint16_t *to = panel + k / STEP * STEP_VALUES + k % STEP * LANES;
+    fetch(b + k * ldb + STEP); /* the columns that are packed next */
+    fetch(b + (k + 1) * ldb + STEP);
     for (size_t half = 0; half < 2; half++) {
       __m512 x = _mm512_maskz_loadu_ps(k < depth ? some[half] : 0, b + k * ldb + half * LANES);
       __m512 y = _mm512_maskz_loadu_ps(k + 1 < depth ? some[half] : 0, b + (k + 1) * ldb + half * LANES);
@@ -100,7 +109,10 @@ static size_t pack_rows(const float *b, size_t ldb, size_t columns, size_t depth
       for (size_t i = 0; i < LANES; i++) {
         size_t column = half * LANES + i;
         for (int p = 0; p < PARTS; p++) parts[p] = _mm512_setzero_si512();
-        if (column < columns) split_row(b + column * ldb + k, depth - k, parts);
+        if (column < columns) {
+          split_row(b + column * ldb + k, depth - k, parts);
+          fetch(b + (column + STEP) * ldb + k);
+        }
         for (int p = 0; p < PARTS; p++) tile[p][i] = parts[p], whole[p] = _mm512_or_si512(whole[p], parts[p]);
       }
       for (int p = 0; p < PARTS; p++) {
