@@ -8,6 +8,7 @@ import sys
 import tempfile
 import types
 import unittest
+import unittest.mock
 import warnings
 from contextlib import redirect_stdout
 from html.parser import HTMLParser
@@ -199,6 +200,20 @@ class Drawings(unittest.TestCase):
                 path = pathlib.Path(folder, "map" + ending)
                 self.out.save_figure(path)
                 self.assertEqual(path.read_bytes()[:len(start)], start)
+
+    def test_fonts_that_matplotlib_does_not_know_yet(self):
+        if not try_import("matplotlib", "matplotlib"):
+            self.skipTest("matplotlib is not installed")
+        import matplotlib.font_manager
+        from cinseq.data import _figure
+
+        manager = matplotlib.font_manager
+        if not any("CJK" in path for path in manager.findSystemFonts()):
+            self.skipTest("there is no font for Chinese whose file is called CJK")
+        known = [font for font in manager.fontManager.ttflist if "CJK" not in font.name and font.name not in _figure._CHINESE]
+        _figure._add_new_fonts.cache_clear()
+        with unittest.mock.patch.object(manager.fontManager, "ttflist", known):
+            self.assertTrue(any("CJK" in name for name in _figure._fonts(matplotlib)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Heat tables by matplotlib, for those who have it: figures for papers and slides."""
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 _FURTHER_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
                   "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Arial Unicode MS", "Noto Sans", "Noto Sans Arabic",
                   "Noto Sans Hebrew", "Noto Sans Devanagari")
+_CHINESE = _FURTHER_FONTS[:_FURTHER_FONTS.index("Arial Unicode MS")]
 _MOST_NUMBERS = 1500  # cells that have their score written into them
 
 
@@ -24,8 +26,25 @@ def _matplotlib() -> Any:
     return matplotlib
 
 
+@functools.lru_cache(maxsize=None)  # asked once: on a system without such fonts, too
+def _add_new_fonts() -> None:
+    """Tells matplotlib of fonts for Chinese that were installed after it had made its list."""
+    manager = _matplotlib().font_manager
+    for path in manager.findSystemFonts():
+        if any(name in os.path.basename(path) for name in ("CJK", "wqy", "SourceHan")):
+            try:
+                manager.fontManager.addfont(path)
+            except (OSError, RuntimeError):  # a file that is no font does not keep the others from being drawn with
+                continue
+
+
 def _fonts(matplotlib: Any) -> list[str]:
-    there = {font.name for font in matplotlib.font_manager.fontManager.ttflist}
+    def names() -> set[str]:
+        return {font.name for font in matplotlib.font_manager.fontManager.ttflist}
+
+    if not any("CJK" in name or name in _CHINESE for name in names()):
+        _add_new_fonts()
+    there = names()
     wide = sorted((name for name in there if "CJK" in name), key=lambda name: ("Sans" not in name, "Mono" in name, name))
     return [*matplotlib.rcParams["font.sans-serif"][:1], *(name for name in _FURTHER_FONTS if name in there), *wide[:1]]
 
