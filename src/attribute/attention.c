@@ -108,5 +108,6 @@ const ci_method ci_method_attention = {.id = "attention",
                                        .n_dimensions = 2,
                                        .keep = CI_KEEP_BOUNDARIES,
                                        .deterministic = true,
+                                       .goes_by = "attention's weights",
                                        .conserves = true,
                                        .attribute = attribute};

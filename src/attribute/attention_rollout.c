@@ -158,6 +158,7 @@ const ci_method ci_method_attention_rollout = {
     .options = options_table,
     .options_size = sizeof(arguments),
     .kind = CI_COARSE,
+    .goes_by = "attention's weights",
     .keep = CI_KEEP_BOUNDARIES,
     .deterministic = true,
     .attribute = attribute};

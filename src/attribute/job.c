@@ -218,6 +218,8 @@ static ci_status read_attribution(ci_job *job, ci_error *err) {
   if (!status && job->model && job->request->attribute_target && !job->model->graph.encoder_decoder)
     ci_job_warn(
         job, "attribute_target is for encoder-decoder models: the prefix of a decoder-only model is always attributed");
+  if (!status && job->method->goes_by && strcmp(job->objective.score->id, "probability"))
+    ci_job_warn(job, "%s goes by %s, not by \"%s\"", job->method->id, job->method->goes_by, job->objective.score->id);
   return status;
 }
 

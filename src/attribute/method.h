@@ -19,6 +19,7 @@ typedef struct {
   ci_keep keep;      /* what it reads of the forward that generation leaves behind */
   bool deterministic;
   bool forward_only; /* of CI_GRANULAR: takes no gradient of the attributed function */
+  const char *goes_by; /* what the scores are about where that is not the attributed function; NULL: it is */
   /* What the scores promise, which tests/attribute/test_properties.c holds them to. */
   const char *complete_with; /* arguments, as JSON, with which a column adds up to f(x) - f(x') within 1 %; NULL: no such promise */
   bool conserves;            /* none is negative, and they add up to 1 over the tokens in every column and dimension beyond */

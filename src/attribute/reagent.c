@@ -336,9 +336,6 @@ static ci_status attribute(ci_attribution *a, const void *options, ci_error *err
                .targets = a->subject.target_count};
   if (!r.arg->keep_top_n && r.arg->keep_ratio <= 0)
     return ci_fail(err, CI_EINVAL, "keep_ratio", "is needed when keep_top_n is 0: a number above 0, up to 1");
-  if (strcmp(a->job->objective.score->id, "probability"))
-    ci_job_warn(a->job, "reagent goes by the probability of the generated token, not by \"%s\"",
-                a->job->objective.score->id);
   for (ci_space_id space = CI_ENCODER; space <= CI_DECODER; space++)
     r.features += r.rows[space] = a->wants[space] ? ci_subject_rows(&a->subject, space) : 0;
   ci_status status = open(&r, err);
@@ -357,6 +354,7 @@ const ci_method ci_method_reagent = {
     .options = options_table,
     .options_size = sizeof(arguments),
     .kind = CI_GRANULAR,
+    .goes_by = "the probability of the generated token",
     .keep = CI_KEEP_KEYS,
     .forward_only = true,
     .conserves = true,

@@ -180,6 +180,7 @@ const ci_method ci_method_value_zeroing = {
     .options_size = sizeof(arguments),
     .kind = CI_MULTIDIMENSIONAL,
     .n_dimensions = 1,
+    .goes_by = "the change of each layer's output",
     .keep = CI_KEEP_BOUNDARIES,
     .deterministic = true,
     .conserves = true,

@@ -46,7 +46,7 @@ static ci_status set_number(const ci_option *o, const char *where, const json_t 
   if (!json_is_number(value)) return wrong(o, where, "a number", err);
   double real = json_number_value(value);
   if ((o->min != 0 || o->max != 0) && !(real >= o->min && real <= o->max))
-    return ci_fail(err, CI_EINVAL, where, "\"%s\" is %g, expected %g to %g", o->name, real, o->min, o->max);
+    return ci_fail(err, CI_EINVAL, where, "\"%s\" is %.16g, expected %.16g to %.16g", o->name, real, o->min, o->max);
   if (o->type == CI_INT)
     *(int64_t *)field = whole;
   else

@@ -62,7 +62,7 @@ static void wrong_requests_are_refused(void **state) {
       {"{\"input_texts\": \"a\", \"step_score\": []}", "request",
        "unknown option \"step_score\": did you mean \"step_scores\"?"},
       {"{\"input_texts\": \"a\", \"device\": \"cuda\"}", "device", "\"cuda\" is not supported: only cpu is"},
-      {"{\"input_texts\": \"a\", \"batch_size\": 0}", "request", "\"batch_size\" is 0, expected 1 to 1e+09"},
+      {"{\"input_texts\": \"a\", \"batch_size\": 0}", "request", "\"batch_size\" is 0, expected 1 to 1000000000"},
       {"{\"input_texts\": \"a\", \"generated_texts\": [\"b\", \"c\"]}", "generated_texts",
        "2 for 1 input_texts, expected one for each"},
       {"{\"input_texts\": \"a\", \"generated_texts\": [\"b\"], \"generated_ids\": [1]}", "generated_ids",

@@ -62,7 +62,7 @@ static void wrong_arguments_are_explained(void **state) {
   (void)state;
   cinseq_model *story = attributed_model("stories260K");
   attributed_fails(story, "lime", STORY, "{\"mask_prob\": 1.5}", "attribution_kwargs", "\"mask_prob\" is 1.5");
-  attributed_fails(story, "lime", STORY, "{\"n_samples\": 0}", "attribution_kwargs", "1 to 1e+06");
+  attributed_fails(story, "lime", STORY, "{\"n_samples\": 0}", "attribution_kwargs", "1 to 1000000");
   attributed_fails(story, "lime", STORY, "{\"mask_token\": \"mask\"}", "attribution_kwargs", "unk|pad");
   attributed_fails(story, "lime", STORY, "{\"n_sample\": 3}", "attribution_kwargs", "n_samples");
   cinseq_model_close(story);

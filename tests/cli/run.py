@@ -192,6 +192,13 @@ def test_forms_of_flags():
     assert works(*ZH, "-e", "-1").stdout != plain
 
 
+def test_methods_without_a_function_say_what_they_go_by():
+    for method in ("attention", "attention_rollout", "value_zeroing", "reagent"):
+        assert re.search(rf'warning: {method} goes by .*, not by "logit"', works(*ZH, "-a", method, "-fn", "logit").stderr.decode()), method
+        assert b"goes by" not in works(*ZH, "-a", method).stderr
+    assert b"goes by" not in works(*ZH, "-a", "occlusion", "-fn", "logit").stderr
+
+
 def test_forced_ids_are_what_is_attributed():
     line = json.loads(works("generate", "-m", "zh-en-mini", "-i", "我很开心。", "--json").stdout)
     free, forced = (json.loads(save(*ZH[:5], *flags)) for flags in ([], ["--generated_ids", json.dumps(line["output_ids"])]))
