@@ -25,14 +25,17 @@ extern const ci_gemm ci_gemm_amx, ci_gemm_vector;
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Depth and columns of the right matrix that stay in the second-level cache, and the depth of a left panel in the
- * first. */
-enum { STEP = CI_AMX_STEP, DEEP = 128, WIDE = 288, PANEL_VALUES = DEEP / STEP * CI_AMX_STEP_VALUES };
+/* Depth and columns of the right matrix that stay in the second-level cache. Deep, since sums are read and written once a
+ * block: a twelfth of the time of a product. */
+enum { STEP = CI_AMX_STEP, DEEP = 384, WIDE = 288, PANEL_VALUES = DEEP / STEP * CI_AMX_STEP_VALUES };
 
 typedef struct {
   uint16_t left[PANEL_VALUES], right[WIDE / STEP][PANEL_VALUES];
   size_t parts[WIDE / STEP]; /* of right */
 } workspace;
+
+/* 737 kB: much for the stack of somebody else's thread. */
+static _Thread_local _Alignas(64) workspace room;
 
 static bool permitted(void) {
   enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* arch/x86/include/uapi/asm/prctl.h */
@@ -70,22 +73,9 @@ typedef struct {
   size_t steps;
 } left_side;
 
-/* Rows of weights that are put into tiles next. */
-typedef struct {
-  const float *data;
-  size_t ld, rows;
-} next_rows;
-
-/* Touches part `index` of `count` of them, a line a row. A mapped file has small pages, and looking up where they are
- * takes as long as what is read from them; to fetch all of their lines would slow down the tiles. */
-static void touch(const next_rows *next, size_t index, size_t count) {
-  for (size_t r = next->rows * index / count; r < next->rows * (index + 1) / count; r++)
-    __builtin_prefetch(next->data + r * next->ld);
-}
-
 /* c[m,n] (+)= a[:, l..] b; at most WIDE columns, DEEP deep */
 static void multiply_block(workspace *w, bool transposed, size_t m, size_t n, size_t l, size_t k, const left_side *left,
-                           const float *b, size_t ldb, float *c, size_t ldc, bool add, const next_rows *next) {
+                           const float *b, size_t ldb, float *c, size_t ldc, bool add) {
   for (size_t j = 0; j < n; j += STEP)
     w->parts[j / STEP] =
         ci_amx_pack_right(transposed, b + j * (transposed ? ldb : 1), ldb, least(n - j, STEP), k, w->right[j / STEP]);
@@ -96,7 +86,6 @@ static void multiply_block(workspace *w, bool transposed, size_t m, size_t n, si
       panel = left->panels + (i / STEP * left->steps + l / STEP) * CI_AMX_STEP_VALUES;
     else
       ci_amx_pack_left(left->a + i * left->lda + l, left->lda, rows, k, w->left);
-    touch(next, i / STEP, steps_of(m));
     for (size_t j = 0; j < n; j += STEP)
       ci_amx_multiply(panel, w->right[j / STEP], steps_of(k), w->parts[j / STEP], rows, least(n - j, STEP),
                       c + i * ldc + j, ldc, add);
@@ -105,19 +94,11 @@ static void multiply_block(workspace *w, bool transposed, size_t m, size_t n, si
 
 static void multiply_all(bool transposed, size_t m, size_t n, size_t k, const left_side *left, const float *b,
                          size_t ldb, float *c, size_t ldc, int beta) {
-  _Alignas(64) workspace w; /* on the stack */
   ci_amx_begin();
   for (size_t j = 0; j < n; j += WIDE)
-    for (size_t l = 0; l < k; l += DEEP) {
-      const float *from = b + (transposed ? j * ldb + l : l * ldb + j);
-      size_t wide = least(n - j, WIDE), deep = least(k - l, DEEP);
-      next_rows next = {.ld = ldb};
-      if (l + deep < k) {
-        next.data = from + (transposed ? deep : deep * ldb);
-        next.rows = transposed ? wide : least(k - l - deep, DEEP);
-      }
-      multiply_block(&w, transposed, m, wide, l, deep, left, from, ldb, c + j, ldc, beta || l > 0, &next);
-    }
+    for (size_t l = 0; l < k; l += DEEP)
+      multiply_block(&room, transposed, m, least(n - j, WIDE), l, least(k - l, DEEP), left,
+                     b + (transposed ? j * ldb + l : l * ldb + j), ldb, c + j, ldc, beta || l > 0);
   ci_amx_end();
 }
 
