@@ -22,8 +22,9 @@ static bool is_there(size_t bytes) {
 /* Large memory in huge pages: a fault and a translation of an address for each 2 MB, not for each 4 kB. What is left over
  * of the last page is not touched. Where the system has none to give, nothing is different. */
 static void *alloc_huge(size_t bytes) {
-  void *memory = aligned_alloc(HUGE_PAGE, bytes);
-  if (memory) madvise(memory, bytes & ~(size_t)(HUGE_PAGE - 1), MADV_HUGEPAGE);
+  void *memory;
+  if (posix_memalign(&memory, HUGE_PAGE, bytes)) return NULL; /* aligned_alloc wants whole pages */
+  madvise(memory, bytes & ~(size_t)(HUGE_PAGE - 1), MADV_HUGEPAGE);
   return memory;
 }
 
