@@ -49,6 +49,10 @@ static size_t parts_of(const __m512i whole[PARTS]) {
   return parts;
 }
 
+static size_t steps_of(size_t depth) {
+  return (depth + STEP - 1) / STEP;
+}
+
 /* Rows of weights are far apart, so that the processor does not see by itself what comes next: two lines of what is
  * read soon. Reading past the end of the weights is no fault here. */
 static inline void fetch(const float *next) {
@@ -56,21 +60,26 @@ static inline void fetch(const float *next) {
   _mm_prefetch((const char *)(next + LANES), _MM_HINT_T0);
 }
 
-/* of b[depth, columns] */
-static size_t pack_columns(const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel) {
+/* of b[depth, columns]: pairs of rows from one end to the other, as they lie in memory, while the rows AHEAD of them are
+ * fetched */
+static size_t pack_columns(const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panels) {
+  enum { AHEAD = 16 };
   __m512i whole[PARTS] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
-  const __mmask16 some[2] = {first_lanes(columns), columns > LANES ? first_lanes(columns - LANES) : 0};
-  for (size_t k = 0; k < (depth + STEP - 1) / STEP * STEP; k += 2) {
-    uint16_t *to = panel + k / STEP * STEP_VALUES + k % STEP * LANES;
-    fetch(b + k * ldb + STEP); /* the columns that are packed next */
-    fetch(b + (k + 1) * ldb + STEP);
-    for (size_t half = 0; half < 2; half++) {
-      __m512 x = _mm512_maskz_loadu_ps(k < depth ? some[half] : 0, b + k * ldb + half * LANES);
-      __m512 y = _mm512_maskz_loadu_ps(k + 1 < depth ? some[half] : 0, b + (k + 1) * ldb + half * LANES);
-      for (int p = 0; p < PARTS; p++) {
-        __m512i low = _mm512_srli_epi32(take_high(&x), 16), pair = _mm512_or_si512(take_high(&y), low);
-        whole[p] = _mm512_or_si512(whole[p], pair);
-        _mm512_store_si512(to + p * 2 * TILE + half * TILE, pair);
+  for (size_t k = 0; k < steps_of(depth) * STEP; k += 2) {
+    uint16_t *to = panels + k / STEP * STEP_VALUES + k % STEP * LANES;
+    for (size_t j = 0; j < columns; j += STEP, to += steps_of(depth) * STEP_VALUES) {
+      fetch(b + (k + AHEAD) * ldb + j);
+      fetch(b + (k + 1 + AHEAD) * ldb + j);
+      for (size_t half = 0; half < 2; half++) {
+        size_t column = j + half * LANES;
+        __mmask16 some = column < columns ? first_lanes(columns - column) : 0;
+        __m512 x = _mm512_maskz_loadu_ps(k < depth ? some : 0, b + k * ldb + column);
+        __m512 y = _mm512_maskz_loadu_ps(k + 1 < depth ? some : 0, b + (k + 1) * ldb + column);
+        for (int p = 0; p < PARTS; p++) {
+          __m512i low = _mm512_srli_epi32(take_high(&x), 16), pair = _mm512_or_si512(take_high(&y), low);
+          whole[p] = _mm512_or_si512(whole[p], pair);
+          _mm512_store_si512(to + p * 2 * TILE + half * TILE, pair);
+        }
       }
     }
   }
@@ -100,32 +109,38 @@ static inline void transpose(__m512i rows[LANES]) {
   }
 }
 
-/* of b[columns, depth] */
-static size_t pack_rows(const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel) {
-  __m512i whole[PARTS] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
-  for (size_t k = 0; k < depth; k += STEP, panel += STEP_VALUES)
-    for (size_t half = 0; half < 2; half++) {
-      __m512i tile[PARTS][LANES], parts[PARTS];
-      for (size_t i = 0; i < LANES; i++) {
-        size_t column = half * LANES + i;
-        for (int p = 0; p < PARTS; p++) parts[p] = _mm512_setzero_si512();
-        if (column < columns) {
-          split_row(b + column * ldb + k, depth - k, parts);
-          fetch(b + (column + STEP) * ldb + k);
-        }
-        for (int p = 0; p < PARTS; p++) tile[p][i] = parts[p], whole[p] = _mm512_or_si512(whole[p], parts[p]);
+/* of b[columns, depth], a step of up to STEP columns; whole: see parts_of */
+static void pack_rows_step(const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *to,
+                           __m512i whole[PARTS]) {
+  for (size_t half = 0; half < 2; half++, to += TILE) {
+    __m512i tile[PARTS][LANES], parts[PARTS];
+    for (size_t i = 0; i < LANES; i++) {
+      size_t column = half * LANES + i;
+      for (int p = 0; p < PARTS; p++) parts[p] = _mm512_setzero_si512();
+      if (column < columns) {
+        split_row(b + column * ldb, depth, parts);
+        fetch(b + (column + STEP) * ldb);
       }
-      for (int p = 0; p < PARTS; p++) {
-        transpose(tile[p]);
-        for (size_t i = 0; i < LANES; i++)
-          _mm512_store_si512(panel + (size_t)p * 2 * TILE + half * TILE + i * STEP, tile[p][i]);
-      }
+      for (int p = 0; p < PARTS; p++) tile[p][i] = parts[p], whole[p] = _mm512_or_si512(whole[p], parts[p]);
     }
+    for (int p = 0; p < PARTS; p++) {
+      transpose(tile[p]);
+      for (size_t i = 0; i < LANES; i++) _mm512_store_si512(to + (size_t)p * 2 * TILE + i * STEP, tile[p][i]);
+    }
+  }
+}
+
+/* of b[columns, depth] */
+static size_t pack_rows(const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panels) {
+  __m512i whole[PARTS] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+  for (size_t j = 0; j < columns; j += STEP)
+    for (size_t k = 0; k < depth; k += STEP, panels += STEP_VALUES)
+      pack_rows_step(b + j * ldb + k, ldb, columns - j, depth - k, panels, whole);
   return parts_of(whole);
 }
 
-size_t ci_amx_pack_right(bool transposed, const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel) {
-  return (transposed ? pack_rows : pack_columns)(b, ldb, columns, depth, panel);
+size_t ci_amx_pack_right(bool transposed, const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panels) {
+  return (transposed ? pack_rows : pack_columns)(b, ldb, columns, depth, panels);
 }
 
 enum { HIGH = 0, MIDDLE = 2 * TILE, LOW = 4 * TILE };
@@ -138,6 +153,11 @@ static inline void load_left(const uint16_t *tiles) {
 static inline void load_right(const uint16_t *tiles) {
   _tile_loadd(6, tiles, 64);
   _tile_loadd(7, tiles + TILE, 64);
+}
+
+/* Two tiles of the next step into the first-level cache: while tiles multiply, which is when nothing else is read. */
+static inline void fetch_tiles(const uint16_t *tiles) {
+  for (int line = 0; line < 2 * LANES; line++) _mm_prefetch((const char *)(tiles + line * STEP), _MM_HINT_T0);
 }
 static inline void add_products(void) {
   _tile_dpbf16ps(0, 4, 6);
@@ -165,24 +185,32 @@ static void multiply_panels(const uint16_t *left, const uint16_t *right, size_t 
     _tile_zero(2);
     _tile_zero(3);
   }
-  for (size_t s = 0; s < steps; s++, left += STEP_VALUES, right += STEP_VALUES) {
+  for (size_t s = 0; s < steps; s++) {
+    const uint16_t *l = left, *r = right;
+    left += STEP_VALUES, right += STEP_VALUES;
     if (parts > 1) {
-      load_left(left + HIGH);
+      load_left(l + HIGH);
       if (parts > 2) {
-        load_right(right + LOW);
+        load_right(r + LOW);
         add_products();
+        fetch_tiles(right + LOW);
       }
-      load_right(right + MIDDLE);
+      load_right(r + MIDDLE);
       add_products();
+      fetch_tiles(right + MIDDLE);
     }
-    load_left(left + MIDDLE);
+    load_left(l + MIDDLE);
     if (parts > 1) add_products();
-    load_right(right + HIGH);
+    fetch_tiles(left + MIDDLE);
+    load_right(r + HIGH);
     add_products();
-    load_left(left + LOW);
+    fetch_tiles(right + HIGH);
+    load_left(l + LOW);
     add_products();
-    load_left(left + HIGH);
+    fetch_tiles(left + LOW);
+    load_left(l + HIGH);
     add_products();
+    fetch_tiles(left + HIGH);
   }
   _tile_stored(0, c, stride);
   _tile_stored(1, c + LANES, stride);

@@ -17,9 +17,9 @@ void ci_amx_end(void);
 
 /* a[rows, depth], rows <= 32; panels: CI_AMX_STEP_VALUES for each step, 64-byte aligned */
 void ci_amx_pack_left(const float *a, size_t lda, size_t rows, size_t depth, uint16_t *panel);
-/* b[depth, columns], or [columns, depth] when transposed; columns <= 32. How many parts its numbers have: 1 of
- * bfloat16, 2 of float16, 3 of float32. */
-size_t ci_amx_pack_right(bool transposed, const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panel);
+/* b[depth, columns], or [columns, depth] when transposed, into one panel after the other. How many parts its numbers
+ * have: 1 of bfloat16, 2 of float16, 3 of float32. */
+size_t ci_amx_pack_right(bool transposed, const float *b, size_t ldb, size_t columns, size_t depth, uint16_t *panels);
 /* c[rows, columns] (+)= left right over `steps` steps, of which right has that many parts; rows, columns <= 32 */
 void ci_amx_multiply(const uint16_t *left, const uint16_t *right, size_t steps, size_t parts, size_t rows,
                      size_t columns, float *c, size_t ldc, bool add);

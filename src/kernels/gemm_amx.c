@@ -27,14 +27,13 @@ extern const ci_gemm ci_gemm_amx, ci_gemm_vector;
 
 /* Depth and columns of the right matrix that stay in the second-level cache. Deep, since sums are read and written once a
  * block: at 128 deep that was a fifth of the time of a product. */
-enum { STEP = CI_AMX_STEP, DEEP = 384, WIDE = 288, PANEL_VALUES = DEEP / STEP * CI_AMX_STEP_VALUES };
+enum { STEP = CI_AMX_STEP, DEEP = 768, WIDE = 192, PANEL_VALUES = DEEP / STEP * CI_AMX_STEP_VALUES };
 
 typedef struct {
-  uint16_t left[PANEL_VALUES], right[WIDE / STEP][PANEL_VALUES];
-  size_t parts[WIDE / STEP]; /* of right */
+  uint16_t left[PANEL_VALUES], right[WIDE / STEP * PANEL_VALUES];
 } workspace;
 
-/* 737 kB: much for the stack of somebody else's thread. */
+/* 1 MB: much for the stack of somebody else's thread. */
 static _Thread_local _Alignas(64) workspace room;
 
 static bool permitted(void) {
@@ -76,9 +75,7 @@ typedef struct {
 /* c[m,n] (+)= a[:, l..] b; at most WIDE columns, DEEP deep */
 static void multiply_block(workspace *w, bool transposed, size_t m, size_t n, size_t l, size_t k, const left_side *left,
                            const float *b, size_t ldb, float *c, size_t ldc, bool add) {
-  for (size_t j = 0; j < n; j += STEP)
-    w->parts[j / STEP] =
-        ci_amx_pack_right(transposed, b + j * (transposed ? ldb : 1), ldb, least(n - j, STEP), k, w->right[j / STEP]);
+  size_t parts = ci_amx_pack_right(transposed, b, ldb, n, k, w->right), steps = steps_of(k);
   for (size_t i = 0; i < m; i += STEP) {
     size_t rows = least(m - i, STEP);
     const uint16_t *panel = w->left;
@@ -87,7 +84,7 @@ static void multiply_block(workspace *w, bool transposed, size_t m, size_t n, si
     else
       ci_amx_pack_left(left->a + i * left->lda + l, left->lda, rows, k, w->left);
     for (size_t j = 0; j < n; j += STEP)
-      ci_amx_multiply(panel, w->right[j / STEP], steps_of(k), w->parts[j / STEP], rows, least(n - j, STEP),
+      ci_amx_multiply(panel, w->right + j / STEP * steps * CI_AMX_STEP_VALUES, steps, parts, rows, least(n - j, STEP),
                       c + i * ldc + j, ldc, add);
   }
 }

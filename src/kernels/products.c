@@ -225,7 +225,7 @@ static void cut(product *p, bool is_across) {
 }
 
 /* Rows in the back end's own order, packed once for all parts: as many at a time as MOST_PACKED holds. */
-enum { MOST_PACKED = 16 << 20 };
+enum { MOST_PACKED = 24 << 20 };
 
 typedef struct {
   const product *p;
@@ -246,7 +246,7 @@ static void pack_part(void *context, size_t index, int thread) {
 /* Parts wide enough that a row, read from afar, is used often; cut by rows too, each of which orders the weights again,
  * until there are enough of them and a part's results stay in the second-level cache. */
 static void cut_packed(product *p, size_t outputs, bool is_across) {
-  enum { WIDE = 288, LEAST_ROWS = 192, MOST_ROWS = 640, ENOUGH = 4 };
+  enum { WIDE = 192, LEAST_ROWS = 192, MOST_ROWS = 1280, ENOUGH = 4 };
   const ci_weight *w = p->w;
   size_t step = !is_across && w->type->block > 32 ? w->type->block : 32, parts = (outputs + WIDE - 1) / WIDE;
   p->part = round_up((outputs + parts - 1) / parts, step);
