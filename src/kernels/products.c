@@ -143,14 +143,15 @@ static void run_parts(ci_compute *c, product *p, bool is_across) {
   ci_pool_run(c->pool, (outputs + p->part - 1) / p->part * p->row_tiles, is_across ? across_part : along_part, p);
 }
 
-/* Few rows along many inputs (one row of Conv1D, the vocabulary's gradients): parts are ranges of inputs, so that each
- * reads one stretch of memory in order; their sums are added up in order afterwards. */
-enum { INPUT_PARTS = 8, FEW_ROWS = 64, TALL = 16 };
+/* Along many inputs (one row of Conv1D, the vocabulary's gradients): parts are ranges of inputs, so that each reads one
+ * stretch of memory in order; their sums are added up in order afterwards. Parts of outputs would be few, and their rows
+ * of x long: SmolLM2's vocabulary, 100 rows, 48 ms against 25. */
+enum { INPUT_PARTS = 8, SUMMED_ROWS = 256 /* whose sums are kept */, TALL = 16 };
 
 static bool goes_by_inputs(const product *p) {
   const ci_weight *w = p->w;
   if (p->m == 1 && w->type->axpy) return true;
-  return p->m <= FEW_ROWS && w->a / TALL >= w->b && w->b <= CI_PANEL_FLOATS;
+  return w->a / TALL >= w->b && w->b <= CI_PANEL_FLOATS;
 }
 
 /* sum[m,b] = x[:, first..first+count] data[first.., :], through panels of rows of data */
@@ -182,7 +183,7 @@ static void inputs_part(void *context, size_t index, int thread) {
   }
 }
 
-static void run_by_inputs(ci_compute *c, product *p) {
+static void run_rows_by_inputs(ci_compute *c, product *p) {
   const ci_weight *w = p->w;
   size_t parts = p->m * w->a * w->b < CI_LEAST_PART * INPUT_PARTS ? 1 : INPUT_PARTS, cell = p->m * w->b;
   float *sums = ci_compute_room(c, &c->partial, parts * cell, sizeof *sums);
@@ -197,6 +198,16 @@ static void run_by_inputs(ci_compute *c, product *p) {
     else if (!p->accumulate)
       memset(y, 0, w->b * sizeof(float));
     for (size_t part = 0; part < parts; part++) c->kernels->axpy(1, sums + part * cell + i * w->b, y, w->b);
+  }
+}
+
+static void run_by_inputs(ci_compute *c, const product *whole) {
+  for (size_t row = 0; row < whole->m; row += SUMMED_ROWS) {
+    product p = *whole;
+    p.m = whole->m - row < SUMMED_ROWS ? whole->m - row : SUMMED_ROWS;
+    p.x = whole->x + row * p.ldx;
+    p.y = whole->y + row * p.ldy;
+    run_rows_by_inputs(c, &p);
   }
 }
 

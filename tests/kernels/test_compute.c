@@ -150,7 +150,9 @@ static void larger_than_a_panel(void **state) {
       check(&c, &(product){types[t], 300, 1100, by_input, 20});
       check(&c, &(product){types[t], 610, 700, by_input, 430});
     }
-  check(&c, &(product){"F32", 40, 6400, false, 460}); /* more rows than are packed at a time */
+  check(&c, &(product){"F32", 40, 6400, false, 690}); /* more rows than are packed at a time */
+  check(&c, &(product){"F32", 1300, 70, false, 300}); /* tall: more rows than have sums of their own at a time */
+  check(&c, &(product){"BF16", 1300, 70, true, 300});
   check(&c, &(product){"F32", 70, 90, false, 500});
   check(&c, &(product){"F32", 70, 90, true, 500});
   check(&c, &(product){"F16", 70, 90, false, 500});
