@@ -41,6 +41,14 @@ static json_t *describe_own(const cli_option *o) {
   return row;
 }
 
+/* words NULL: any is. */
+static bool has_word(const json_t *words, const char *word) {
+  size_t i;
+  const json_t *member;
+  json_array_foreach(words, i, member) if (strcmp(json_string_value(member), word) == 0) return true;
+  return !words;
+}
+
 json_t *cli_options(const cli_command *command) {
   json_t *options = json_array();
   for (const cli_option *o = command->options; o && o->name; o++) json_array_append_new(options, describe_own(o));
@@ -50,13 +58,15 @@ json_t *cli_options(const cli_command *command) {
   cinseq_free(text);
   for (const cli_request *r = command->requests; r && r->id; r++) {
     size_t i;
-    json_t *option, *listed = json_object_get(named(requests, "id", r->id), "options");
+    json_t *option, *keys = r->keys ? cli_split(r->keys, " ") : NULL,
+                    *listed = json_object_get(named(requests, "id", r->id), "options");
     json_array_foreach(listed, i, option) {
-      if (named(options, "name", text_of(option, "name"))) continue;
+      if (named(options, "name", text_of(option, "name")) || !has_word(keys, text_of(option, "name"))) continue;
       json_object_set_new(option, "request", json_string(r->id));
       json_object_set_new(option, "group", json_string(r->group));
       json_array_append(options, option);
     }
+    json_decref(keys);
   }
   json_decref(requests);
   return options;

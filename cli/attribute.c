@@ -5,7 +5,7 @@
 
 static const cli_option options[] = {CLI_MODEL_OPTION, CLI_VERBOSE_OPTIONS, {0}};
 
-static const cli_request requests[] = {{"open", "Model"}, {"attribute", "Attribution"}, {"show", "Table"}, {0}};
+static const cli_request requests[] = {{"open", "Model", NULL}, {"attribute", "Attribution", NULL}, {"show", "Table", NULL}, {0}};
 
 static const char *const examples[] = {
     "cinseq attribute -m zh-en-mini -i \"今天学到了很多，我很开心。\" --step_scores probability",

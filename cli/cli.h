@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
   const char *id;    /* in cinseq_describe("commands") */
   const char *group; /* heading in the help */
+  const char *keys;  /* those that the command has a use for, separated by spaces; NULL: all */
 } cli_request;
 
 typedef struct cli_command {

@@ -5,7 +5,7 @@
 
 static const cli_option options[] = {CLI_QUIET_OPTION, {0}};
 
-static const cli_request requests[] = {{"download", "Download"}, {0}};
+static const cli_request requests[] = {{"download", "Download", NULL}, {0}};
 
 static const char *const examples[] = {"cinseq download Helsinki-NLP/opus-mt-zh-en",
                                        "cinseq download gpt2 --revision main config.json",

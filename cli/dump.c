@@ -11,7 +11,12 @@ static const cli_option options[] = {
     CLI_VERBOSE_OPTIONS,
     {0}};
 
-static const cli_request requests[] = {{"open", "Model"}, {"attribute", "Text"}, {0}};
+static const cli_request requests[] = {{"open", "Model", NULL},
+                                       {"attribute", "Text",
+                                        "input_texts generated_texts generated_ids generate_from_target_prefix "
+                                        "attr_pos_start attr_pos_end chat skip_special_tokens generation_kwargs seed "
+                                        "device threads memory_budget gemm"},
+                                       {0}};
 
 static const char *const examples[] = {
     "cinseq dump -m stories260K -i \"Once upon a time\" --nodes 'decoder.*.output' -o blocks.safetensors", NULL};

@@ -10,7 +10,7 @@ static const cli_option options[] = {
     CLI_VERBOSE_OPTIONS,
     {0}};
 
-static const cli_request requests[] = {{"open", "Model"}, {"generate", "Generation"}, {0}};
+static const cli_request requests[] = {{"open", "Model", NULL}, {"generate", "Generation", NULL}, {0}};
 
 static const char *const examples[] = {
     "cinseq generate -m zh-en-mini -i \"今天学到了很多，我很开心。\"",

@@ -6,7 +6,7 @@
 static const cli_option options[] = {
     CLI_MODEL_OPTION, {"json", NULL, "bool", "false", NULL, "Print it as JSON.", "Output"}, {0}};
 
-static const cli_request requests[] = {{"open", "Model"}, {0}};
+static const cli_request requests[] = {{"open", "Model", NULL}, {0}};
 
 static const char *const examples[] = {"cinseq info zh-en-mini", "cinseq info -m stories260K --json", NULL};
 

@@ -2,7 +2,7 @@
 #include "cli.h"
 #include <stdlib.h>
 
-static const cli_request requests[] = {{"show", "Table"}, {0}};
+static const cli_request requests[] = {{"show", "Table", NULL}, {0}};
 
 static const char *const examples[] = {"cinseq view result.json",
                                        "cinseq view result.json --hide --viz_path result.html",

@@ -166,6 +166,7 @@ int cinseq_generate(const cinseq_model *model, const char *request_json, const c
   locale_t before = ci_locale_enter();
   *lines = NULL;
   ci_status status = ci_job_open(model->model, request_json, false, NULL, 0, hooks, &job, err);
+  if (!status) status = ci_job_check_texts(job, err);
   for (size_t i = 0; !status && i < job->text_count; i++) {
     job->text_index = i;
     status = ci_attribution_generate(job, i, &text, err);

@@ -66,8 +66,6 @@ typedef struct ci_attribution {
 ci_status ci_attribution_prepare(ci_attribution *a, size_t index, ci_error *err);
 ci_status ci_attribution_produce(ci_attribution *a, ci_error *err);
 void ci_attribution_free(ci_attribution *a);
-/* What can be said of the texts before anything is computed: the last of thousands may be empty, or too long for the model. */
-ci_status ci_job_check_texts(ci_job *job, ci_error *err);
 /* Appends the ids of a text as a source, or as what a decoder is given (target). */
 ci_status ci_attribution_encode(const ci_attribution *a, const char *text, bool target, ci_ids *ids, ci_error *err);
 

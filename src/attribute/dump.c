@@ -118,7 +118,7 @@ static ci_status write(const dump *d, const char *path, ci_error *err) {
 
 ci_status ci_job_dump(ci_job *job, const char *pattern, const char *path, ci_error *err) {
   dump d = {.pattern = pattern};
-  ci_status status = CI_OK;
+  ci_status status = ci_job_check_texts(job, err);
   for (size_t i = 0; i < job->text_count && !status; i++) status = dump_text(job, i, &d, err);
   if (!status) status = write(&d, path, err);
   for (size_t i = 0; i < d.count; i++) {

@@ -10,6 +10,8 @@ ci_status ci_job_open(const ci_model *model, const char *request_json, bool attr
                       ci_error *err);
 void ci_job_close(ci_job *job);
 
+/* What can be said of the texts before anything is computed: the last of thousands may be empty, or too long for the model. */
+ci_status ci_job_check_texts(ci_job *job, ci_error *err);
 ci_status ci_job_run(ci_job *job, ci_result **result, ci_error *err);
 /* Writes the values of the nodes whose names fit a pattern ("decoder.*.output") to a safetensors file. */
 ci_status ci_job_dump(ci_job *job, const char *pattern, const char *path, ci_error *err);

@@ -7,6 +7,9 @@
 #include <string.h>
 
 static const char ARROW[] = " → ";
+static const char ONE_SIDED[] =
+    "<div class=\"ci-for\">All scores have the same sign: a method such as saliency or attention says how much a token counts, "
+    "not for which side. Scores of input_x_gradient have a sign.</div>\n";
 
 /* A token's score in one column. */
 typedef struct {
@@ -127,16 +130,31 @@ static bool has_contrasts(const ci_heat_tables *tables) {
   return false;
 }
 
+/* Whether no token speaks for one of the sides, as when a method's scores have no sign. */
+static bool is_one_sided(const ci_heat_tables *tables) {
+  bool positive = false, negative = false;
+  for (size_t i = 0; i < tables->count; i++) {
+    const ci_heat_table *t = &tables->items[i];
+    for (size_t k = 0; k < t->row_count * t->column_count; k++) {
+      if (!strstr(t->column_tokens[k % t->column_count].token, ARROW)) continue;
+      positive = positive || t->scores[k] > 0;
+      negative = negative || t->scores[k] < 0;
+    }
+  }
+  return !positive || !negative;
+}
+
 ci_status ci_contrast_view_html(ci_page *p, const ci_sequence *s, ci_error *err) {
   ci_heat_tables tables;
   ci_status status = ci_view_tables(s, p->options, &tables, err);
   if (!status && !has_contrasts(&tables))
     status =
         ci_fail(err, CI_EINVAL, "view",
-                "\"contrast\": no token of the result has a contrast, as with attributed_fn contrast_prob_diff and "
-                "contrast_targets, or after the aggregator pair");
+                "\"contrast\": no token of the result has a contrast: attribute with attributed_fn contrast_prob_diff and "
+                "attribution_kwargs {\"contrast_targets\": \"another output\"}, or take the aggregator pair");
   if (!status) ci_html_texts(p, s);
   for (size_t i = 0; !status && i < tables.items[0].column_count; i++) status = add_column(p, &tables, i, err);
+  if (!status && is_one_sided(&tables)) ci_text_add(p->out, ONE_SIDED);
   ci_heat_tables_close(&tables);
   return status;
 }

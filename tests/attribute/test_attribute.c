@@ -267,6 +267,9 @@ static void a_wrong_text_is_found_before_others_are_run(void **state) {
   cinseq_result *result;
   assert_int_equal(cinseq_attribute(model, "{\"input_texts\": [\"a\", \"\"]}", &hooks, &result, &err), CINSEQ_EINVAL);
   assert_non_null(strstr(err.message, "text 2 is empty"));
+  char *lines;
+  assert_int_equal(cinseq_generate(model, "{\"input_texts\": [\"a\", \"\"]}", &hooks, &lines, &err), CINSEQ_EINVAL);
+  assert_non_null(strstr(err.message, "text 2 is empty"));
   int length = snprintf(request, sizeof request, "{\"input_texts\": [\"a\", \"");
   for (int i = 0; i < 300; i++) length += snprintf(request + length, sizeof request - (size_t)length, "a b ");
   snprintf(request + length, sizeof request - (size_t)length, "\"]}");

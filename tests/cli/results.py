@@ -222,6 +222,8 @@ def test_dump():
     with open(out, "rb") as file:
         assert b'"decoder.2.mlp.down"' in file.read(200)
     fails(2, "nodes", *dump, "-o", out)
+    fails(2, "no flag -a", *dump, "--nodes", "output.logits", "-o", out, "-a", "saliency")  # what a method takes says nothing about nodes
+    fails(2, "text 2 is empty", *dump[:5], "", "--nodes", "output.logits", "-o", out, "-m", "zh-en-mini")
     fails(2, "no node or module", *dump, "--nodes", "decoder.77.*", "-o", out)
 
 

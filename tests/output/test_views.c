@@ -313,7 +313,7 @@ static void what_a_view_cannot_show_is_said(void **state) {
                  "max_show_size 2");
   assert_null(render(result, "terminal", "{\"view\": \"granular\", \"max_show_size\": 2}", &err));
   assert_string_equal(err.where, "max_show_size");
-  assert_refused(result, "{\"view\": \"contrast\"}", "view", "no token of the result has a contrast");
+  assert_refused(result, "{\"view\": \"contrast\"}", "view", "attributed_fn contrast_prob_diff and attribution_kwargs");
   assert_refused(result, "{\"view\": \"tokens\", \"step_score_highlight\": \"probability\"}", "step_score_highlight",
                  "no step scores");
   assert_refused(result, "{\"view\": \"tokens\", \"max_shown\": 3}", "options", "max_show_size");
@@ -382,6 +382,11 @@ static void a_contrast_has_two_sides(void **state) {
                       json_string("contrast_prob_fn")); /* the contrast's own probability */
   page = page_of(result, "{\"view\": \"contrast\"}");
   assert_non_null(strstr(page, "red: for <bdi>is</bdi>, blue: for <bdi>was</bdi>"));
+  assert_null(strstr(page, "have the same sign"));
+  free(page);
+  s->source_attributions.data[1] = 0.5f; /* as of a method whose scores have no sign: the other side gets nothing */
+  page = page_of(result, "{\"view\": \"contrast\"}");
+  assert_int_equal(count_of(page, "have the same sign"), 1);
   free(page);
   ci_result_close(result);
 }
