@@ -113,10 +113,17 @@ static int save(const cli_command *command, const json_t *values, const cinseq_r
 static int save_result(const cli_command *command, const json_t *values, const cinseq_result *result) {
   const char *path = cli_get_text(values, "save_path");
   if (!path) return CLI_OK;
-  bool aggregated = json_object_get(json_object_get(values, "show"), "attribution_aggregators") != NULL;
+  bool aggregates = json_object_get(json_object_get(values, "show"), "attribution_aggregators") != NULL;
   if (!cli_get_flag(values, "quiet"))
-    fprintf(stderr, "Saving %sattributions to %s\n", aggregated ? "aggregated " : "", path);
-  return save(command, values, result, "json", path);
+    fprintf(stderr, "Saving %sattributions to %s\n", aggregates ? "aggregated " : "", path);
+  cinseq_result *aggregated = NULL;
+  cinseq_error error = {0};
+  char *options = json_dumps(json_object_get(values, "show"), 0);
+  int status = aggregates ? cinseq_result_aggregate(result, options, &aggregated, &error) : 0;
+  if (!status) status = cinseq_result_save(aggregated ? aggregated : result, path, &error);
+  cinseq_result_close(aggregated);
+  free(options);
+  return status ? cli_report(command, &error) : CLI_OK;
 }
 
 static int save_drawing(const cli_command *command, const json_t *values, const cinseq_result *result) {

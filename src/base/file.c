@@ -1,14 +1,13 @@
 /* See file.h. */
-#define _GNU_SOURCE /* O_TMPFILE */
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/new_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,92 +98,13 @@ ci_status ci_read_file(const char *path, size_t limit, char **text, size_t *leng
   return CI_OK;
 }
 
-/* 0, or the errno of what failed. */
-static int write_all(int fd, const char *bytes, size_t length) {
-  while (length) {
-    ssize_t put = write(fd, bytes, length);
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return put ? errno : EIO;
-    bytes += put;
-    length -= (size_t)put;
-  }
-  return 0;
-}
-
-/* A file without a name in the folder of `path`, where the file system has such: a process that is killed while it
- * writes leaves nothing. -1 where not. */
-static int open_nameless(const char *path, char *beside) {
-  const char *slash = strrchr(path, '/');
-  size_t length = slash ? (size_t)(slash - path) + 1 : 0;
-  memcpy(beside, path, length);
-  strcpy(beside + length, ".");
-  return open(beside, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-}
-
-/* Gives *fd the name path.RANDOM, or opens a new file of that name if it is -1. 0, or errno. */
-static int name_beside(const char *path, char *beside, size_t room, int *fd) {
-  char handle[64];
-  snprintf(handle, sizeof handle, "/proc/self/fd/%d", *fd);
-  for (int attempt = 0; attempt < 100; attempt++) {
-    uint32_t number;
-    if (getrandom(&number, sizeof number, 0) != sizeof number) return errno;
-    snprintf(beside, room, "%s.%08x", path, (unsigned)number);
-    if (*fd >= 0) {
-      if (linkat(AT_FDCWD, handle, AT_FDCWD, beside, AT_SYMLINK_FOLLOW) == 0) return 0;
-    } else if ((*fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) >= 0) {
-      return 0;
-    }
-    if (errno != EEXIST) return errno;
-  }
-  return EEXIST;
-}
-
-/* Writes beside and renames: whoever reads `path` meanwhile, and whoever looks after a crash, finds the old file or the
- * new one. mode: of the old file, 0 if there is none. beside: room for a name. 0, or errno. */
-static int replace(const char *path, mode_t mode, const void *bytes, size_t length, char *beside, size_t room) {
-  int fd = open_nameless(path, beside), failed = 0;
-  bool nameless = fd >= 0, named = false;
-  if (!nameless) failed = name_beside(path, beside, room, &fd);
-  if (failed) return failed;
-  named = !nameless;
-  if (mode && fchmod(fd, mode)) failed = errno;
-  if (!failed) failed = write_all(fd, bytes, length);
-  if (!failed && fsync(fd)) failed = errno;
-  if (!failed && nameless) named = !(failed = name_beside(path, beside, room, &fd));
-  if (close(fd) && !failed) failed = errno;
-  if (!failed && rename(beside, path)) failed = errno;
-  if (failed && named) unlink(beside);
-  return failed;
-}
-
-/* A device or a pipe is written to: a new file in its place is not what /dev/stdout means. */
-static int write_into(const char *path, const void *bytes, size_t length) {
-  int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0) return errno;
-  int failed = write_all(fd, bytes, length);
-  if (close(fd) && !failed) failed = errno;
-  return failed;
-}
-
 ci_status ci_write_file(const char *path, const void *bytes, size_t length, ci_error *err) {
-  struct stat facts;
-  bool there = stat(path, &facts) == 0;
-  int failed = 0;
-  if (there && S_ISDIR(facts.st_mode)) {
-    failed = EISDIR;
-  } else if (there && !S_ISREG(facts.st_mode)) {
-    failed = write_into(path, bytes, length);
-  } else {
-    char *target = there ? realpath(path, NULL) : NULL; /* a link stays one */
-    const char *final = target ? target : path;
-    size_t room = strlen(final) + 16;
-    char *beside = there && !target ? NULL : ci_alloc(room, 1);
-    failed = beside ? replace(final, there ? facts.st_mode & 0777 : 0, bytes, length, beside, room) : ENOMEM;
-    ci_free(beside);
-    free(target);
-  }
-  if (failed == ENOMEM) return ci_fail_memory(err);
-  return failed ? ci_fail(err, CI_EFILE, path, "cannot be written: %s", strerror(failed)) : CI_OK;
+  ci_new_file file;
+  ci_status status = ci_new_file_open(&file, path, err);
+  if (status) return status;
+  status = ci_new_file_add(&file, bytes, length, err);
+  ci_status closed = ci_new_file_close(&file, !status, status ? NULL : err);
+  return status ? status : closed;
 }
 
 bool ci_file_exists(const char *path) {

@@ -18,9 +18,7 @@ void ci_mapping_forget(const void *bytes, size_t length);
 /* The whole file as one terminated string (ci_free). Refuses files over `limit` bytes. */
 ci_status ci_read_file(const char *path, size_t limit, char **text, size_t *length, ci_error *err);
 
-/* Writes path as a whole or not at all: a file that gets its name when it is whole, fsync, rename. (On file systems
- * without O_TMPFILE a process that is killed leaves path.RANDOM behind.) An old file keeps its permissions, a link stays
- * one; a device or pipe is written to. */
+/* Writes path as a whole or not at all (new_file.h). */
 ci_status ci_write_file(const char *path, const void *bytes, size_t length, ci_error *err);
 
 bool ci_file_exists(const char *path);

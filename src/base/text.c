@@ -65,6 +65,15 @@ void ci_text_free(ci_text *text) {
   *text = (ci_text){0};
 }
 
+static ci_status add_piece(void *text, const char *bytes, size_t length, ci_error *err) {
+  ci_text_add_n(text, bytes, length);
+  return ((ci_text *)text)->failed ? ci_fail_memory(err) : CI_OK;
+}
+
+ci_sink ci_text_sink(ci_text *text) {
+  return (ci_sink){add_piece, text};
+}
+
 char *ci_text_take(ci_text *text) {
   if (!text->failed && !text->data) ci_text_add_n(text, "", 0);
   char *data = text->data;

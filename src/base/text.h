@@ -1,6 +1,7 @@
 /* A growing byte string, and small text helpers. A builder remembers that memory ran out: check once, at the end. */
 #ifndef CI_BASE_TEXT_H
 #define CI_BASE_TEXT_H
+#include "sink.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@ void ci_text_add_n(ci_text *text, const char *bytes, size_t length);
 void ci_text_add_format(ci_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ci_text_add_codepoint(ci_text *text, uint32_t codepoint); /* as UTF-8 */
 void ci_text_free(ci_text *text);
+ci_sink ci_text_sink(ci_text *text);
 char *ci_text_take(ci_text *text); /* the string, owned by the caller (ci_free); NULL if it failed */
 
 bool ci_starts_with(const char *text, const char *prefix);

@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { INDENT = 4 };
+
 static const char RESULT_CLASS[] = "FeatureAttributionOutput";
 
 const char *const ci_inseq_sequence_classes[] = {
@@ -26,12 +28,7 @@ const char *const ci_inseq_sequence_classes[] = {
 };
 enum { SEQUENCE_CLASSES = sizeof ci_inseq_sequence_classes / sizeof *ci_inseq_sequence_classes };
 
-/* Writing: every function returns a new value, NULL when memory is out. */
-
-typedef struct {
-  const ci_result *result;
-  ci_saved_type type;
-} writer;
+/* Writing: what makes values returns a new one, NULL when memory is out. */
 
 static json_t *new_blob(const ci_array *array, ci_saved_type type) {
   if (!array->data) return json_null();
@@ -51,24 +48,27 @@ static json_t *new_named(const ci_named_array *arrays, size_t count, ci_saved_ty
   return object;
 }
 
-static json_t *new_sequence(const void *context, size_t index) {
-  const writer *w = context;
-  const ci_sequence *s = &w->result->sequences[index];
+static ci_saved_type saved_type(const ci_saving *saving) {
+  static const char *const types[] = {
+      [CI_SAVE_FLOAT32] = "float32", [CI_SAVE_FLOAT16] = "float16", [CI_SAVE_FLOAT8] = "float8"};
+  for (ci_saved_type t = CI_SAVE_FLOAT16; t <= CI_SAVE_FLOAT8; t++)
+    if (strcmp(saving->scores_precision, types[t]) == 0) return t;
+  return CI_SAVE_FLOAT32;
+}
+
+static json_t *new_sequence(const ci_result *result, size_t index, const ci_saving *saving) {
+  const ci_sequence *s = &result->sequences[index];
+  ci_saved_type type = saved_type(saving);
   json_t *a = json_object();
   a = ci_inseq_with(a, "source", ci_inseq_tokens(s->source, s->source_count));
   a = ci_inseq_with(a, "target", ci_inseq_tokens(s->target, s->target_count));
-  a = ci_inseq_with(a, "source_attributions", new_blob(&s->source_attributions, w->type));
-  a = ci_inseq_with(a, "target_attributions", new_blob(&s->target_attributions, w->type));
-  a = ci_inseq_with(a, "step_scores", new_named(s->step_scores, s->step_scores_count, w->type));
-  a = ci_inseq_with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count, w->type));
+  a = ci_inseq_with(a, "source_attributions", new_blob(&s->source_attributions, type));
+  a = ci_inseq_with(a, "target_attributions", new_blob(&s->target_attributions, type));
+  a = ci_inseq_with(a, "step_scores", new_named(s->step_scores, s->step_scores_count, type));
+  a = ci_inseq_with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count, type));
   a = ci_inseq_with(a, "attr_pos_start", json_integer((json_int_t)s->attr_pos_start));
   a = ci_inseq_with(a, "attr_pos_end", json_integer((json_int_t)s->attr_pos_end));
   return ci_inseq_instance(ci_inseq_data_module, ci_inseq_sequence_classes[s->kind], a);
-}
-
-static int append(const char *bytes, size_t length, void *text) {
-  ci_text_add_n(text, bytes, length);
-  return ((ci_text *)text)->failed ? -1 : 0;
 }
 
 /* use_primitives: attributes in the place of their instance, all the way down. Takes and gives a reference. */
@@ -90,26 +90,104 @@ static json_t *without_classes(json_t *value) {
   return value;
 }
 
-ci_status ci_inseq_json_text(const ci_result *result, const ci_saving *saving, ci_text *out, ci_error *err) {
-  static const char *const types[] = {
-      [CI_SAVE_FLOAT32] = "float32", [CI_SAVE_FLOAT16] = "float16", [CI_SAVE_FLOAT8] = "float8"};
-  writer w = {result, CI_SAVE_FLOAT32};
-  for (ci_saved_type t = CI_SAVE_FLOAT32; t <= CI_SAVE_FLOAT8; t++)
-    if (strcmp(saving->scores_precision, types[t]) == 0) w.type = t;
-  json_t *a = ci_inseq_with(json_object(), "info", json_deep_copy(result->info));
-  a = ci_inseq_with(a, "sequence_attributions", ci_inseq_array(new_sequence, &w, result->count));
-  a = ci_inseq_with(a, "step_attributions", ci_inseq_steps_write(result, saving));
-  json_t *root = ci_inseq_instance(ci_inseq_data_module, RESULT_CLASS, a);
-  if (root && saving->use_primitives) root = without_classes(root);
-  bool failed = !root || json_dump_callback(root, append, out, JSON_INDENT(4) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
-  json_decref(root);
-  return failed ? ci_fail_memory(err) : CI_OK;
+/* The file on its way out. There is a tree of one text at a time: the text and the tree of thousands took three times
+ * the memory of their scores. */
+typedef struct {
+  const ci_result *result;
+  const ci_saving *saving;
+  ci_sink out;
+  size_t depth; /* of what is written */
+  ci_status status;
+  ci_error *err;
+} writer;
+
+static void put(writer *w, const char *bytes, size_t length) {
+  if (!w->status && length) w->status = w->out.add(w->out.context, bytes, length, w->err);
+}
+
+/* A new line, at the depth. */
+static void put_line(writer *w, const char *text) {
+  static const char indent[] = "\n            ";
+  put(w, indent, 1 + INDENT * w->depth);
+  put(w, text, strlen(text));
+}
+
+/* jansson writes a value as if it stood alone. */
+static int put_deeper(const char *bytes, size_t length, void *context) {
+  writer *w = context;
+  for (const char *line; (line = memchr(bytes, '\n', length)); bytes = line + 1) {
+    put(w, bytes, (size_t)(line - bytes));
+    put_line(w, "");
+    length -= (size_t)(line + 1 - bytes);
+  }
+  put(w, bytes, length);
+  return w->status ? -1 : 0;
+}
+
+/* Takes the reference; NULL: memory is out. */
+static void put_value(writer *w, json_t *value) {
+  if (value && w->saving->use_primitives) value = without_classes(value);
+  size_t flags = JSON_INDENT(INDENT) | JSON_SORT_KEYS | JSON_ENSURE_ASCII | JSON_ENCODE_ANY;
+  if (!w->status && (!value || json_dump_callback(value, put_deeper, w, flags)) && !w->status)
+    w->status = ci_fail_memory(w->err);
+  json_decref(value);
+}
+
+static void put_array(writer *w, size_t count,
+                      json_t *(*make)(const ci_result *result, size_t index, const ci_saving *saving)) {
+  put(w, "[", 1);
+  w->depth++;
+  for (size_t i = 0; i < count && !w->status; i++) {
+    put_line(w, "");
+    put_value(w, make(w->result, i, w->saving));
+    if (i + 1 < count) put(w, ",", 1);
+  }
+  w->depth--;
+  if (count) put_line(w, "");
+  put(w, "]", 1);
+}
+
+/* In the order of the keys. */
+static void put_attributes(writer *w) {
+  put(w, "{", 1);
+  w->depth++;
+  put_line(w, "\"info\": ");
+  put_value(w, json_deep_copy(w->result->info)); /* threads may share the result: not even its references are counted */
+  put(w, ",", 1);
+  put_line(w, "\"sequence_attributions\": ");
+  put_array(w, w->result->count, new_sequence);
+  put(w, ",", 1);
+  put_line(w, "\"step_attributions\": ");
+  if (w->result->step_count)
+    put_array(w, w->result->step_count, ci_inseq_step);
+  else
+    put_value(w, json_null());
+  w->depth--;
+  put_line(w, "}");
+}
+
+ci_status ci_inseq_json_put(const ci_result *result, const ci_saving *saving, ci_sink out, ci_error *err) {
+  writer w = {.result = result, .saving = saving, .out = out, .err = err};
+  if (saving->use_primitives) {
+    put_attributes(&w);
+    return w.status;
+  }
+  put(&w, "{", 1);
+  w.depth++;
+  put_line(&w, "\"__instance_type__\": ");
+  put_value(&w, json_pack("[s,s]", ci_inseq_data_module, RESULT_CLASS));
+  put(&w, ",", 1);
+  put_line(&w, "\"attributes\": ");
+  put_attributes(&w);
+  w.depth--;
+  put_line(&w, "}");
+  return w.status;
 }
 
 ci_status ci_inseq_json_write(const ci_result *result, const ci_show_options *options, ci_text *out, ci_error *err) {
   static const ci_saving saving = {.scores_precision = "float32", .ndarray_compact = true};
   (void)options;
-  return ci_inseq_json_text(result, &saving, out, err);
+  return ci_inseq_json_put(result, &saving, ci_text_sink(out), err);
 }
 
 static ci_status read_named(ci_inseq_reader *r, const json_t *value, ci_named_array **arrays, size_t *count) {

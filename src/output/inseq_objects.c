@@ -22,19 +22,8 @@ json_t *ci_inseq_with(json_t *object, const char *key, json_t *value) {
   return NULL;
 }
 
-json_t *ci_inseq_array(json_t *(*make)(const void *context, size_t index), const void *context, size_t count) {
-  json_t *array = json_array();
-  for (size_t i = 0; i < count && array; i++)
-    if (json_array_append_new(array, make(context, i))) {
-      json_decref(array);
-      array = NULL;
-    }
-  return array;
-}
-
 /* Token strings are UTF-8 but for broken vocabularies: those must not make a result unsavable. */
-static json_t *new_token(const void *tokens, size_t index) {
-  const ci_token *token = (const ci_token *)tokens + index;
+static json_t *new_token(const ci_token *token) {
   ci_text text = {0};
   ci_text_add_utf8_lossy(&text, token->token, strlen(token->token));
   json_t *string = text.failed ? NULL : json_stringn_nocheck(text.length ? text.data : "", text.length);
@@ -45,7 +34,13 @@ static json_t *new_token(const void *tokens, size_t index) {
 }
 
 json_t *ci_inseq_tokens(const ci_token *tokens, size_t count) {
-  return ci_inseq_array(new_token, tokens, count);
+  json_t *array = json_array();
+  for (size_t i = 0; i < count && array; i++)
+    if (json_array_append_new(array, new_token(&tokens[i]))) {
+      json_decref(array);
+      array = NULL;
+    }
+  return array;
 }
 
 ci_status ci_inseq_bad(const ci_inseq_reader *r, const char *problem) {

@@ -14,8 +14,6 @@ json_t *ci_inseq_instance(const char *module, const char *class, json_t *attribu
 json_t *ci_inseq_tokens(const ci_token *tokens, size_t count);
 /* object with key: value */
 json_t *ci_inseq_with(json_t *object, const char *key, json_t *value);
-/* An array of make(context, 0 .. count-1). */
-json_t *ci_inseq_array(json_t *(*make)(const void *context, size_t index), const void *context, size_t count);
 
 /* ---- reading ---- */
 

@@ -50,28 +50,17 @@ static json_t *new_batch(const ci_token *tokens, size_t count) {
   return list ? json_pack("[o]", list) : NULL;
 }
 
-typedef struct {
-  const ci_result *result;
-  const ci_saving *saving;
-} writer;
-
-static json_t *new_step(const void *context, size_t index) {
-  const writer *w = context;
-  const ci_sequence *s = &w->result->steps[index];
+json_t *ci_inseq_step(const ci_result *result, size_t index, const ci_saving *saving) {
+  const ci_sequence *s = &result->steps[index];
   json_t *a = json_object();
   a = ci_inseq_with(a, "source", s->source_count ? new_batch(s->source, s->source_count) : json_null());
   a = ci_inseq_with(a, "prefix", new_batch(s->target, s->attr_pos_start));
   a = ci_inseq_with(a, "target", new_batch(s->target + s->attr_pos_start, 1));
-  a = ci_inseq_with(a, "source_attributions", new_array(&s->source_attributions, true, w->saving));
-  a = ci_inseq_with(a, "target_attributions", new_array(&s->target_attributions, true, w->saving));
-  a = ci_inseq_with(a, "step_scores", new_named(s->step_scores, s->step_scores_count, true, w->saving));
-  a = ci_inseq_with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count, false, w->saving));
+  a = ci_inseq_with(a, "source_attributions", new_array(&s->source_attributions, true, saving));
+  a = ci_inseq_with(a, "target_attributions", new_array(&s->target_attributions, true, saving));
+  a = ci_inseq_with(a, "step_scores", new_named(s->step_scores, s->step_scores_count, true, saving));
+  a = ci_inseq_with(a, "sequence_scores", new_named(s->sequence_scores, s->sequence_scores_count, false, saving));
   return ci_inseq_instance(ci_inseq_data_module, step_classes[s->kind], a);
-}
-
-json_t *ci_inseq_steps_write(const ci_result *result, const ci_saving *saving) {
-  const writer w = {result, saving};
-  return result->step_count ? ci_inseq_array(new_step, &w, result->step_count) : json_null();
 }
 
 /* ---- reading ---- */

@@ -4,8 +4,8 @@
 #include "output/inseq_objects.h"
 #include "output/saving.h"
 
-/* The value of "step_attributions": null for a result without. NULL when memory is out. */
-json_t *ci_inseq_steps_write(const ci_result *result, const ci_saving *saving);
+/* A member of "step_attributions". NULL when memory is out. */
+json_t *ci_inseq_step(const ci_result *result, size_t index, const ci_saving *saving);
 /* The other way round. A step of a batch becomes one of each of its texts, in the batch's order. */
 ci_status ci_inseq_steps_read(ci_inseq_reader *r, const json_t *value, ci_result *result);
 

@@ -1,6 +1,7 @@
 /* Results to files and back. See saving.h. */
 #include "output/saving.h"
 #include "base/file.h"
+#include "base/new_file.h"
 #include "output/gzip.h"
 #include "output/output.h"
 #include <string.h>
@@ -26,17 +27,30 @@ static ci_status read_options(const char *json, ci_saving *saving, json_t *keep,
   return status;
 }
 
+static ci_status put_packed(const ci_result *result, const ci_saving *saving, ci_sink out, ci_error *err) {
+  ci_gzip *gzip = ci_gzip_create(out);
+  if (!gzip) return ci_fail_memory(err);
+  ci_status status = ci_inseq_json_put(result, saving, ci_gzip_sink(gzip), err);
+  if (!status) status = ci_gzip_finish(gzip, err);
+  ci_gzip_close(gzip);
+  return status;
+}
+
+static ci_status put_file(const ci_result *result, const ci_saving *saving, const char *path, ci_error *err) {
+  ci_new_file file;
+  ci_status status = ci_new_file_open(&file, path, err);
+  if (status) return status;
+  ci_sink out = ci_new_file_sink(&file);
+  status = saving->compress ? put_packed(result, saving, out, err) : ci_inseq_json_put(result, saving, out, err);
+  ci_status closed = ci_new_file_close(&file, !status, status ? NULL : err);
+  return status ? status : closed;
+}
+
 ci_status ci_result_save(const ci_result *result, const char *path, const char *options_json, ci_error *err) {
   ci_saving saving;
-  ci_text text = {0}, packed = {0};
   json_t *keep = json_array();
   ci_status status = keep ? read_options(options_json, &saving, keep, err) : ci_fail_memory(err);
-  if (!status) status = ci_inseq_json_text(result, &saving, &text, err);
-  if (!status && saving.compress) status = ci_gzip_add(text.data, text.length, &packed, err);
-  const ci_text *whole = packed.length ? &packed : &text;
-  if (!status) status = ci_write_file(path, whole->data, whole->length, err);
-  ci_text_free(&packed);
-  ci_text_free(&text);
+  if (!status) status = put_file(result, &saving, path, err);
   json_decref(keep);
   return status;
 }

@@ -3,7 +3,7 @@
 #define CI_OUTPUT_SAVING_H
 #include "aggregate/result.h"
 #include "base/options.h"
-#include "base/text.h"
+#include "base/sink.h"
 #include "output/blob.h"
 
 typedef struct {
@@ -15,7 +15,7 @@ typedef struct {
 
 extern const ci_option ci_saving_options[];
 
-/* The file's text, as inseq_json.c describes it; compressing is left to who writes it. */
-ci_status ci_inseq_json_text(const ci_result *result, const ci_saving *saving, ci_text *out, ci_error *err);
+/* The file's text, as inseq_json.c describes it, text by text; compressing is left to `out`. */
+ci_status ci_inseq_json_put(const ci_result *result, const ci_saving *saving, ci_sink out, ci_error *err);
 
 #endif

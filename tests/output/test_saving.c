@@ -68,6 +68,20 @@ static void compressed_files_are_loaded(void **state) {
   assert_non_null(strstr(err.message, "not whole gzip"));
 }
 
+/* In pieces. */
+static void pack(const char *bytes, size_t length, ci_text *packed) {
+  ci_error err = {0};
+  ci_gzip *gzip = ci_gzip_create(ci_text_sink(packed));
+  assert_non_null(gzip);
+  ci_sink sink = ci_gzip_sink(gzip);
+  for (size_t at = 0, next; at < length; at = next) {
+    next = 2 * at + 1 < length ? 2 * at + 1 : length;
+    assert_int_equal(sink.add(sink.context, bytes + at, next - at, &err), CI_OK);
+  }
+  assert_int_equal(ci_gzip_finish(gzip, &err), CI_OK);
+  ci_gzip_close(gzip);
+}
+
 static void gzip_there_and_back(void **state) {
   (void)state;
   for (size_t length = 0; length <= 200000; length = length * 3 + 1) {
@@ -75,9 +89,9 @@ static void gzip_there_and_back(void **state) {
     for (size_t i = 0; i < length; i++) bytes[i] = (char)(i * i / 7);
     ci_text packed = {0}, plain = {0};
     ci_error err = {0};
-    assert_int_equal(ci_gzip_add(bytes, length, &packed, &err), CI_OK);
+    pack(bytes, length, &packed);
     assert_true(ci_is_gzip(packed.data, packed.length));
-    assert_int_equal(ci_gzip_add(bytes, length, &packed, &err), CI_OK); /* a second member */
+    pack(bytes, length, &packed); /* a second member */
     assert_int_equal(ci_gunzip("x", packed.data, packed.length, &plain, &err), CI_OK);
     assert_int_equal(plain.length, 2 * length);
     if (length) assert_memory_equal(plain.data + length, bytes, length);
