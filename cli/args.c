@@ -41,12 +41,15 @@ static json_t *describe_own(const cli_option *o) {
   return row;
 }
 
-/* words NULL: any is. */
-static bool has_word(const json_t *words, const char *word) {
+/* Whether a key is among those of cli_request.keys. */
+static bool is_wanted(const char *keys, const char *name) {
+  if (!keys) return true;
+  bool wanted = *keys == '!';
+  json_t *words = cli_split(keys, "! "), *word;
   size_t i;
-  const json_t *member;
-  json_array_foreach(words, i, member) if (strcmp(json_string_value(member), word) == 0) return true;
-  return !words;
+  json_array_foreach(words, i, word) if (strcmp(json_string_value(word), name) == 0) wanted = *keys != '!';
+  json_decref(words);
+  return wanted;
 }
 
 json_t *cli_options(const cli_command *command) {
@@ -58,15 +61,13 @@ json_t *cli_options(const cli_command *command) {
   cinseq_free(text);
   for (const cli_request *r = command->requests; r && r->id; r++) {
     size_t i;
-    json_t *option, *keys = r->keys ? cli_split(r->keys, " ") : NULL,
-                    *listed = json_object_get(named(requests, "id", r->id), "options");
+    json_t *option, *listed = json_object_get(named(requests, "id", r->id), "options");
     json_array_foreach(listed, i, option) {
-      if (named(options, "name", text_of(option, "name")) || !has_word(keys, text_of(option, "name"))) continue;
+      if (named(options, "name", text_of(option, "name")) || !is_wanted(r->keys, text_of(option, "name"))) continue;
       json_object_set_new(option, "request", json_string(r->id));
       json_object_set_new(option, "group", json_string(r->group));
       json_array_append(options, option);
     }
-    json_decref(keys);
   }
   json_decref(requests);
   return options;

@@ -5,7 +5,8 @@
 
 static const cli_option options[] = {CLI_MODEL_OPTION, CLI_VERBOSE_OPTIONS, {0}};
 
-static const cli_request requests[] = {{"open", "Model", NULL}, {"attribute", "Attribution", NULL}, {"show", "Table", NULL}, {0}};
+static const cli_request requests[] = {
+    {"open", "Model", NULL}, {"attribute", "Attribution", NULL}, {"show", "Table", NULL}, {0}};
 
 static const char *const examples[] = {
     "cinseq attribute -m zh-en-mini -i \"今天学到了很多，我很开心。\" --step_scores probability",
@@ -31,9 +32,8 @@ static void print_statistics(const json_t *values, const cinseq_result *result) 
   cinseq_free(text);
 }
 
-static int run(const cli_command *command, const json_t *values) {
+int cli_attribute(const cli_command *command, const json_t *values) {
   const json_t *given = json_object_get(values, "attribute");
-  if (!json_object_get(given, "input_texts")) return cli_usage_error(command, "--input_texts (-i) is needed");
   int code = cli_check_requests(command, values);
   if (!code) code = cli_check_outputs(command, values);
   if (code) return code;
@@ -53,6 +53,12 @@ static int run(const cli_command *command, const json_t *values) {
   cinseq_result_close(result);
   cli_close_model(model);
   return code;
+}
+
+static int run(const cli_command *command, const json_t *values) {
+  if (!json_object_get(json_object_get(values, "attribute"), "input_texts"))
+    return cli_usage_error(command, "--input_texts (-i) is needed");
+  return cli_attribute(command, values);
 }
 
 const cli_command cli_attribute_command = {

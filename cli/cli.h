@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
   const char *id;    /* in cinseq_describe("commands") */
   const char *group; /* heading in the help */
-  const char *keys;  /* those that the command has a use for, separated by spaces; NULL: all */
+  const char *keys;  /* "a b": those that the command has a use for; "!a b": those that it has none for; NULL: all */
 } cli_request;
 
 typedef struct cli_command {
@@ -62,6 +62,11 @@ json_t *cli_split(const char *text, const char *separators);
 /* texts.c. Appends what one word of a flag for texts stands for: itself, or lines of a file or of stdin. CLI_OK, or the
  * exit code after a message. */
 int cli_read_texts(const cli_command *command, const char *flag, const char *word, json_t *texts);
+/* The text of a file, without a byte order mark, to be freed. NULL with *code after a message. */
+char *cli_read_file(const cli_command *command, const char *flag, const char *path, int *code);
+
+/* attribute.c. Attributes the texts of values["attribute"]: the whole command but for where they come from. */
+int cli_attribute(const cli_command *command, const json_t *values);
 
 /* text.c. The candidate (an array of strings) nearest to word, or NULL when none is near. */
 const char *cli_nearest(const char *word, const json_t *candidates);

@@ -5,7 +5,8 @@
 
 static const cli_option options[] = {
     CLI_MODEL_OPTION,
-    {"nodes", NULL, "word", "null", NULL, "Which nodes: a pattern of their names, or a module of transformers.", "Output"},
+    {"nodes", NULL, "word", "null", NULL, "Which nodes: a pattern of their names, or a module of transformers.",
+     "Output"},
     {"output", "-o", "word", "null", NULL, "The safetensors file that is written.", "Output"},
     CLI_QUIET_OPTION,
     CLI_VERBOSE_OPTIONS,
@@ -23,7 +24,8 @@ static const char *const examples[] = {
 
 static int run(const cli_command *command, const json_t *values) {
   const json_t *given = json_object_get(values, "attribute"), *own = json_object_get(values, "cli");
-  const char *nodes = json_string_value(json_object_get(own, "nodes")), *path = json_string_value(json_object_get(own, "output"));
+  const char *nodes = json_string_value(json_object_get(own, "nodes")),
+             *path = json_string_value(json_object_get(own, "output"));
   if (!json_object_get(given, "input_texts")) return cli_usage_error(command, "--input_texts (-i) is needed");
   if (!nodes || !path) return cli_usage_error(command, "--nodes and --output (-o) are needed");
   int code = cli_check_requests(command, values);

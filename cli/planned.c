@@ -2,8 +2,5 @@
  * or mistypes their names is told of them. */
 #include "cli.h"
 
-const cli_command cli_attribute_dataset_command = {.id = "attribute-dataset",
-                                                   .help = "Planned: attributes a column of a data set."};
-
 const cli_command cli_attribute_context_command = {
     .id = "attribute-context", .help = "Planned: says which parts of a context an output depends on (PECoRe)."};

@@ -29,46 +29,66 @@ static char *read_stream(FILE *in, size_t *length) {
   return NULL;
 }
 
-/* The lines of bytes[0..length), from `from` on. Returns the number of the first that is not UTF-8, counted from 1, or
- * 0: another encoding would be attributed without a word about it. */
-static size_t add_lines(char *bytes, size_t from, size_t length, json_t *texts) {
-  size_t number = 0;
-  while (length > from && strchr("\r\n", bytes[length - 1])) length--;
-  bytes[length] = 0;
-  for (size_t at = from; at < length;) {
-    size_t n = strcspn(bytes + at, "\n"), end = at + n;
-    bytes[end] = 0;
-    if (n && bytes[end - 1] == '\r') bytes[end - 1] = 0;
+/* The text of a stream (NULL: errno says why it could not be opened) without a byte order mark; *code after a message.
+ */
+static char *read_text(const cli_command *command, const char *flag, const char *path, FILE *in, const char *hint,
+                       int *code) {
+  size_t length = 0;
+  char *bytes = in ? read_stream(in, &length) : NULL;
+  *code = bytes ? CLI_OK : CLI_FAILURE;
+  if (!bytes) {
+    fprintf(stderr, "cinseq %s: %s: cannot read %s: %s%s\n", command->id, flag, path, strerror(errno), in ? "" : hint);
+    return NULL;
+  }
+  if (memchr(bytes, 0, length)) {
+    fprintf(stderr, "cinseq %s: %s: %s is no text in UTF-8: it holds a zero byte\n", command->id, flag, path);
+    *code = CLI_FAILURE;
+    free(bytes);
+    return NULL;
+  }
+  size_t mark = length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+  memmove(bytes, bytes + mark, length - mark);
+  bytes[length - mark] = 0;
+  return bytes;
+}
+
+char *cli_read_file(const cli_command *command, const char *flag, const char *path, int *code) {
+  FILE *in = fopen(path, "rb");
+  char *text = read_text(command, flag, path, in, "", code);
+  if (in) fclose(in);
+  return text;
+}
+
+/* Returns the number of the first line that is not UTF-8, counted from 1, or 0: another encoding would be attributed
+ * without a word about it. */
+static size_t add_lines(char *text, json_t *texts) {
+  size_t number = 0, length = strlen(text);
+  while (length && strchr("\r\n", text[length - 1])) length--;
+  text[length] = 0;
+  for (size_t at = 0; at < length;) {
+    size_t n = strcspn(text + at, "\n"), end = at + n;
+    text[end] = 0;
+    if (n && text[end - 1] == '\r') text[end - 1] = 0;
     number++;
-    if (json_array_append_new(texts, json_string(bytes + at))) return number;
+    if (json_array_append_new(texts, json_string(text + at))) return number;
     at = end + 1;
   }
   return 0;
 }
 
 static int read_lines(const cli_command *command, const char *flag, const char *path, FILE *in, json_t *texts) {
-  size_t length = 0, before = json_array_size(texts);
-  char *bytes = in ? read_stream(in, &length) : NULL;
-  if (!bytes) {
-    fprintf(stderr, "cinseq %s: %s: cannot read %s: %s%s\n", command->id, flag, path, strerror(errno),
-            in ? "" : " (a text that begins with @ is written @@...)");
-    return CLI_FAILURE;
-  }
-  int code = CLI_OK;
-  if (memchr(bytes, 0, length)) {
-    fprintf(stderr, "cinseq %s: %s: %s is no text in UTF-8: it holds a zero byte\n", command->id, flag, path);
+  size_t before = json_array_size(texts);
+  int code;
+  char *text = read_text(command, flag, path, in, " (a text that begins with @ is written @@...)", &code);
+  if (!text) return code;
+  size_t bad = add_lines(text, texts);
+  if (bad) {
+    fprintf(stderr, "cinseq %s: %s: line %zu of %s is not UTF-8 (iconv -f gb18030 -t utf-8 converts Chinese texts)\n",
+            command->id, flag, bad, path);
     code = CLI_FAILURE;
-  } else {
-    bool marked = length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0;
-    size_t bad = add_lines(bytes, marked ? 3 : 0, length, texts);
-    if (bad) {
-      fprintf(stderr, "cinseq %s: %s: line %zu of %s is not UTF-8 (iconv -f gb18030 -t utf-8 converts Chinese texts)\n",
-              command->id, flag, bad, path);
-      code = CLI_FAILURE;
-    } else if (json_array_size(texts) == before)
-      code = cli_usage_error(command, "%s: %s holds no text", flag, path);
-  }
-  free(bytes);
+  } else if (json_array_size(texts) == before)
+    code = cli_usage_error(command, "%s: %s holds no text", flag, path);
+  free(text);
   return code;
 }
 

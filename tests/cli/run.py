@@ -42,7 +42,7 @@ def test_help():
 
 def test_examples_of_the_help_run():
     env = {"PATH": os.path.dirname(program.BIN) + os.pathsep + os.environ["PATH"]}
-    for command in ("attribute", "generate", "view", "info", "list"):
+    for command in ("attribute", "attribute-dataset", "generate", "view", "info", "list"):
         examples = works(command, "--help").stdout.decode().split("Examples\n")[1].split("\n\n")[0].splitlines()
         assert len(examples) >= 2
         for example in examples:
@@ -97,9 +97,8 @@ def test_wrong_use():
 
 
 def test_planned_commands():
-    for command in ("attribute-dataset", "attribute-context"):
-        fails(2, f"{command}: is planned", command, "-m", "zh-en-mini", "--anything")
-        assert b"Planned" in works(command, "--help").stdout and command.encode() in works("--help").stdout
+    fails(2, "attribute-context: is planned", "attribute-context", "-m", "zh-en-mini", "--anything")
+    assert b"Planned" in works("attribute-context", "--help").stdout and b"attribute-context" in works("--help").stdout
     fails(2, 'did you mean "attribute-context"', "atribute-context")
 
 
