@@ -201,6 +201,30 @@ class Drawings(unittest.TestCase):
                 self.out.save_figure(path)
                 self.assertEqual(path.read_bytes()[:len(start)], start)
 
+    def test_figures_of_views(self):
+        if not try_import("matplotlib", "matplotlib"):
+            self.skipTest("matplotlib is not installed")
+        for row in cinseq._library.describe("views"):
+            if row["id"] != "contrast":  # of this result there is none
+                self.assertTrue(self.heads[0].to_figure(view=row["id"]).axes[0].images, row["id"])
+        scores = np.asarray(self.heads[0].source_attributions)  # [source, generated, layers, heads]
+        maps = [(axis.get_title(loc="left"), axis.images[0].get_array()) for axis in self.heads[0].to_figure(view="granular").axes if axis.images]
+        self.assertEqual(len(maps), scores.shape[2] * scores.shape[3])
+        self.assertEqual(maps[1][0], "Source attributions: layer 0, head 1")
+        np.testing.assert_allclose(maps[1][1], scores[:, :, 0, 1], rtol=1e-6)
+        layers, *_ = self.heads.show(view="layers", display=False, return_figure=True)
+        maps = [(axis.get_title(loc="left"), axis.images[0].get_array()) for axis in layers.axes if axis.images]
+        self.assertEqual([len(maps), maps[1][0]], [scores.shape[1], f"Source attributions: 1 {self.heads[0].target[2].token}"])
+        np.testing.assert_allclose(maps[1][1], scores.mean(axis=3)[:, 1], atol=1e-6)
+        with self.assertRaisesRegex(ValueError, 'did you mean "layers"'):
+            self.heads[0].to_figure(view="layer")
+
+    def test_what_the_library_writes_needs_no_matplotlib(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.dict(sys.modules, {"matplotlib": None}):
+            for name, text in (("a.html", self.heads.to_html(view="layers")), ("a.CSV", self.heads.to_csv(view="layers")), ("a.tex", self.heads.to_latex(view="layers"))):
+                self.heads.save_figure(pathlib.Path(folder, name), view="layers")
+                self.assertEqual(pathlib.Path(folder, name).read_bytes().decode(), text)
+
     def test_fonts_that_matplotlib_does_not_know_yet(self):
         if not try_import("matplotlib", "matplotlib"):
             self.skipTest("matplotlib is not installed")

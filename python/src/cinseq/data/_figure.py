@@ -1,9 +1,13 @@
 """Heat tables by matplotlib, for those who have it: figures for papers and slides."""
 from __future__ import annotations
 
+import csv
 import functools
+import io
+import itertools
+import math
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,27 +58,68 @@ def _label(token: str) -> str:
     return token.replace("$", r"\$").replace("\n", r"\\n")
 
 
-def figure(sequence: Any, min_val: float | None = None, max_val: float | None = None) -> Any:
-    """A matplotlib Figure of an aggregated sequence: a map for source and target, in Inseq's colours, step scores below."""
-    matplotlib = _matplotlib()
+class Table(NamedTuple):
+    title: str
+    scores: Any  # [rows, columns], NaN where there is none
+    rows: list[str]
+    columns: list[str]
+    steps: dict[str, Any]  # [columns] each
+
+
+def tables_of_sequence(sequence: Any) -> list[Table]:
+    """Source and target of an aggregated sequence."""
     end = len(sequence.target) if sequence.attr_pos_end is None else sequence.attr_pos_end
     columns = [token.token for token in sequence.target[sequence.attr_pos_start:end]]
-    sides = [(title, np.asarray(scores), [token.token for token in tokens]) for title, scores, tokens in (
+    return [Table(title, np.asarray(scores), [token.token for token in tokens][:len(scores)], columns, sequence.step_scores) for title, scores, tokens in (
         ("Source attributions", sequence.source_attributions, sequence.source),
         ("Target attributions", sequence.target_attributions, sequence.target)) if scores is not None]
-    limit = max([1e-12, *(float(np.nanmax(np.abs(np.where(np.isfinite(scores), scores, 0)), initial=0)) for _, scores, _ in sides)])
+
+
+def tables_of_csv(text: str) -> list[Table]:
+    """The tables of a view of one text, as the library writes them: whatever a view is, what it shows is there."""
+    lines = list(csv.DictReader(io.StringIO(text, newline="")))
+    numbers = [name for name in lines[0] if name.isdigit()]
+
+    def scores(line: dict[str, str]) -> list[float]:
+        return [float(line[name] or "nan") for name in numbers]
+
+    generated = [next(line for line in lines if line["table"] == "generated")[name] for name in numbers]
+    steps = {line["token"]: scores(line) for line in lines if line["table"] == "step_scores"}
+    tables = []
+    for (side, step, token, place), members in itertools.groupby(
+            (line for line in lines if line["table"] in ("source", "target")),
+            lambda line: (line["table"], line.get("step", ""), line.get("generated", ""), line.get("place", ""))):
+        group = list(members)
+        values = np.array([scores(line) for line in group])
+        about = " ".join(part for part in (step, token, place) if part)
+        width = len(numbers)
+        if step:  # columns are layers: as many as have a score
+            width = int(np.flatnonzero(np.isfinite(values).any(axis=0)).max(initial=-1)) + 1
+        columns = numbers if step else generated
+        tables.append(Table(f"{side.title()} attributions" + (f": {about}" if about else ""), values[:, :width], [line["token"] for line in group],
+                            columns[:width], {} if step else steps))
+    return tables
+
+
+def figure(tables: list[Table], min_val: float | None = None, max_val: float | None = None) -> Any:
+    """A matplotlib Figure of tables: a map for each, in Inseq's colours, step scores below."""
+    matplotlib = _matplotlib()
+    limit = max([1e-12, *(float(np.nanmax(np.abs(np.where(np.isfinite(table.scores), table.scores, 0)), initial=0)) for table in tables)])
     high = max_val if max_val else limit
     low = min_val if min_val else -high
     with matplotlib.rc_context({"font.sans-serif": _fonts(matplotlib), "font.family": "sans-serif", "font.size": 8, "svg.fonttype": "none",
                                 "pdf.fonttype": 42}):
-        rows = [max(1, len(scores)) + len(sequence.step_scores) for _, scores, _ in sides]
-        made = matplotlib.figure.Figure(figsize=(1.6 + 0.42 * max(3, len(columns)), sum(1.1 + 0.24 * n for n in rows) or 1), layout="constrained")
-        axes = made.subplots(len(sides) or 1, 1, squeeze=False, gridspec_kw={"height_ratios": rows or [1]})
+        across = 1 if len(tables) <= 2 else math.ceil(math.sqrt(len(tables)))
+        sizes = [max(1, len(table.scores)) + len(table.steps) for table in tables] or [1]
+        rows = [max(sizes[at:at + across]) for at in range(0, len(sizes), across)]
+        width = 1.6 + 0.42 * max([3, *(len(table.columns) for table in tables)])
+        made = matplotlib.figure.Figure(figsize=(across * width, sum(1.1 + 0.24 * n for n in rows)), layout="constrained")
+        axes = made.subplots(len(rows), across, squeeze=False, gridspec_kw={"height_ratios": rows})
         colors = matplotlib.colors.LinearSegmentedColormap.from_list("cinseq", [(33 / 255, 102 / 255, 172 / 255), (1, 1, 1), (178 / 255, 24 / 255, 43 / 255)])
         norm = matplotlib.colors.TwoSlopeNorm(0, low, high)
-        for axis, (title, scores, tokens) in zip(axes[:, 0], sides):
-            _draw(axis, title, scores, tokens[:len(scores)], columns, sequence.step_scores, colors, norm)
-        for axis in made.axes[len(sides):]:
+        for axis, table in zip(axes.flat, tables):
+            _draw(axis, *table, colors, norm)
+        for axis in made.axes[len(tables):]:
             axis.set_axis_off()
         # The fonts are of the figure, not of the moment in which it is saved.
         for text in made.findobj(matplotlib.text.Text):

@@ -120,9 +120,12 @@ class FeatureAttributionSequenceOutput(Views):
     def _figures(self, **options: Any) -> Any:
         return self.to_figure(**options)
 
-    def to_figure(self, min_val: float | None = None, max_val: float | None = None) -> Any:
-        """A matplotlib Figure of the heat tables."""
-        return _figure.figure(self.aggregate(), min_val, max_val)
+    def to_figure(self, min_val: float | None = None, max_val: float | None = None, view: str | None = None, **options: Any) -> Any:
+        """A matplotlib Figure of the heat tables, or of the tables of a view, with the options of `cinseq view`."""
+        if view is None and not options:
+            return _figure.figure(_figure.tables_of_sequence(self.aggregate()), min_val, max_val)
+        chosen = options | ({} if view is None else {"view": view})
+        return _figure.figure(_figure.tables_of_csv(self.to_csv(**chosen)), min_val, max_val)
 
     def get_scores_dicts(self, aggregator: Any = None, do_aggregation: bool = True, **options: Any) -> dict[str, Any]:
         """{"source_attributions": {(target index, token): {(source index, token): score}}, "target_attributions": ..,

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from .._display import display_html, in_notebook, terminal_options
+from .._library import describe
 from ..utils.typing import TokenWithId
 from ._handle import Handle
 from .aggregator import AggregableMixin
@@ -55,7 +56,8 @@ class Views(AggregableMixin):
         elif display:
             print(self.to_text(**terminal_options(), **options))
         if return_figure:
-            return self._figures(**_given(min_val=options.get("min_val"), max_val=options.get("max_val")))
+            wanted = options if "view" in options else {name: options[name] for name in ("min_val", "max_val") if name in options}
+            return self._figures(**wanted)
         return self.to_html(**options) if return_html else None
 
     def show(self, min_val: float | None = None, max_val: float | None = None, max_show_size: int | None = None,
@@ -96,7 +98,15 @@ class Views(AggregableMixin):
         return [figure for s in self._sequences() for figure in [s.to_figure(**options)]]
 
     def save_figure(self, path: str | os.PathLike[str], **options: Any) -> None:
-        """As matplotlib draws it: .png, .svg, .pdf, ... Of several texts .pdf has a page for each; else names are numbered."""
+        """A file of the heat tables, or of a view: save_figure("map.pdf", view="layers"); options are those of `cinseq view`. What the library
+        writes (.html, .csv, .tex, ...: `cinseq list outputs`) it writes; else matplotlib draws the view's tables: .png, .svg, .pdf, ... Of
+        several texts .pdf has a page for each; else names are numbered."""
+        ending = os.path.splitext(os.fspath(path))[1][1:].lower()
+        output = next((row["id"] for row in describe("outputs") if ending in row["endings"]), None)
+        if output:
+            with open(path, "w", encoding="utf-8", newline="") as file:
+                file.write(self._handle().render(output, options))
+            return
         from ._figure import save
 
         save([s.to_figure(**options) for s in self._sequences()], os.fspath(path))
