@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {CLI_MODEL_OPTION, CLI_VERBOSE_OPTIONS, {0}};
+static const cli_option options[] = {CLI_MODEL_OPTION, CLI_VERBOSE_OPTIONS, CLI_KEEP_OPTION, {0}};
 
 static const cli_request requests[] = {
     {"open", "Model", NULL}, {"attribute", "Attribution", NULL}, {"show", "Table", NULL}, {0}};
@@ -32,6 +32,26 @@ static void print_statistics(const json_t *values, const cinseq_result *result) 
   cinseq_free(text);
 }
 
+/* The request as it was given, and what the program wants of interrupted runs. Free with free. */
+static char *request_text(const json_t *values) {
+  json_t *request = json_copy(json_object_get(values, "attribute"));
+  json_object_set_new(request, "keep_finished", json_boolean(cli_get_flag(values, "keep_finished")));
+  char *text = json_dumps(request, 0);
+  json_decref(request);
+  return text;
+}
+
+/* Of a run that Ctrl-C has ended. The exit code. */
+static int report_interrupted(const cli_command *command, const json_t *values, size_t done, size_t texts) {
+  bool saved = cli_get_text(values, "save_path") || cli_get_text(values, "viz_path"),
+       hidden = cli_get_flag(values, "hide_attributions");
+  fprintf(stderr, "cinseq %s: interrupted: %zu of %zu texts are done%s\n", command->id, done, texts,
+          saved    ? " and saved"
+          : hidden ? ""
+                   : " and shown");
+  return CLI_INTERRUPTED;
+}
+
 int cli_attribute(const cli_command *command, const json_t *values) {
   const json_t *given = json_object_get(values, "attribute");
   int code = cli_check_requests(command, values);
@@ -43,13 +63,16 @@ int cli_attribute(const cli_command *command, const json_t *values) {
   cinseq_result *result = NULL;
   cinseq_error error = {0};
   code = cli_open_model(command, values, &progress.hooks, &model);
-  char *request = json_dumps(given, 0);
+  char *request = request_text(values);
   int status = code ? 0 : cinseq_attribute(model, request, &progress.hooks, &result, &error);
   free(request);
   cli_progress_end(&progress);
   if (status) code = cli_report(command, &error);
   if (result) code = cli_output_result(command, values, result);
   if (!code && !cli_get_flag(values, "quiet")) print_statistics(values, result);
+  size_t texts = json_array_size(json_object_get(given, "input_texts"));
+  if (!code && cinseq_result_count(result) < texts)
+    code = report_interrupted(command, values, cinseq_result_count(result), texts);
   cinseq_result_close(result);
   cli_close_model(model);
   return code;

@@ -306,6 +306,7 @@ static const cli_option options[] = {
     {"dataset_split", "--split", "word", "\"train\"", NULL, "Which rows: train, or a part of them such as train[:100].",
      "Data"},
     CLI_VERBOSE_OPTIONS,
+    CLI_KEEP_OPTION,
     {0}};
 
 static const cli_request requests[] = {{"open", "Model", NULL},

@@ -137,6 +137,9 @@ void cli_close_model(cinseq_model *model);
         "OWNER/NAME, OWNER/NAME:Q4_K_M.",                                                                              \
         "Model"                                                                                                        \
   }
+/* Of the commands that run cli_attribute. */
+#define CLI_KEEP_OPTION                                                                                                \
+  { "keep_finished", NULL, "bool", "true", NULL, "After Ctrl-C show and save the texts that are done.", "Output" }
 #define CLI_VERBOSE_OPTIONS                                                                                            \
   {"verbose", "-v", "bool", "false", NULL, "Say more about the run on stderr.", "Output"}, {                           \
     "very_verbose", "-vv", "bool", "false", NULL, "Say all about the run on stderr, as JSON.", "Output"                \

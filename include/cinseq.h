@@ -179,7 +179,8 @@ CINSEQ_API char *cinseq_token_text(const cinseq_model *model, const char *token)
 /* Says which input tokens each generated token came from. request_json: an object with the keys that
  * cinseq_describe("commands") lists for "attribute"; only "input_texts" is needed. Texts that are not forced
  * ("generated_texts") are generated first. hooks may be NULL. *result has one sequence for each input text, not yet
- * aggregated, and is closed with cinseq_result_close. */
+ * aggregated, and is closed with cinseq_result_close. With "keep_finished" a run that the progress hook has ended gives
+ * CINSEQ_OK and the sequences of the texts that were done (cinseq_result_count), CINSEQ_ECANCEL only where none was. */
 CINSEQ_API int cinseq_attribute(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
                                 cinseq_result **result, cinseq_error *error);
 /* The logits that predict one target token, for a step function. */

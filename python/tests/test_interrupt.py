@@ -70,6 +70,26 @@ class Interrupts(unittest.TestCase):
         self.assertTrue(np.isfinite(scores).all())
         self.assertLess(interrupted, len(scores) // 2)
 
+    def test_finished_texts_are_kept_where_that_is_asked_for(self):
+        calls = []
+
+        def pressing(args):
+            calls.append(len(calls))
+            if len(calls) == 5:  # in the third text
+                os.kill(os.getpid(), signal.SIGINT)
+            return 0.0
+
+        cinseq.register_step_function(pressing, "pressing")
+        self.addCleanup(cinseq.attr.step_functions.STEP_SCORES_MAP.pop, "pressing")
+        asked = {"step_scores": ["pressing"], "generation_args": {"max_new_tokens": 2}, "threads": 1, "show_progress": False}
+        texts = ["Once upon a time"] * 50
+        out = self.model.attribute(texts, keep_finished=True, **asked)
+        self.assertIn(len(out.sequence_attributions), range(2, 50))
+        self.assertEqual(len(out.info["input_texts"]), len(out.sequence_attributions))
+        calls.clear()
+        with self.assertRaises(KeyboardInterrupt):
+            self.model.attribute(texts, **asked)
+
     def test_what_a_hook_raises_comes_out(self):
         from cinseq._library import library, run, text
 

@@ -88,6 +88,8 @@ const ci_option ci_attribute_options[] = {
      "Arguments of generation by their transformers names: max_new_tokens, num_beams, ..."},
     {"attribution_kwargs", NULL, CI_TABLE, AT(attribution_kwargs), "{}", 0, 0, NULL,
      "Arguments of the method, the attributed score and the step scores: n_steps, step_scores_args, ..."},
+    {"keep_finished", NULL, CI_BOOL, AT(keep_finished), "false", 0, 0, NULL,
+     "Where the progress hook ends the run: a result of the texts that are done, if there are any."},
     {"target_block", NULL, CI_INT, AT(target_block), "0", 0, 1e9, NULL,
      "Generated tokens whose gradients are computed together; 0: as many as the memory budget allows."},
     SEED_OPTION,

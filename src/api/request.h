@@ -48,6 +48,7 @@ typedef struct {
   bool include_eos_baseline;        /* baseline of end-of-sequence tokens is unk too */
   bool skip_special_tokens;         /* special tokens are cut from texts and not added */
   bool chat;                        /* input_texts are what the user says, generated_texts what is answered */
+  bool keep_finished;               /* when the run is ended, give the texts that are done */
   bool clean_special_chars;         /* tokens are shown as convert_tokens_to_string gives them */
   int64_t attr_pos_start;           /* first target position attributed, may be negative; CI_NOT_GIVEN */
   int64_t attr_pos_end;             /* one past the last; CI_NOT_GIVEN */

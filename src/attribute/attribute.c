@@ -249,6 +249,18 @@ static json_t *score_arguments(json_t *arguments, json_t *alignments, const ci_b
   return copy;
 }
 
+/* The first `count` values: of a run that was ended, the texts that are done. New reference. */
+static json_t *first_of(json_t *values, size_t count) {
+  if (json_array_size(values) <= count) return json_incref(values);
+  json_t *first = json_array();
+  for (size_t i = 0; i < count && first; i++)
+    if (json_array_append(first, json_array_get(values, i))) {
+      json_decref(first);
+      first = NULL;
+    }
+  return first;
+}
+
 /* Inseq's info keys (spec 1.5). */
 static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generated, double seconds, ci_error *err) {
   const ci_attribute_request *r = job->request;
@@ -266,7 +278,7 @@ static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generat
   }
   bool forced = r->generated_texts || r->generated_ids;
   json_t *info = json_pack(
-      "{s:s, s:I, s:I, s:b, s:b, s:o, s:f, s:s, s:s, s:s?, s:s, s:b, s:s, s:o, s:o, s:o, s:O, s:O, s:o, s:b, s:b}",
+      "{s:s, s:I, s:I, s:b, s:b, s:o, s:f, s:s, s:s, s:s?, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}",
       "attribution_method", job->method->id, "attr_pos_start", (json_int_t)start, "attr_pos_end", (json_int_t)end,
       "output_step_attributions", r->output_step_attributions, "attribute_target", r->attribute_target, "step_scores",
       names, "exec_time", round(seconds * 1e5) / 1e5, "model_name",
@@ -278,8 +290,9 @@ static ci_status fill_info(const ci_job *job, ci_result *result, json_t *generat
       "step_scores_args",
       score_arguments(job->step_scores_args, job->alignments[CI_OF_STEP_SCORES], job->step_scores,
                       job->step_score_count),
-      "input_texts", r->input_texts, "generated_texts",
-      r->generated_texts && !r->generate_from_target_prefix ? r->generated_texts : generated, "generation_args",
+      "input_texts", first_of(r->input_texts, result->count), "generated_texts",
+      first_of(r->generated_texts && !r->generate_from_target_prefix ? r->generated_texts : generated, result->count),
+      "generation_args",
       generation_arguments(job), "constrained_decoding", forced, "generate_from_target_prefix",
       r->generate_from_target_prefix);
   if (!info) return ci_fail_memory(err);
@@ -306,13 +319,26 @@ static ci_status fill_statistics(const ci_job *job, ci_result *result, double se
   return result->statistics ? CI_OK : ci_fail_memory(err);
 }
 
+/* Of a run that was ended the first `done` texts are left; of the next there may be something. */
+static void drop_unfinished(ci_job *job, ci_result *result, size_t done) {
+  for (size_t i = done; i < result->count; i++) ci_sequence_free(&result->sequences[i]);
+  result->count = done;
+  for (int i = CI_OF_OBJECTIVE; i <= CI_OF_STEP_SCORES; i++)
+    while (json_array_size(job->alignments[i]) > done) json_array_remove(job->alignments[i], done);
+}
+
 ci_status ci_job_run(ci_job *job, ci_result **out, ci_error *err) {
   double begin = now();
   json_t *generated = json_array();
   ci_result *result = ci_result_create(job->text_count);
   ci_status status = result && generated ? ci_job_check_texts(job, err) : ci_fail_memory(err);
-  for (size_t i = 0; i < job->text_count && !status; i++)
-    status = attribute_text(job, i, &result->sequences[i], generated, err);
+  size_t done = 0;
+  for (; done < job->text_count && !status; done += !status)
+    status = attribute_text(job, done, &result->sequences[done], generated, err);
+  if (status == CI_ECANCEL && job->request->keep_finished && done) {
+    drop_unfinished(job, result, done);
+    status = CI_OK;
+  }
   if (!status && job->request->output_step_attributions) status = ci_result_add_steps(result, err);
   double seconds = now() - begin;
   if (!status) status = fill_info(job, result, generated, seconds, err);

@@ -258,6 +258,62 @@ static void a_run_can_be_cancelled_in_each_stage(void **state) {
   cinseq_model_close(model);
 }
 
+/* Ends the run while the third text is attributed: each text is generated first. */
+typedef struct {
+  int begun;
+  bool attributing;
+} third_text;
+
+static int stop_in_third(void *context, const char *stage, size_t done, size_t total) {
+  (void)done, (void)total;
+  third_text *t = context;
+  bool attributing = strcmp(stage, "attributing") == 0;
+  t->begun += attributing && !t->attributing;
+  t->attributing = attributing;
+  return t->begun == 3;
+}
+
+static void finished_texts_can_be_kept(void **state) {
+  (void)state;
+  static const char request[] =
+      "{\"input_texts\": [\"One\", \"Two cats\", \"Once\", \"A dog\"], \"generation_kwargs\": {\"max_new_tokens\": 3}, "
+      "\"output_step_attributions\": true, \"step_scores\": [\"contrast_prob\"], \"attribution_kwargs\": {\"contrast_targets\": "
+      "[\"One big\", \"Two cats big\", \"Once big\", \"A dog big\"]}%s}";
+  cinseq_model *model = open_model(MODELS "/stories260K");
+  for (int keep = 0; keep < 2; keep++) {
+    third_text third = {0};
+    cinseq_hooks hooks = {.progress = stop_in_third, .context = &third};
+    cinseq_error err = {0};
+    cinseq_result *result;
+    char text[1024];
+    snprintf(text, sizeof text, request, keep ? ", \"keep_finished\": true" : "");
+    int status = cinseq_attribute(model, text, &hooks, &result, &err);
+    assert_int_equal(third.begun, 3);
+    if (!keep) {
+      assert_int_equal(status, CINSEQ_ECANCEL);
+      assert_null(result);
+      continue;
+    }
+    if (status) fail_msg("%s: %s", err.where, err.message);
+    assert_int_equal(cinseq_result_count(result), 2);
+    assert_int_equal(result->step_count, 6); /* those of both */
+    const json_t *info = result->info;
+    assert_int_equal(json_array_size(json_object_get(info, "input_texts")), 2);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(info, "input_texts"), 1)), "Two cats");
+    assert_int_equal(json_array_size(json_object_get(info, "generated_texts")), 2);
+    const json_t *arguments = json_object_get(info, "step_scores_args");
+    assert_int_equal(json_array_size(json_object_get(arguments, "contrast_targets_alignments")), 2);
+    cinseq_result_close(result);
+  }
+  cinseq_hooks at_once = {.progress = stop, .context = "generating"};
+  cinseq_error err;
+  cinseq_result *result;
+  assert_int_equal(cinseq_attribute(model, "{\"input_texts\": [\"One\"], \"keep_finished\": true}", &at_once, &result, &err),
+                   CINSEQ_ECANCEL); /* there is nothing to keep */
+  assert_null(result);
+  cinseq_model_close(model);
+}
+
 static void a_wrong_text_is_found_before_others_are_run(void **state) {
   (void)state;
   cinseq_model *model = open_model(MODELS "/zh-en-mini");
@@ -287,6 +343,7 @@ int main(void) {
       cmocka_unit_test(too_long_a_text_is_refused),         cmocka_unit_test(weights_that_are_not_numbers_are_named),
       cmocka_unit_test(two_threads_share_a_model),          cmocka_unit_test(a_run_can_be_cancelled_in_each_stage),
       cmocka_unit_test(a_wrong_text_is_found_before_others_are_run),
+      cmocka_unit_test(finished_texts_can_be_kept),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

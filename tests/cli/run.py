@@ -326,6 +326,35 @@ def test_progress_bar():
     os.close(ours)
 
 
+def test_interrupted_runs_keep_finished_texts():
+    """The bar says that a text is generated after another one was attributed: that one is done."""
+    ours, theirs = pty.openpty()
+    texts = os.path.join(program.FOLDER, "many.txt")
+    with open(texts, "w") as out:
+        out.write("Once upon a time\n" * 20000)
+    result = os.path.join(program.FOLDER, "kept.json")
+    process = subprocess.Popen([program.BIN, "attribute", "-m", "stories260K", "-i", "@" + texts, "--hide", "-o", result, "--threads", "1",
+                                "--generation_kwargs", '{"max_new_tokens": 20}'], stdout=subprocess.DEVNULL, stderr=theirs, cwd=program.FOLDER)
+    os.close(theirs)
+    drawn = b""
+    while not re.search(rb"attributing(.|\n|\r)*generating", drawn):
+        drawn += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    while True:
+        try:
+            drawn += os.read(ours, 4096)
+        except OSError:  # the program has ended
+            break
+    code = process.wait(timeout=60)
+    os.close(ours)
+    said = re.search(rb"cinseq attribute: interrupted: (\d+) of 20000 texts are done and saved", drawn)
+    assert code == 130 and said, f"exit code {code} after {drawn[-300:]}"
+    with open(result) as saved:
+        attributes = json.load(saved)["attributes"]
+    assert len(attributes["sequence_attributions"]) == len(attributes["info"]["input_texts"]) == int(said[1]) > 0
+    os.remove(result)
+
+
 def test_invalid_utf8_is_replaced():
     done = works("generate", "-m", os.path.join(MODELS, "gpt2"), "-i", b"a\xff\xe4\xb8b", "--json", *SHORT)
     replaced = works("generate", "-m", os.path.join(MODELS, "gpt2"), "-i", "a\ufffd\ufffdb", "--json", *SHORT)

@@ -209,9 +209,10 @@ def _interruptible() -> bool:
 
 
 def run(function: Callable[..., int], *arguments: Any, progress: Progress | None = None,
-        warning: Callable[[str], None] | None = None, raised: list[BaseException] | None = None) -> int:
+        warning: Callable[[str], None] | None = None, raised: list[BaseException] | None = None, keep: bool = False) -> int:
     """make() with hooks. Ctrl-C, what the hooks raise and what other callbacks put into `raised` end the call, and are raised when
-    it has returned: in the middle of a callback they would be lost."""
+    it has returned: in the middle of a callback they would be lost. keep: the request asks for what is done by then ("keep_finished"),
+    which after Ctrl-C is the result."""
     raised = [] if raised is None else raised
 
     def on_progress(context: Any, stage: bytes, done: int, total: int) -> int:
@@ -239,7 +240,10 @@ def run(function: Callable[..., int], *arguments: Any, progress: Progress | None
     finally:
         if ours:
             _signal.signal(SIGINT, _signal.default_int_handler)
-    if raised:
+    kept = keep and code == OK
+    if raised and kept and not isinstance(raised[0], KeyboardInterrupt):
+        library.result_close(out)
+    if raised and not (kept and isinstance(raised[0], KeyboardInterrupt)):
         raise raised[0]
     check(code, error)
     assert out.value is not None

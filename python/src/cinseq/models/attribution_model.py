@@ -130,7 +130,7 @@ class AttributionModel(Forwards, Generation, Conversions):
         request["attribution_kwargs"] = self._with_layer(own)
         progress = _Progress(show_progress, f"Attributing with {used}")
         try:
-            made = custom.run(text(request), progress=progress, warning=warn)
+            made = custom.run(text(request), progress=progress, warning=warn, keep=bool(request.get("keep_finished")))
         finally:
             progress.close()
         if override_default_attribution:
