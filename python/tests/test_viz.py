@@ -224,6 +224,9 @@ class Drawings(unittest.TestCase):
             for name, text in (("a.html", self.heads.to_html(view="layers")), ("a.CSV", self.heads.to_csv(view="layers")), ("a.tex", self.heads.to_latex(view="layers"))):
                 self.heads.save_figure(pathlib.Path(folder, name), view="layers")
                 self.assertEqual(pathlib.Path(folder, name).read_bytes().decode(), text)
+            with self.assertRaisesRegex(ValueError, "no token of the result has a contrast"):
+                self.heads.save_figure(pathlib.Path(folder, "none.html"), view="contrast")
+            self.assertFalse(os.path.exists(os.path.join(folder, "none.html")))
 
     def test_fonts_that_matplotlib_does_not_know_yet(self):
         if not try_import("matplotlib", "matplotlib"):

@@ -56,8 +56,7 @@ class Views(AggregableMixin):
         elif display:
             print(self.to_text(**terminal_options(), **options))
         if return_figure:
-            wanted = options if "view" in options else {name: options[name] for name in ("min_val", "max_val") if name in options}
-            return self._figures(**wanted)
+            return self._figures(**(options if "view" in options else _given(min_val=options.get("min_val"), max_val=options.get("max_val"))))
         return self.to_html(**options) if return_html else None
 
     def show(self, min_val: float | None = None, max_val: float | None = None, max_show_size: int | None = None,
@@ -104,8 +103,9 @@ class Views(AggregableMixin):
         ending = os.path.splitext(os.fspath(path))[1][1:].lower()
         output = next((row["id"] for row in describe("outputs") if ending in row["endings"]), None)
         if output:
+            written = self._handle().render(output, options)
             with open(path, "w", encoding="utf-8", newline="") as file:
-                file.write(self._handle().render(output, options))
+                file.write(written)
             return
         from ._figure import save
 
