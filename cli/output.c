@@ -51,8 +51,10 @@ static int find_output(const cli_command *command, const char *path, json_t **ou
     known = longer;
   }
   int code = *output ? CLI_OK
-                     : cli_usage_error(command, "--viz_path: what is %s to be? Its name should end in one of %s", path,
-                                       json_string_value(known));
+                     : cli_usage_error(command,
+                                       "--viz_path: what is %s to be? Its name should end in one of %s; pictures are "
+                                       "drawn in Python: save_figure",
+                                       path, json_string_value(known));
   json_decref(known);
   json_decref(rows);
   cinseq_free(text);

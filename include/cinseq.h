@@ -228,8 +228,8 @@ CINSEQ_API int cinseq_attribute_with(const cinseq_model *model, const char *requ
 CINSEQ_API int cinseq_score_value(const char *id, const char *options_json, const cinseq_prediction *prediction, double *value,
                                   float *slope, cinseq_error *error);
 /* Generates text. request_json: the keys of "generate"; only "input_texts" (or "input_ids") is needed. hooks may be NULL. *lines: one
- * JSON object a line for each input: input_ids, output_ids, text (output_ids of a decoder-only model start with the
- * prompt, those of an encoder-decoder with the decoder start token). Free with cinseq_free. */
+ * JSON object a line for each input: input_ids, output_ids, text (output_ids and text of a decoder-only model start with
+ * the prompt, but for the text of a chat; those of an encoder-decoder with the decoder start token). Free with cinseq_free. */
 CINSEQ_API int cinseq_generate(const cinseq_model *model, const char *request_json, const cinseq_hooks *hooks,
                                char **lines, cinseq_error *error);
 

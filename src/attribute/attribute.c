@@ -157,7 +157,10 @@ static ci_status fill_frame(ci_attribution *a, ci_error *err) {
 
 static ci_status decode(const ci_attribution *a, json_t *texts, ci_error *err) {
   ci_text text = {0};
-  ci_status status = ci_tokenizer_decode(a->job->model->tokenizer, a->target.items, a->target.count, true, &text, err);
+  const ci_job *job = a->job;
+  if (job->request->chat && !job->model->graph.encoder_decoder) /* as when the answer is forced */
+    ci_text_add(&text, json_string_value(json_array_get(job->request->input_texts, job->text_index)));
+  ci_status status = ci_attribution_text(a, &text, err);
   if (!status && json_array_append_new(texts, json_stringn(text.data ? text.data : "", text.length)))
     status = ci_fail_memory(err);
   ci_text_free(&text);

@@ -66,6 +66,9 @@ typedef struct ci_attribution {
 ci_status ci_attribution_prepare(ci_attribution *a, size_t index, ci_error *err);
 ci_status ci_attribution_produce(ci_attribution *a, ci_error *err);
 void ci_attribution_free(ci_attribution *a);
+/* Appends the text of the output: with the prompt of a decoder-only model, as Inseq has it; of a chat what is answered alone,
+ * since the template's roles without their marks are no text that can be read or forced again. */
+ci_status ci_attribution_text(const ci_attribution *a, ci_text *text, ci_error *err);
 /* Appends the ids of a text as a source, or as what a decoder is given (target). */
 ci_status ci_attribution_encode(const ci_attribution *a, const char *text, bool target, ci_ids *ids, ci_error *err);
 

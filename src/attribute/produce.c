@@ -235,7 +235,6 @@ ci_status ci_attribution_produce(ci_attribution *a, ci_error *err) {
   return status;
 }
 
-/* {"input_ids": [...], "output_ids": [...], "text": "..."} */
 /* A JSON array of the first `count` ids; NULL: memory is out. New reference. */
 static json_t *array_of(const ci_ids *ids, size_t count) {
   json_t *array = json_array();
@@ -247,11 +246,18 @@ static json_t *array_of(const ci_ids *ids, size_t count) {
   return array;
 }
 
+ci_status ci_attribution_text(const ci_attribution *a, ci_text *text, ci_error *err) {
+  const ci_model *model = a->job->model;
+  size_t from = a->job->request->chat && !model->graph.encoder_decoder ? a->prefix : 0;
+  return ci_tokenizer_decode(model->tokenizer, a->target.items + from, a->target.count - from, true, text, err);
+}
+
+/* {"input_ids": [...], "output_ids": [...], "text": "..."} */
 static ci_status add_line(const ci_attribution *a, ci_text *lines, ci_error *err) {
   const ci_model *model = a->job->model;
   bool both = model->graph.encoder_decoder;
   ci_text text = {0};
-  ci_status status = ci_tokenizer_decode(model->tokenizer, a->target.items, a->target.count, true, &text, err);
+  ci_status status = ci_attribution_text(a, &text, err);
   if (!status && text.failed) status = ci_fail_memory(err);
   if (!status) {
     json_t *input = both ? array_of(&a->source, a->source.count) : array_of(&a->target, a->prefix);

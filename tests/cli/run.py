@@ -122,7 +122,7 @@ def test_wrong_names_are_found_before_a_model_is_opened():
     wrong('"n_steps" is an option of integrated_gradients, .*: neither saliency', "--attribution_kwargs", '{"n_steps": 5}')
     wrong("--aggregate_fn: is given without attribution_aggregators", "--aggregate_fn", "sum")
     wrong('--color: .*did you mean "always"', "--color", "alwys")
-    wrong("--viz_path", "--viz_path", "x.doc")
+    wrong("--viz_path: .*pictures .* save_figure", "--viz_path", "x.png")
     wrong("--generated_texts: 2 for 1", "-g", "b", "c")
     wrong("--device: ", "--device", "cuda")
 
@@ -234,9 +234,17 @@ def test_chat():
                  '[{"role": "system", "content": "Lily."}, {"role": "user", "content": "Hi"}]')
     ids = [json.loads(line)["input_ids"] for line in done.stdout.decode().splitlines()]
     assert ids == [[1, 403, 407, 261, 378, 385], [1, 317, 426, 320, 417, 385]], ids  # transformers' apply_chat_template
+    bare = [json.loads(works("generate", "-m", "stories260K", "--json", *SHORT, "--input_ids", json.dumps(i)).stdout)["text"] for i in ids]
+    texts = [json.loads(line)["text"] for line in done.stdout.splitlines()]  # what is answered, without the template
+    assert all(text and whole.endswith(text) and "Once upon a time" not in text for text, whole in zip(texts, bare)), (texts, bare)
     works("attribute", "-m", model, "--chat", "-i", "Hi", "-g", " day, there was", "--hide", "-o", "chat.json")
     with open(os.path.join(program.FOLDER, "chat.json")) as file:
-        target = [t["attributes"]["token"] for t in json.load(file)["attributes"]["sequence_attributions"][0]["attributes"]["target"]]
+        saved = json.load(file)["attributes"]
+    assert saved["info"]["generated_texts"] == ["<s>Hi One day, there was"], saved["info"]
+    free = json.loads(save("attribute", "-m", model, "--chat", "-i", "Hi", *SHORT))["attributes"]["info"]
+    assert free["generated_texts"][0].startswith(free["input_texts"][0]), free
+    assert free["generated_texts"][0] != free["input_texts"][0] == "<s>Hi One", free
+    target = [t["attributes"]["token"] for t in saved["sequence_attributions"][0]["attributes"]["target"]]
     assert target[:4] == ["<s>", "▁H", "i", "▁One"] and target[-1] == "▁was", target
     fails(2, "no chat template", "generate", "-m", "stories260K", "--chat", "-i", "Hi")
     fails(2, "--chat", "generate", "-m", model, "--chat", "--skip_special_tokens", "-i", "Hi")
