@@ -22,8 +22,9 @@ static void print_statistics(const json_t *values, const cinseq_result *result) 
   if (cli_get_flag(values, "very_verbose"))
     fprintf(stderr, "%s\n", text ? text : "{}");
   else if (cli_get_flag(values, "verbose"))
-    fprintf(stderr, "%lld sequences, %lld source and %lld target tokens\n",
+    fprintf(stderr, "%lld sequence%s, %lld source and %lld target tokens\n",
             (long long)json_integer_value(json_object_get(s, "sequences")),
+            json_integer_value(json_object_get(s, "sequences")) == 1 ? "" : "s",
             (long long)json_integer_value(json_object_get(s, "source_tokens")),
             (long long)json_integer_value(json_object_get(s, "target_tokens")));
   cli_closing_line("attributed", (size_t)json_integer_value(json_object_get(s, "attributed_tokens")),

@@ -102,17 +102,19 @@ static ci_status reduce_rest(const ci_view *view, const ci_show_options *options
   return status;
 }
 
+static const char LAYERED[] = "those of attention, or of a layer_ method with target_layer \"all\", not aggregated";
+
 static ci_status check_rank(const ci_view *view, const ci_result *result, ci_error *err) {
   int rank = rank_of(result);
   if (rank == 0 || view->rank <= 2) return CI_OK;
   if (rank < view->rank)
     return ci_fail(err, CI_EINVAL, "view", "\"%s\" needs attributions of %d dimensions, these have %d: %s", view->id,
-                   view->rank, rank,
-                   "those of attention, or of a layer_ method with target_layer \"all\", not aggregated");
+                   view->rank, rank, LAYERED);
   return has_layers(&result->sequences[0])
              ? CI_OK
              : ci_fail(err, CI_EINVAL, "view",
-                       "\"%s\": the third dimension of these attributions is the embedding, not layers", view->id);
+                       "\"%s\": the third dimension of these attributions is the embedding, not layers, as %s",
+                       view->id, LAYERED);
 }
 
 ci_status ci_view_prepare(const ci_view *view, const ci_result *result, const ci_show_options *options, ci_result **out,

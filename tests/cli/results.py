@@ -207,6 +207,12 @@ def test_width():
     assert works(*arguments, "--width", "0", COLUMNS="60").stdout.decode() == wide
 
 
+def test_views_say_what_they_need():
+    fails(2, "--view: .layers.: .* is the embedding, not layers, as those of attention", *ZH, "--view", "layers")
+    fails(2, "--view: .contrast.: .*contrast_prob_diff.*contrast_targets", *ZH, "--view", "contrast", "--hide", "--viz_path", "c.html", "-q")
+    assert works(*ZH, "--hide", "-v").stderr.startswith(b"1 sequence, 4 source and 8 target tokens\n")
+
+
 def test_dump():
     out = os.path.join(program.FOLDER, "nodes.safetensors")
     dump = ("dump", "-m", "stories260K", "-i", "Once upon", "-g", "Once upon a time", "--quiet")
