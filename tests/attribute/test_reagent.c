@@ -122,6 +122,34 @@ static void a_run_does_not_depend_on_how_it_is_cut(void **state) {
   assert_true(turned * 50 <= columns);
 }
 
+/* Draws are of a text's own tokens and the seed: a text has among others, in any order, what it has alone, to the bit.
+ */
+static void a_text_has_among_others_what_it_has_alone(void **state) {
+  (void)state;
+  static const char kwargs[] = "{\"num_probes\": 4, \"max_probe_steps\": 6, \"seed\": 2}";
+  static const char *const alone[] = {"\"input_texts\": [\"今天学到了很多，我很开心。\"], \"attribute_target\": true, ",
+                                      "\"input_texts\": [\"我很开心。\"], \"attribute_target\": true, "};
+  static const char both[] =
+      "\"input_texts\": [\"我很开心。\", \"今天学到了很多，我很开心。\"], \"attribute_target\": true, \"threads\": 2, ";
+  cinseq_model *pair = attributed_model("zh-en-mini");
+  cinseq_result *together = attributed_by(pair, "reagent", both, kwargs);
+  for (size_t i = 0; i < 2; i++) {
+    cinseq_result *one = attributed_by(pair, "reagent", alone[i], kwargs);
+    const ci_sequence *x = &one->sequences[0], *y = &together->sequences[1 - i];
+    const ci_array *a[] = {&x->source_attributions, &x->target_attributions};
+    const ci_array *b[] = {&y->source_attributions, &y->target_attributions};
+    for (size_t side = 0; side < 2; side++) {
+      assert_true(ci_array_size(a[side]) > 0);
+      assert_int_equal(ci_array_size(a[side]), ci_array_size(b[side]));
+      for (size_t k = 0; k < ci_array_size(a[side]); k++)
+        assert_true(a[side]->data[k] == b[side]->data[k] || (isnan(a[side]->data[k]) && isnan(b[side]->data[k])));
+    }
+    cinseq_result_close(one);
+  }
+  cinseq_result_close(together);
+  cinseq_model_close(pair);
+}
+
 static void probes_come_to_one_mean(void **state) {
   (void)state;
   cinseq_model *story = attributed_model("stories260K");
@@ -194,6 +222,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(scores_sum_to_one),
                                      cmocka_unit_test(a_seed_repeats_itself),
                                      cmocka_unit_test(a_run_does_not_depend_on_how_it_is_cut),
+                                     cmocka_unit_test(a_text_has_among_others_what_it_has_alone),
                                      cmocka_unit_test(probes_come_to_one_mean),
                                      cmocka_unit_test(wrong_arguments_are_explained),
                                      cmocka_unit_test(replacements_are_of_a_kind)};
