@@ -232,6 +232,7 @@ class Drawings(unittest.TestCase):
         if not try_import("matplotlib", "matplotlib"):
             self.skipTest("matplotlib is not installed")
         import matplotlib.font_manager
+
         from cinseq.data import _figure
 
         manager = matplotlib.font_manager

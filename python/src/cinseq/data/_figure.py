@@ -30,7 +30,7 @@ def _matplotlib() -> Any:
     return matplotlib
 
 
-@functools.lru_cache(maxsize=None)  # asked once: on a system without such fonts, too
+@functools.cache  # asked once: on a system without such fonts, too
 def _add_new_fonts() -> None:
     """Tells matplotlib of fonts for Chinese that were installed after it had made its list."""
     manager = _matplotlib().font_manager

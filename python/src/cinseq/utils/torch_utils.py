@@ -1,7 +1,7 @@
 """Of Inseq's module inseq.utils.torch_utils what step functions of one's own call: logits without their unlikely tokens."""
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Callable
 
 
 def top_p_logits_mask(logits: Any, top_p: float, min_tokens_to_keep: int = 1) -> Any:
@@ -24,11 +24,11 @@ def top_k_logits_mask(logits: Any, top_k: int, min_tokens_to_keep: int = 1) -> A
 
 def filter_logits(
     original_logits: Any,
-    contrast_logits: Optional[Any] = None,
+    contrast_logits: Any | None = None,
     top_p: float = 1.0,
     top_k: int = 0,
     min_tokens_to_keep: int = 1,
-    filter_strategy: Optional[str] = None,
+    filter_strategy: str | None = None,
 ) -> Any:
     """Logits [..., vocabulary] in which tokens outside of the nucleus top_p and of the top_k are -inf; of two, both. Which logits say
     what stays: "original" (what is taken without a contrast), "contrast", or "merged", their sum (with one)."""
@@ -41,10 +41,11 @@ def filter_logits(
         raise ValueError(f"`filter_strategy` {filter_strategy} can only be used if `contrast_logits` is provided")
     strategy = filter_strategy or ("original" if contrast_logits is None else "merged")
     logits = [original_logits] if contrast_logits is None else [original_logits, contrast_logits]
-    for wanted, mask_of, bound in ((top_p < 1, top_p_logits_mask, top_p), (top_k > 0, top_k_logits_mask, top_k)):
+    masks: list[tuple[bool, Callable[..., Any], float]] = [(top_p < 1, top_p_logits_mask, top_p), (top_k > 0, top_k_logits_mask, top_k)]
+    for wanted, mask_of, bound in masks:
         if wanted:
             judge = logits[0] + logits[1] if strategy == "merged" else logits[strategy == "contrast"]
-            removed = mask_of(judge, bound, min_tokens_to_keep)  # type: ignore[operator]
+            removed = mask_of(judge, bound, min_tokens_to_keep)
             logits = [each.masked_fill(removed, float("-inf")) for each in logits]
     return logits[0] if contrast_logits is None else tuple(logits)
 
