@@ -249,8 +249,9 @@ static ci_status add_point(job *j, size_t point, ci_error *err) {
   for (size_t t = 0; t < s->target_count && !status; t++) {
     if (!is_wanted(j, point, t) || s->first_target + t - 1 < begin) continue;
     status = add_group(j, branch, point, t, begin, err);
+    if (status) break;
     ci_adjoint_group *group = &j->groups[j->group_count - 1];
-    if (!status) status = ci_run_want_logits(j->run, branch, group->predictor, &group->output_row, err);
+    status = ci_run_want_logits(j->run, branch, group->predictor, &group->output_row, err);
   }
   if (!status && j->walk->reference) status = add_reference(j, point, first_group, err);
   return status;
