@@ -1,8 +1,9 @@
 /* cinseq attribute-dataset: the rows of local files as texts of an attribution, with the flags of Inseq's command. A
  * file is what its ending says, or what --dataset_name does, in the words of the datasets library:
  *
- *   csv, tsv   a header, then a row a record (RFC 4180: "a field, with ""quotes"" and line breaks"); blank lines are
- * none json       an object a line, or an array of objects text       a row a line, in the field "text" */
+ * - csv, tsv: a header, then a row a record (RFC 4180: "a field, with ""quotes"" and line breaks"), but for blank lines;
+ * - json: an object a line, or an array of objects;
+ * - text: a row a line, in the field "text". */
 #include "cli.h"
 #include <ctype.h>
 #include <errno.h>
@@ -32,21 +33,24 @@ static int add(const reader *r, int field, const char *text) {
   return json_array_append_new(r->texts[field], json_string(text)) ? fail(r, "is not UTF-8") : CLI_OK;
 }
 
+/* Where a name first stands in an array of strings; the array's size if nowhere. */
+static size_t place_of(const json_t *names, const char *name) {
+  size_t i = 0, count = json_array_size(names);
+  while (i < count && strcmp(json_string_value(json_array_get(names, i)), name) != 0) i++;
+  return i;
+}
+
 /* Whether the fields asked for are among those that a file has; says what it has. Takes `there`. */
 static int check_fields(const reader *r, json_t *there) {
   int code = CLI_OK;
   char *list = json_dumps(there, 0);
   for (int f = 0; f < FIELDS && !code; f++) {
-    size_t i;
-    const json_t *name;
-    bool found = !r->names[f] && f != INPUT;
-    json_array_foreach(there, i, name) found =
-        found || (r->names[f] && strcmp(json_string_value(name), r->names[f]) == 0);
-    if (!found)
-      code = r->names[f] ? cli_usage_error(r->command, "%s: %s has no field \"%s\", but %s", flags[f], r->path,
-                                           r->names[f], list ? list : "others")
-                         : cli_usage_error(r->command, "%s (-in) is needed: the fields of %s are %s", flags[f], r->path,
-                                           list ? list : "unknown");
+    if (!r->names[f] && f == INPUT)
+      code = cli_usage_error(r->command, "%s (-in) is needed: the fields of %s are %s", flags[f], r->path,
+                             list ? list : "unknown");
+    else if (r->names[f] && place_of(there, r->names[f]) == json_array_size(there))
+      code = cli_usage_error(r->command, "%s: %s has no field \"%s\", but %s", flags[f], r->path, r->names[f],
+                             list ? list : "others");
   }
   free(list);
   json_decref(there);
@@ -92,11 +96,8 @@ static bool is_blank(const json_t *record) {
 
 static int add_record(const reader *r, const json_t *header, const json_t *record) {
   if (json_array_size(record) != json_array_size(header)) return fail(r, "has not as many fields as the header");
-  size_t i;
-  const json_t *name;
-  json_array_foreach(header, i, name) for (int f = 0; f < FIELDS;
-                                           f++) if (r->names[f] && strcmp(json_string_value(name), r->names[f]) == 0)
-      json_array_append(r->texts[f], json_array_get(record, i));
+  for (int f = 0; f < FIELDS; f++)
+    if (r->names[f]) json_array_append(r->texts[f], json_array_get(record, place_of(header, r->names[f])));
   return CLI_OK;
 }
 
@@ -316,8 +317,7 @@ static const cli_request requests[] = {{"open", "Model", NULL},
 
 static const char *const examples[] = {
     "printf 'zh,en\\n我很开心。,I am very happy.\\n' > pairs.csv && cinseq attribute-dataset -m zh-en-mini -d "
-    "pairs.csv -in zh "
-    "-gen en --hide -o pairs.json",
+    "pairs.csv -in zh -gen en --hide -o pairs.json",
     "printf '{\"prompt\": \"Once upon a time\"}\\n' > stories.jsonl && cinseq attribute-dataset -m stories260K -d "
     "stories.jsonl -in prompt --generation_kwargs '{\"max_new_tokens\": 15}'",
     NULL};

@@ -39,6 +39,7 @@ def test_rows_are_texts():
     assert works(*DATA, "--dataset", "a.csv", "--input", "zh", "--split", "train[:1]").stdout == first == works(*ZH).stdout
     assert works(*DATA, "-d", "e.jsonl", "--input_text_field", "zh", "--dataset_split", "train[-1:]").stdout == last
     assert works(*DATA, "-d", "csv", "--files", "a.csv", "b.CSV", "-in", "zh", "-gen", "en").stdout.count(b"Source") == 6
+    assert works(*DATA, "-d", write("twice.csv", f"zh,zh\n{ROWS[0][0]},{ROWS[2][0]}\n"), "-in", "zh").stdout == first  # a text a row
     write("odd", ROWS[0][0] + "\r\n" + ROWS[2][0])
     assert works(*DATA, "-d", "text", "--dataset_files", "odd", "--split", "train[1:2]").stdout == last
 
