@@ -19,7 +19,7 @@ typedef struct {
    * it; without pack there is none. a is packed in groups of pack_rows rows, which follow each other, packed_bytes(k) a
    * row, 64-byte aligned. */
   bool (*worth_packing)(size_t m, size_t n, size_t k);
-  size_t pack_rows, pack_depth;
+  size_t pack_rows, pack_depth, pack_wide; /* pack_wide: columns of b that a part should have */
   size_t (*packed_bytes)(size_t k);
   void (*pack)(size_t m, size_t k, const float *a, size_t lda, void *packed);
   /* multiply over the depths [first, first + k) of what was packed with `depth` of them; first: a multiple of

@@ -138,6 +138,7 @@ const ci_gemm ci_gemm_amx = {.id = "amx",
                              .worth_packing = worth_it,
                              .pack_rows = STEP,
                              .pack_depth = STEP,
+                             .pack_wide = WIDE,
                              .packed_bytes = packed_bytes,
                              .pack = pack,
                              .multiply_packed = multiply_packed};

@@ -257,9 +257,10 @@ static void pack_part(void *context, size_t index, int thread) {
 /* Parts wide enough that a row, read from afar, is used often; cut by rows too, each of which orders the weights again,
  * until there are enough of them and a part's results stay in the second-level cache. */
 static void cut_packed(product *p, size_t outputs, bool is_across) {
-  enum { WIDE = 192, LEAST_ROWS = 192, MOST_ROWS = 1280, ENOUGH = 4 };
+  enum { LEAST_ROWS = 192, MOST_ROWS = 1280, ENOUGH = 4 };
   const ci_weight *w = p->w;
-  size_t step = !is_across && w->type->block > 32 ? w->type->block : 32, parts = (outputs + WIDE - 1) / WIDE;
+  size_t wide = p->compute->gemm->pack_wide, step = !is_across && w->type->block > 32 ? w->type->block : 32,
+         parts = (outputs + wide - 1) / wide;
   p->part = round_up((outputs + parts - 1) / parts, step);
   size_t tiles = 1;
   while ((parts * tiles < ENOUGH && p->m / (tiles * 2) >= LEAST_ROWS) || p->m / tiles > MOST_ROWS) tiles *= 2;
